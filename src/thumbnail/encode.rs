@@ -1,0 +1,1 @@
+//! a raster to bytes of a picture format.

@@ -1,0 +1,1 @@
+//! sizes to crop, scale and pad; arithmetic only.

@@ -1,0 +1,1 @@
+//! tiles to one picture.

@@ -1,0 +1,1 @@
+//! geometry and picture to a raster.
