@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What ffmpeg and ImageMagick do not write: EXIF and ICC in pictures, a small PDF, and files that mean harm."""
+"""What ffmpeg and ImageMagick do not write: EXIF and ICC in pictures, a turned clip, a small PDF, files that mean harm."""
 
 import struct
 import sys
@@ -7,7 +7,7 @@ import zlib
 
 
 def main(command, *arguments):
-    {"exif": exif, "icc": icc, "pdf": pdf, "nostss": nostss, "hostile": hostile}[command](*arguments)
+    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "hostile": hostile}[command](*arguments)
 
 
 def read(path):
@@ -125,6 +125,21 @@ def nostss(source, target):
     at = find(data, *TABLES, b"stss")
     data[at + 4 : at + 8] = b"free"
     write(target, data)
+
+
+def turned(angle, source, target):
+    """The clip with a matrix that turns it clockwise on display (section 8.3.2)."""
+    data = read(source)
+    tkhd = find(data, b"moov", b"trak", b"tkhd")
+    width, height = struct.unpack_from(">ii", data, tkhd + 84)
+    one = 1 << 16
+    a, b, c, d, x, y = {
+        90: (0, one, -one, 0, height, 0),
+        180: (-one, 0, 0, -one, width, height),
+        270: (0, -one, one, 0, 0, width),
+    }[int(angle)]
+    matrix = (a, b, 0, c, d, 0, x, y, 1 << 30)
+    write(target, patched(data, (b"moov", b"trak", b"tkhd"), 48, ">9i", *matrix))
 
 
 def patched(data, path, offset, layout, *values):

@@ -232,7 +232,7 @@ turned() {
 # lying ANGLE INPUT FILTER: a clip stored so that a clockwise turn by the angle puts it upright.
 lying() {
   ff -i "$2" -frames:v 50 -vf "$3" "${avc[@]}" "$work/lying-$1.mp4"
-  ff -i "$work/lying-$1.mp4" -c copy -metadata:s:v:0 "rotate=$1" "0_rotated_$1.mp4"
+  python3 ../../craft.py turned "$1" "$work/lying-$1.mp4" "0_rotated_$1.mp4"
 }
 beside turned
 # PAL wide screen: 720x576 with pixels of 64:45, shown as 1024x576.

@@ -1,5 +1,7 @@
 //! Holds the code to ARCHITECTURE.md: who may use whom, who owns which foreign crate, and what the core never says.
 
+#![cfg(test)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
