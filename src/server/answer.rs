@@ -14,9 +14,6 @@ use crate::deliver::{Delivered, Delivery, Outcome};
 use crate::error::{Error, Kind};
 use crate::request::{self, Accepts};
 
-/// The longest target, in bytes: what common proxies let through.
-const TARGET_MAX: usize = 8 * 1024;
-
 /// What the service is, for who asks its root.
 const LANDING: &str =
     "vedette: a frame of any video, at any size, by URL. Try /p/1/thumbnail/entry_id/{id}/width/640/vid_sec/10";
@@ -42,7 +39,7 @@ struct Head {
 }
 
 async fn routed(delivery: &Delivery, head: &Head, target: &str) -> (Asked, Response<Body>) {
-    if let Some(refusal) = refused(head, target) {
+    if let Some(refusal) = refused(head) {
         return (Asked::Other, refusal);
     }
     if target == "/" {
@@ -51,6 +48,10 @@ async fn routed(delivery: &Delivery, head: &Head, target: &str) -> (Asked, Respo
     let accepts = accepts(&head.headers);
     match request::parse(target) {
         None => (Asked::Other, response::plain(StatusCode::NOT_FOUND, "nothing is served under this path")),
+        // What is too large before anything is looked up is the URL itself.
+        Some(Err(error)) if error.kind() == Kind::TooLarge => {
+            (Asked::Other, response::plain(StatusCode::URI_TOO_LONG, error.message()))
+        }
         Some(Err(error)) => (Asked::Thumbnail, response::failure(&error)),
         Some(Ok(request)) => {
             let response = picture(delivery, head, &request, accepts).await;
@@ -60,14 +61,10 @@ async fn routed(delivery: &Delivery, head: &Head, target: &str) -> (Asked, Respo
 }
 
 /// What is answered without a look at what is asked for.
-fn refused(head: &Head, target: &str) -> Option<Response<Body>> {
+fn refused(head: &Head) -> Option<Response<Body>> {
     if head.version == Version::HTTP_11 && head.headers.get_all(header::HOST).iter().count() != 1 {
         // RFC 9112 section 3.2.
         return Some(response::plain(StatusCode::BAD_REQUEST, "a request has exactly one Host field"));
-    }
-    if target.len() > TARGET_MAX {
-        let line = format!("the URL has {} bytes, {TARGET_MAX} are allowed", target.len());
-        return Some(response::plain(StatusCode::URI_TOO_LONG, &line));
     }
     match head.method {
         Method::GET | Method::HEAD => None,
