@@ -1,5 +1,7 @@
 //! Carries a plan out: the only module that knows all the others.
 
+pub mod pool;
+
 use std::time::Duration;
 
 use crate::media::time::Micros;
