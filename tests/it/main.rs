@@ -2,5 +2,10 @@
 
 #![cfg(test)]
 
+mod access;
+mod cache;
+mod limits;
+mod regression;
 mod samples;
 mod support;
+mod thumbnail;
