@@ -2,10 +2,5 @@
 
 #![cfg(test)]
 
-mod access;
-mod cache;
-mod limits;
-mod regression;
 mod samples;
 mod support;
-mod thumbnail;
