@@ -1,6 +1,8 @@
 //! Carries a plan out: the only module that knows all the others.
 
+pub mod frames;
 pub mod pool;
+pub mod sources;
 
 use std::time::Duration;
 
