@@ -141,13 +141,67 @@ impl Orientation {
         Orientation { mirrored, turn }
     }
 
+    /// This orientation followed by another, as one.
+    pub fn then(self, next: Orientation) -> Orientation {
+        let (done, more) = (self.turn.quarters(), next.turn.quarters());
+        // A turn seen in a mirror goes the other way round.
+        let quarters = if next.mirrored { more + 4 - done } else { more + done };
+        Orientation { mirrored: self.mirrored != next.mirrored, turn: Turn::from_quarters(quarters) }
+    }
+
     /// True where nothing needs doing.
     pub fn is_upright(self) -> bool {
         self == Orientation::default()
     }
 }
 
+impl Turn {
+    /// How many quarters it is, 0 to 3.
+    pub fn quarters(self) -> u8 {
+        match self {
+            Turn::None => 0,
+            Turn::Quarter => 1,
+            Turn::Half => 2,
+            Turn::ThreeQuarters => 3,
+        }
+    }
+
+    /// A turn by so many clockwise quarters; whole turns do not count.
+    pub fn from_quarters(quarters: u8) -> Turn {
+        match quarters % 4 {
+            0 => Turn::None,
+            1 => Turn::Quarter,
+            2 => Turn::Half,
+            _ => Turn::ThreeQuarters,
+        }
+    }
+}
+
 impl Color {
+    /// The colour that the code points of ISO/IEC 23091-2 name: primaries (section 8.1), transfer characteristics (8.2) and
+    /// matrix coefficients (8.3).
+    pub fn from_codes(primaries: u16, transfer: u16, matrix: u16, range: Range) -> Color {
+        let primaries = match primaries {
+            9 => Primaries::Bt2020,
+            11 | 12 => Primaries::DisplayP3,
+            _ => Primaries::Bt709,
+        };
+        let transfer = match transfer {
+            16 => Transfer::Pq,
+            18 => Transfer::Hlg,
+            _ => Transfer::Sdr,
+        };
+        let matrix = match matrix {
+            0 => Matrix::Identity,
+            // SMPTE ST 240 (7) differs from BT.709 by less than one level of 8 bits in most colours.
+            1 | 7 => Matrix::Bt709,
+            4..=6 => Matrix::Bt601,
+            9 | 10 => Matrix::Bt2020,
+            _ => Matrix::Unspecified,
+        };
+        Color { matrix, range, transfer, primaries }
+    }
+
     /// The matrix to use for a picture of `height` coded lines.
     pub fn matrix_for(self, height: u32) -> Matrix {
         match self.matrix {
@@ -164,6 +218,38 @@ impl Color {
             range: if self.range == Range::Unspecified { other.range } else { self.range },
             transfer: if self.transfer == Transfer::Sdr { other.transfer } else { self.transfer },
             primaries: if self.primaries == Primaries::Bt709 { other.primaries } else { self.primaries },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where an orientation puts the corners of a picture: those that were top left, top right, bottom right, bottom left,
+    /// in the order that they are met clockwise from the top left afterwards.
+    fn corners(orientation: Orientation) -> [u8; 4] {
+        let mut corners = if orientation.mirrored { [1, 0, 3, 2] } else { [0, 1, 2, 3] };
+        corners.rotate_right(orientation.turn.quarters().into());
+        corners
+    }
+
+    #[test]
+    fn one_orientation_after_another_is_one() {
+        let all = || (1..=8).map(Orientation::from_exif);
+        for (first, second) in all().flat_map(|first| all().map(move |second| (first, second))) {
+            let (before, change) = (corners(first), corners(second));
+            let expected = change.map(|corner| before[usize::from(corner)]);
+            assert_eq!(corners(first.then(second)), expected, "{first:?} then {second:?}");
+        }
+    }
+
+    #[test]
+    fn exif_values_put_the_corners_where_the_standard_says() {
+        // CIPA DC-008 section 4.6.4: 6 shows the stored left column at the top, so the bottom left corner comes first.
+        let firsts = [0, 1, 2, 3, 0, 3, 2, 1];
+        for (value, first) in (1..=8).zip(firsts) {
+            assert_eq!(corners(Orientation::from_exif(value))[0], first, "{value}");
         }
     }
 }

@@ -1,5 +1,9 @@
 //! ISO BMFF in: boxes to an index (ISO/IEC 14496-12). Does no I/O: it says which bytes it needs next.
 
+mod boxes;
+pub mod items;
+mod meta;
+
 use std::ops::Range;
 
 use super::Index;
