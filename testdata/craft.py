@@ -191,20 +191,20 @@ def bombs(folder):
     """Pictures that claim to be far larger than they are, and one that is also a web page."""
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 65500, 65500, 8, 2, 0, 0, 0))
     end = png_chunk(b"IDAT", zlib.compress(b"\0" * 1_000_000, 9)) + png_chunk(b"IEND", b"")
-    write(f"{folder}/0_broken_bomb.png", b"\x89PNG\r\n\x1a\n", header, end)
+    write(f"{folder}/0_broken_bomb_png.png", b"\x89PNG\r\n\x1a\n", header, end)
     profile = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
     profile += png_chunk(b"iCCP", b"x\0\0" + zlib.compress(b"\0" * 100_000_000, 9))
     rows = png_chunk(b"IDAT", zlib.compress((b"\0" + b"\x80" * 24) * 8)) + png_chunk(b"IEND", b"")
     write(f"{folder}/0_broken_profile_bomb.png", b"\x89PNG\r\n\x1a\n", profile, rows)
     gif = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
     frame = b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\x02\x02\x44\x01\0"
-    write(f"{folder}/0_broken_bomb.gif", gif, frame * 100, b";")
+    write(f"{folder}/0_broken_bomb_gif.gif", gif, frame * 100, b";")
     bmp = b"BM" + struct.pack("<IHHI", 58, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 65500, 65500, 1, 24, 0, 0, 0, 0, 0, 0)
-    write(f"{folder}/0_broken_bomb.bmp", bmp, b"\0" * 4)
+    write(f"{folder}/0_broken_bomb_bmp.bmp", bmp, b"\0" * 4)
     jpeg = bytearray(read(f"{folder}/0_jpeg.jpg"))
     at = jpeg.index(b"\xff\xc0")
     struct.pack_into(">HH", jpeg, at + 5, 65500, 65500)
-    write(f"{folder}/0_broken_bomb.jpg", jpeg)
+    write(f"{folder}/0_broken_bomb_jpeg.jpg", jpeg)
     write(f"{folder}/0_polyglot.jpg", read(f"{folder}/0_jpeg.jpg"), b"<html><script>alert(1)</script></html>")
 
 

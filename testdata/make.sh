@@ -284,7 +284,7 @@ pictures() {
     \( xc:'rgb(0,0,245)' xc:'rgb(255,255,255)' +append \) -append -strip "$work/p3.png"
   python3 ../../craft.py icc "$work/p3.png" 0_p3.png
   convert "$work/p3.png" -quality 95 -sampling-factor 1x1 "$work/p3.jpg"
-  python3 ../../craft.py icc "$work/p3.jpg" 0_p3.jpg
+  python3 ../../craft.py icc "$work/p3.jpg" 0_p3_jpeg.jpg
 }
 beside pictures
 all_done
@@ -304,7 +304,7 @@ python3 ../../craft.py nostss 0_avc.mp4 0_nostss.mp4
 head -c "$(($(stat -c %s 0_hills.mp4) / 2))" 0_hills.mp4 >0_broken_truncated.mp4
 head -c "$(($(stat -c %s 0_moov_last.mp4) / 2))" 0_moov_last.mp4 >0_broken_no_moov.mp4
 printf 'This is a text.\n' >0_broken_text.mp4
-head -c "$(($(stat -c %s 0_jpeg.jpg) / 2))" 0_jpeg.jpg >0_broken_truncated.jpg
+head -c "$(($(stat -c %s 0_jpeg.jpg) / 2))" 0_jpeg.jpg >0_broken_truncated_jpeg.jpg
 python3 ../../craft.py hostile 0_avc.mp4 .
 
 cd ../..

@@ -247,6 +247,33 @@ fn files_open_with_what_they_know() {
     }
 }
 
+/// What stands in README.md before and after the table of parameters.
+const PARAMETERS_MARKERS: (&str, &str) = ("<!-- parameters -->\n", "<!-- /parameters -->");
+
+/// The table of parameters as README.md has it.
+fn parameter_table() -> String {
+    let mut table = String::from("| parameter | values | default | meaning |\n| --- | --- | --- | --- |\n");
+    for parameter in vedette::request::thumbnail::PARAMETERS {
+        let cells = [parameter.values, parameter.default, parameter.meaning].map(|cell| cell.replace('|', "\\|"));
+        table.push_str(&format!("| `{}` | {} |\n", parameter.name, cells.join(" | ")));
+    }
+    table
+}
+
+#[test]
+fn the_readme_has_the_parameters_of_the_code() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (start, end) = PARAMETERS_MARKERS;
+    let (before, rest) = text.split_once(start).expect("README.md has the marker before the parameters");
+    let (table, after) = rest.split_once(end).expect("README.md has the marker after the parameters");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, [before, start, &parameter_table(), end, after].concat()).unwrap();
+        return;
+    }
+    assert_eq!(table, parameter_table(), "UPDATE_GOLDEN=1 writes the table into README.md");
+}
+
 #[test]
 fn comments_are_told_from_addresses() {
     assert_eq!(without_comment("let a = 1; // one"), "let a = 1; ");

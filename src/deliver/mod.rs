@@ -1,11 +1,17 @@
 //! Carries a plan out: the only module that knows all the others.
 
+pub mod artifact;
 pub mod pool;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use self::artifact::Artifact;
+use self::pool::{Load, Pool};
+use crate::error::Result;
 use crate::media::time::Micros;
-use crate::plan::Policy;
+use crate::plan::{Plan, Policy};
+use crate::request::{Accepts, Request};
 
 /// The settings of caches, workers and pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,4 +95,43 @@ impl Default for Config {
 /// Everything that answers are made of: a catalog, an origin, caches, and workers. `Delivery::new(config, catalog, origin)`
 /// makes one.
 #[derive(Debug)]
-pub struct Delivery {}
+pub struct Delivery {
+    pool: Pool,
+}
+
+/// An artifact, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    /// The artifact.
+    pub artifact: Arc<Artifact>,
+    /// Where it came from.
+    pub outcome: Outcome,
+}
+
+/// Where an artifact came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It was there.
+    Hit,
+    /// It was made for this request.
+    Made,
+    /// It was being made for another request already.
+    Shared,
+}
+
+impl Delivery {
+    /// How busy the workers are.
+    pub fn load(&self) -> Load {
+        self.pool.load()
+    }
+
+    /// What will be done for a request, and what names its result.
+    pub async fn plan(&self, _request: &Request, _accepts: Accepts) -> Result<Plan> {
+        todo!()
+    }
+
+    /// The artifact of a plan: kept, or made now.
+    pub async fn artifact(&self, _plan: &Plan) -> Result<Delivered> {
+        todo!()
+    }
+}

@@ -1,12 +1,28 @@
 //! HTTP: listeners, connections, drain; nothing below this module has heard of HTTP.
 
+mod admin;
+mod answer;
+mod conditional;
+mod connection;
+mod crowd;
+mod pulse;
+mod range;
+mod response;
+mod telemetry;
+
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::server::conn::auto;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::{TcpListener, TcpStream};
 
+use self::admin::Admin;
+use self::crowd::Crowd;
+use self::pulse::Patience;
 use crate::deliver::Delivery;
 use crate::error::{Error, Kind, Result};
 
@@ -32,9 +48,9 @@ pub struct Config {
 }
 
 /// A port that needs no rights, on this machine alone: opening a service to others is a decision.
-const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// Beside the main listener, never on it: metrics are not for the public.
-const ADMIN_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
+const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 /// More than a CDN opens, fewer than would exhaust a common limit of file descriptors together with files.
 const CONNECTIONS_MAX: usize = 4096;
 /// What imgproxy allows to read a request.
@@ -47,6 +63,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 /// Twice the longest URL, with room for cookies that clients send to everyone.
 const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// How long to wait where the system gives no connection, for want of file descriptors most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Default for Config {
     fn default() -> Config {
@@ -68,36 +86,95 @@ impl Default for Config {
 pub struct Server {
     main: TcpListener,
     admin: Option<TcpListener>,
+    recorded: PrometheusHandle,
     config: Config,
 }
 
 impl Server {
     /// Opens the listeners. Connections queue up from here on.
     pub async fn bind(config: Config) -> Result<Server> {
+        let recorded = telemetry::install()?;
         let main = listener(config.listen).await?;
         let admin = match config.admin_listen {
             Some(address) => Some(listener(address).await?),
             None => None,
         };
-        Ok(Server { main, admin, config })
+        Ok(Server { main, admin, recorded, config })
     }
 
     /// Where requests are answered: the port is the one that was given where port 0 was asked for.
     pub fn address(&self) -> Result<SocketAddr> {
-        self.main
-            .local_addr()
-            .map_err(|error| Error::new(Kind::Internal, "the listener has no address").caused_by(error))
+        address(&self.main)
+    }
+
+    /// Where health and metrics are answered; `None` for nowhere.
+    pub fn admin_address(&self) -> Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(address).transpose()
     }
 
     /// Answers requests until `stop` completes, then finishes those that are open within the drain timeout.
     pub async fn serve(self, delivery: Arc<Delivery>, stop: impl Future<Output = ()>) -> Result<()> {
-        let _ = (&self.admin, &self.config, &delivery);
-        stop.await;
+        let patience = Patience {
+            header: self.config.header_timeout,
+            idle: self.config.idle_timeout,
+            write: self.config.write_timeout,
+        };
+        let crowd = Arc::new(Crowd::new(self.config.connections_max, patience));
+        let admin = Admin { delivery: Arc::clone(&delivery), crowd: Arc::clone(&crowd), recorded: self.recorded };
+        let background =
+            [tokio::spawn(admin::serve(self.admin, Arc::new(admin))), tokio::spawn(Arc::clone(&crowd).watch())];
+        let protocol = Arc::new(connection::protocol(self.config.header_bytes_max));
+        tokio::select! {
+            () = stop => {}
+            () = accept(self.main, &crowd, &protocol, &delivery) => {}
+        }
+        crowd.drain(self.config.drain_timeout).await;
+        background.iter().for_each(|task| task.abort());
         Ok(())
+    }
+}
+
+/// Lets connections in for as long as it is polled.
+async fn accept(
+    listener: TcpListener,
+    crowd: &Arc<Crowd>,
+    protocol: &Arc<auto::Builder<TokioExecutor>>,
+    delivery: &Arc<Delivery>,
+) {
+    loop {
+        let seat = crowd.seat().await;
+        let stream = accepted(&listener).await;
+        let member = crowd.join(seat);
+        let (protocol, delivery) = (Arc::clone(protocol), Arc::clone(delivery));
+        tokio::spawn(async move {
+            connection::serve(protocol, stream, Arc::clone(&member.pulse), delivery).await;
+            drop(member);
+        });
+    }
+}
+
+/// The next connection. Where the system has no room for one, it waits a moment: open ones may end.
+async fn accepted(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // An answer that is ready leaves at once; on failure it leaves later.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 
 async fn listener(address: SocketAddr) -> Result<TcpListener> {
     let cannot = |error| Error::new(Kind::Unavailable, format!("cannot listen on {address}")).caused_by(error);
     TcpListener::bind(address).await.map_err(cannot)
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr> {
+    listener.local_addr().map_err(|error| Error::new(Kind::Internal, "a listener has no address").caused_by(error))
 }

@@ -1,0 +1,549 @@
+//! The sample table of one track, compact: where each sample lies, when it is decoded and shown, where decoding can start.
+
+mod collector;
+mod column;
+mod edits;
+mod order;
+mod places;
+mod timing;
+
+use std::fmt;
+use std::ops::Range;
+
+pub use self::collector::{Collector, Raw};
+pub(super) use self::column::Column;
+pub(super) use self::edits::Edit;
+use self::edits::Windows;
+use self::order::{BLOCK, Order};
+pub(super) use self::places::Places;
+use self::timing::Timing;
+use super::time::Ticks;
+
+/// Most samples of a track: 38 hours of 60 frames a second, 48 hours of AAC. A table of so many takes tens of megabytes.
+pub const SAMPLES_MAX: u32 = 1 << 23;
+
+/// Most keyframes to step back over for a leading picture. One does for every codec, as leading pictures refer to the GOP
+/// before their own and no further (ISO/IEC 23008-2 section 3.75); the others are for tables in disorder.
+const LEADING_STEPS_MAX: u32 = 16;
+
+/// One coded frame, or one run of sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Its place in decoding order, from zero.
+    pub number: u32,
+    /// Where its bytes begin in the file.
+    pub offset: u64,
+    /// How many bytes it has.
+    pub size: u32,
+    /// When it is decoded.
+    pub decode_time: Ticks,
+    /// When it is shown: composition time with the edit list applied, so that the presentation starts at zero.
+    pub time: Ticks,
+    /// How long it lasts in decoding time.
+    pub duration: u32,
+    /// Whether decoding can start here.
+    pub keyframe: bool,
+}
+
+/// What to decode for one frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reach {
+    /// The sample to start at, a keyframe.
+    pub from: u32,
+    /// The sample that holds the frame; not before `from`.
+    pub target: u32,
+    /// When the target is shown.
+    pub time: Ticks,
+}
+
+/// The samples of a track in decoding order.
+#[derive(Clone, PartialEq, Default)]
+pub struct Samples {
+    places: Places,
+    sizes: Column,
+    timing: Timing,
+    keyframes: Keyframes,
+    windows: Windows,
+    /// Over the composition times of all samples.
+    order: Order,
+    /// Over those of the keyframes that are listed, by their place in the list.
+    keyframe_order: Order,
+    end: i64,
+    last_shown: i64,
+}
+
+/// Where decoding can start.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub(super) enum Keyframes {
+    /// Everywhere, or the container does not say.
+    #[default]
+    All,
+    /// At these samples, in ascending order.
+    Listed(Vec<u32>),
+}
+
+/// What a table is made of.
+#[derive(Debug)]
+pub(super) struct Tables {
+    /// Where the bytes of each sample lie.
+    pub(super) places: Places,
+    /// How many bytes each has.
+    pub(super) sizes: Column,
+    /// The decoding time of the first.
+    pub(super) first: i64,
+    /// From each decoding time to the next.
+    pub(super) deltas: Column,
+    /// From decoding time to composition time.
+    pub(super) shifts: Column,
+    /// Where decoding can start.
+    pub(super) keyframes: Keyframes,
+    /// A bit for each sample that is never shown; may end early.
+    pub(super) unshown: Vec<u64>,
+    /// What is shown, by the start in the presentation; empty for everything.
+    pub(super) edits: Vec<Edit>,
+}
+
+impl Samples {
+    pub(super) fn of(tables: Tables) -> Samples {
+        let Tables { places, sizes, first, deltas, shifts, keyframes, unshown, edits } = tables;
+        let timing = Timing::of(places.len(), first, deltas, shifts, unshown);
+        let order = Order::of((0..timing.starts.len() as u32).map(|block| timing.bounds(block)));
+        let keyframe_order = Order::of(keyframes.blocks().map(|block| {
+            let times = block.iter().filter(|number| timing.shows(**number)).map(|number| timing.composition(*number));
+            times.fold((i64::MAX, i64::MIN), |(low, high), time| (low.min(time), high.max(time)))
+        }));
+        let mut samples = Samples { places, sizes, timing, keyframes, order, keyframe_order, ..Samples::default() };
+        let Some(last) = samples.order.last() else {
+            return samples;
+        };
+        let duration = samples.timing.deltas.get(samples.len() - 1).clamp(0, u32::MAX.into());
+        let end = last.saturating_add(duration);
+        samples.windows = Windows::of(&edits, last, end, |at| samples.on_display(at).map_or(at, |(_, time)| time));
+        samples.end = samples.windows.end(end);
+        let last = samples.on_display(samples.windows.last(last)).map_or(last, |(_, time)| time);
+        samples.last_shown = samples.windows.time(last);
+        samples
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> u32 {
+        self.places.len()
+    }
+
+    /// True where there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes the table occupies in memory, roughly.
+    pub fn weight(&self) -> usize {
+        let keyframes = match &self.keyframes {
+            Keyframes::All => 0,
+            Keyframes::Listed(numbers) => numbers.capacity() * size_of::<u32>(),
+        };
+        let columns = self.places.weight() + self.sizes.weight() + self.timing.weight();
+        columns + keyframes + self.windows.weight() + self.order.weight() + self.keyframe_order.weight()
+    }
+
+    /// When the last frame's time on display ends.
+    pub fn end(&self) -> Ticks {
+        Ticks(self.end)
+    }
+
+    /// When the last frame is shown.
+    pub fn last_shown(&self) -> Ticks {
+        Ticks(self.last_shown)
+    }
+
+    /// The sample at a place in decoding order.
+    pub fn get(&self, number: u32) -> Option<Sample> {
+        self.range(number..number.checked_add(1)?).next()
+    }
+
+    /// The samples of a range of places, in decoding order; what lies outside the table is left out.
+    pub fn range(&self, numbers: Range<u32>) -> impl Iterator<Item = Sample> + '_ {
+        let numbers = numbers.start..numbers.end.min(self.len());
+        let mut decode_time = self.timing.decode_time(numbers.start);
+        let mut next = self.places.offset(numbers.start, &self.sizes).unwrap_or_default();
+        numbers.map(move |number| {
+            let size = self.sizes.get(number) as u32;
+            let delta = self.timing.deltas.get(number);
+            let composition = decode_time.wrapping_add(self.timing.shifts.get(number));
+            let sample = Sample {
+                number,
+                offset: self.places.start(number).unwrap_or(next),
+                size,
+                decode_time: Ticks(decode_time),
+                time: Ticks(self.windows.time(composition)),
+                duration: delta.clamp(0, u32::MAX.into()) as u32,
+                keyframe: self.keyframes.contains(number),
+            };
+            next = sample.offset.saturating_add(size.into());
+            decode_time = decode_time.wrapping_add(delta);
+            sample
+        })
+    }
+
+    /// What to decode for the frame on display at `at`: the sample with the greatest time not after it, the first one shown
+    /// where all are later. `None` where nothing is shown. Leading samples of an open GOP reach back to the keyframe before.
+    /// Samples that are not part of the presentation are never the target.
+    ///
+    /// Where [`Samples::names_keyframes`] is false, `from` may turn out not to start decoding: see [`Samples::reach_back`].
+    pub fn frame_at(&self, at: Ticks) -> Option<Reach> {
+        let (target, composition) = self.on_display(self.windows.media(at.0))?;
+        Some(self.reach(target, composition))
+    }
+
+    /// What to decode for the keyframe shown at or before `at`; `from` equals `target`. The first keyframe where it is shown
+    /// later, and the frame on display where that one is not shown at all, as in a clip cut inside its first GOP.
+    pub fn keyframe_at(&self, at: Ticks) -> Option<Reach> {
+        let listed = match &self.keyframes {
+            Keyframes::All => return self.frame_at(at),
+            Keyframes::Listed(listed) => listed,
+        };
+        let media = self.windows.media(at.0);
+        let found = match self.windows.is_empty() {
+            true => self.keyframe_upto(listed, media),
+            false => self.windows.upto(at.0).find_map(|window| {
+                let found = self.keyframe_upto(listed, media.min(window.to - 1));
+                found.filter(|(_, time)| *time >= window.from)
+            }),
+        };
+        let first = || {
+            let first = *listed.first()?;
+            let composition = self.timing.composition(first);
+            let shown = self.timing.shows(first) && self.windows.show(composition);
+            shown.then_some((first, composition))
+        };
+        match found.or_else(first) {
+            Some((target, time)) => Some(Reach { from: target, target, time: Ticks(self.windows.time(time)) }),
+            None => self.frame_at(at),
+        }
+    }
+
+    /// Whether the container tells keyframes from other samples. Where it does not, all pass for keyframes.
+    pub fn names_keyframes(&self) -> bool {
+        matches!(self.keyframes, Keyframes::Listed(_))
+    }
+
+    /// The keyframe before the sample `number` in decoding order, or the first sample; `None` for that one.
+    ///
+    /// This is how to go on where the sample that a [`Reach`] starts at does not start decoding after all: back to the
+    /// nearest one that does ([`super::codec::starts_decoding`]) and is not shown after the target.
+    pub fn reach_back(&self, number: u32) -> Option<u32> {
+        self.keyframes.upto(number.checked_sub(1)?)
+    }
+
+    fn reach(&self, target: u32, composition: i64) -> Reach {
+        let mut from = self.keyframes.upto(target).unwrap_or_default();
+        for _ in 0..LEADING_STEPS_MAX {
+            if from == target || self.timing.composition(from) <= composition {
+                break;
+            }
+            from = self.reach_back(from).unwrap_or_default();
+        }
+        Reach { from, target, time: Ticks(self.windows.time(composition)) }
+    }
+
+    /// The sample on display at a composition time, and when it is composed.
+    fn on_display(&self, media: i64) -> Option<(u32, i64)> {
+        self.order.latest(self.order.not_before_first(media), |block| self.timing.block(block))
+    }
+
+    fn keyframe_upto(&self, listed: &[u32], media: i64) -> Option<(u32, i64)> {
+        self.keyframe_order.latest(media, |block| {
+            let numbers = listed.iter().skip((block * BLOCK) as usize).take(BLOCK as usize);
+            let shown = numbers.filter(|number| self.timing.shows(**number));
+            shown.map(|number| (*number, self.timing.composition(*number)))
+        })
+    }
+}
+
+/// Its size alone: a table has hundreds of thousands of rows.
+impl fmt::Debug for Samples {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Samples({} in {} bytes)", self.len(), self.weight())
+    }
+}
+
+impl Keyframes {
+    fn contains(&self, number: u32) -> bool {
+        match self {
+            Keyframes::All => true,
+            Keyframes::Listed(numbers) => numbers.binary_search(&number).is_ok(),
+        }
+    }
+
+    /// The last keyframe at or before a sample; the first sample where there is none.
+    fn upto(&self, number: u32) -> Option<u32> {
+        match self {
+            Keyframes::All => Some(number),
+            Keyframes::Listed(numbers) => {
+                let count = numbers.partition_point(|keyframe| *keyframe <= number);
+                Some(count.checked_sub(1).map_or(0, |last| numbers[last]))
+            }
+        }
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &[u32]> {
+        let numbers = match self {
+            Keyframes::All => &[],
+            Keyframes::Listed(numbers) => &numbers[..],
+        };
+        numbers.chunks(BLOCK as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A sample by its composition time, and whether it is a keyframe and shown.
+    type Row = (i64, bool, bool);
+
+    fn table(rows: &[Row], edits: Vec<Edit>) -> Samples {
+        let mut collector = Collector::new();
+        for (number, raw) in raws(rows).enumerate() {
+            if rows[number].2 { collector.push(raw).unwrap() } else { collector.push_unshown(raw).unwrap() }
+        }
+        collector.finish_edited(edits)
+    }
+
+    fn raws(rows: &[Row]) -> impl Iterator<Item = Raw> {
+        (0i64..).zip(rows).map(|(number, (time, keyframe, _))| Raw {
+            offset: number as u64 * 100,
+            size: 90 + number as u32 % 20,
+            decode_time: Ticks(number * 10 - 20),
+            time: Ticks(*time),
+            duration: 10,
+            keyframe: *keyframe,
+        })
+    }
+
+    /// The same answer as [`Samples::frame_at`], found by looking at every row.
+    fn frame_on_display(rows: &[Row], edits: &[Edit], at: i64) -> Option<(u32, i64)> {
+        let shown = || (0u32..).zip(rows).filter(|(_, row)| row.2).map(|(number, row)| (row.0, number));
+        let latest = |media: i64| shown().filter(|(time, _)| *time <= media).max();
+        let first = shown().map(|(time, _)| time).min()?;
+        let end = shown().max()?.0 + 10;
+        let spans = |edit: &Edit| (edit.media, edit.length.map_or(i64::MAX, |length| edit.media + length));
+        let shows = |edit: &&Edit| {
+            let (from, to) = spans(edit);
+            from < end && latest(from.max(first)).is_some_and(|(time, _)| time < to)
+        };
+        let edits: Vec<_> = edits.iter().filter(shows).collect();
+        let current = edits.iter().rfind(|edit| edit.start <= at).or(edits.first());
+        let media = current.map_or(at, |edit| {
+            let (from, to) = spans(edit);
+            (at - edit.start + edit.media).clamp(from, to - 1)
+        });
+        let (time, number) = latest(media.max(first))?;
+        Some((number, time))
+    }
+
+    fn reach_of(rows: &[Row], target: u32) -> u32 {
+        let keyframe = |number: &u32| rows[*number as usize].1;
+        let mut from = (0..=target).rev().find(keyframe).unwrap_or(0);
+        while from != target && rows[from as usize].0 > rows[target as usize].0 && from > 0 {
+            from = (0..from).rev().find(keyframe).unwrap_or(0);
+        }
+        from
+    }
+
+    /// GOPs of frames that are shown in an order of their own, some of them before their keyframe.
+    fn ordinary() -> impl Strategy<Value = Vec<Row>> {
+        let gop = (1usize..30, 0usize..4, 1i64..20, any::<bool>());
+        prop::collection::vec(gop, 1..12).prop_map(|gops| {
+            let (mut rows, mut at) = (Vec::new(), 0);
+            for (frames, leading, step, unshown) in gops {
+                let leading = leading.min(frames - 1);
+                let time = |place: usize| at + place as i64 * step;
+                rows.push((time(leading), true, true));
+                rows.extend((0..leading).map(|place| (time(place), false, true)));
+                // Pairs swapped: the second of each is decoded first.
+                let rest: Vec<_> = (leading + 1..frames).collect();
+                rows.extend(rest.chunks(2).flat_map(|pair| pair.iter().rev()).map(|place| (time(*place), false, true)));
+                if unshown {
+                    rows.push((time(frames) - 1, false, false));
+                }
+                at = time(frames);
+            }
+            rows
+        })
+    }
+
+    fn any_rows() -> impl Strategy<Value = Vec<Row>> {
+        prop::collection::vec((-100i64..3000, prop::bool::weighted(0.1), prop::bool::weighted(0.9)), 0..300)
+    }
+
+    fn edits() -> impl Strategy<Value = Vec<Edit>> {
+        let edit = (0i64..100, prop::option::of(1i64..1000), -50i64..2500);
+        prop::collection::vec(edit, 0..4).prop_map(|edits| {
+            let mut at = 0;
+            let place = |(gap, length, media): (i64, Option<i64>, i64)| {
+                let start = at + gap;
+                at = start + length.unwrap_or(700);
+                Edit { start, length, media }
+            };
+            edits.into_iter().map(place).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_frame_at_any_time_is_the_one_on_display(
+            rows in prop_oneof![ordinary(), any_rows()],
+            edits in edits(),
+            times in prop::collection::vec(-200i64..4000, 20),
+        ) {
+            let samples = table(&rows, edits.clone());
+            for at in times {
+                let reach = samples.frame_at(Ticks(at));
+                let expected = frame_on_display(&rows, &edits, at);
+                prop_assert_eq!(reach.map(|reach| reach.target), expected.map(|(number, _)| number), "at {}", at);
+                let Some(reach) = reach else { continue };
+                prop_assert_eq!(Some(reach.time), samples.get(reach.target).map(|sample| sample.time));
+                if rows.iter().filter(|row| row.1).count() < LEADING_STEPS_MAX as usize {
+                    prop_assert_eq!(reach.from, reach_of(&rows, reach.target), "at {}", at);
+                }
+            }
+        }
+
+        #[test]
+        fn the_keyframe_at_any_time_is_the_latest_shown(rows in prop_oneof![ordinary(), any_rows()], at in -200i64..4000) {
+            let samples = table(&rows, Vec::new());
+            let shown = || (0u32..).zip(&rows).filter(|(_, row)| row.1 && row.2).map(|(number, row)| (row.0, number));
+            let latest = shown().filter(|(time, _)| *time <= at).max().map(|(_, number)| number);
+            let first = rows.iter().position(|row| row.1).filter(|first| rows[*first].2).map(|first| first as u32);
+            let exact = frame_on_display(&rows, &[], at).map(|(number, _)| number);
+            let reach = samples.keyframe_at(Ticks(at));
+            prop_assert_eq!(reach.map(|reach| reach.target), exact.and(latest.or(first).or(exact)));
+            prop_assert!(reach.is_none_or(|reach| reach.from == reach.target || latest.or(first).is_none()));
+        }
+
+        #[test]
+        fn what_is_collected_comes_out(rows in prop::collection::vec(
+            (0u64..1 << 40, prop_oneof![0u32..200, any::<u32>()], any::<i64>(), any::<i64>(), any::<bool>()), 0..300)
+        ) {
+            let raws: Vec<_> = rows.into_iter().map(|(offset, size, decode_time, time, keyframe)| {
+                Raw { offset, size, decode_time: Ticks(decode_time), time: Ticks(time), duration: 7, keyframe }
+            }).collect();
+            let mut collector = Collector::new();
+            raws.iter().for_each(|raw| collector.push(*raw).unwrap());
+            let samples = collector.finish();
+            prop_assert_eq!(samples.len() as usize, raws.len());
+            for (raw, sample) in raws.iter().zip(samples.range(0..u32::MAX)) {
+                let same = (sample.offset, sample.size, sample.decode_time, sample.time, sample.keyframe);
+                prop_assert_eq!(same, (raw.offset, raw.size, raw.decode_time, raw.time, raw.keyframe));
+                prop_assert_eq!(samples.get(sample.number), Some(sample));
+            }
+            prop_assert!(raws.is_empty() || samples.get(samples.len() - 1).is_some_and(|last| last.duration == 7));
+            prop_assert_eq!(samples.get(samples.len()), None);
+        }
+    }
+
+    /// Two GOPs in decoding order, shown as I B P | b b I B P with the two b stored behind the second I.
+    fn open_gop() -> Vec<Row> {
+        let times =
+            [(0, true), (20, false), (10, false), (50, true), (30, false), (40, false), (70, false), (60, false)];
+        times.map(|(time, keyframe)| (time, keyframe, true)).to_vec()
+    }
+
+    #[track_caller]
+    fn check(samples: &Samples, at: i64, from: u32, target: u32, time: i64) {
+        assert_eq!(samples.frame_at(Ticks(at)), Some(Reach { from, target, time: Ticks(time) }), "at {at}");
+    }
+
+    #[test]
+    fn leading_pictures_reach_back_one_more_gop() {
+        let samples = table(&open_gop(), Vec::new());
+        check(&samples, 35, 0, 4, 30);
+        check(&samples, 49, 0, 5, 40);
+        check(&samples, 50, 3, 3, 50);
+        check(&samples, 1000, 3, 6, 70);
+        check(&samples, -5, 0, 0, 0);
+        assert_eq!((samples.end(), samples.last_shown()), (Ticks(80), Ticks(70)));
+        assert_eq!(samples.keyframe_at(Ticks(49)).map(|reach| reach.target), Some(0));
+        assert_eq!(samples.keyframe_at(Ticks(50)).map(|reach| reach.target), Some(3));
+    }
+
+    #[test]
+    fn an_edit_moves_the_start_and_cuts_the_end() {
+        // The presentation starts in the middle of the frame composed at 10 and ends with the one composed at 60.
+        let samples = table(&open_gop(), vec![Edit { start: 0, length: Some(50), media: 15 }]);
+        check(&samples, 0, 0, 2, 0);
+        check(&samples, 5, 0, 1, 5);
+        check(&samples, 35, 3, 3, 35);
+        check(&samples, 1000, 3, 7, 45);
+        assert_eq!((samples.end(), samples.last_shown()), (Ticks(50), Ticks(45)));
+        // The first keyframe is not part of it: the frame itself instead.
+        let reach = Reach { from: 0, target: 1, time: Ticks(5) };
+        assert_eq!(samples.keyframe_at(Ticks(6)), Some(reach));
+    }
+
+    #[test]
+    fn edits_in_any_order_show_their_stretches() {
+        let stretch = |start, length, media| Edit { start, length: Some(length), media };
+        let samples = table(&open_gop(), vec![stretch(0, 20, 50), stretch(30, 20, 0), stretch(50, 10, 50)]);
+        check(&samples, 0, 3, 3, 0);
+        check(&samples, 12, 3, 7, 10);
+        check(&samples, 25, 3, 7, 10);
+        check(&samples, 30, 0, 0, 30);
+        check(&samples, 45, 0, 2, 40);
+        check(&samples, 55, 3, 3, 0);
+        let times: Vec<_> = samples.range(0..8).map(|sample| sample.time.0).collect();
+        assert_eq!(times, [30, -51, 40, 0, -41, -31, -1, 10]);
+    }
+
+    #[test]
+    fn a_late_start_shows_the_first_frame_early() {
+        let samples = table(&open_gop(), vec![Edit { start: 100, length: None, media: 0 }]);
+        check(&samples, 0, 0, 0, 100);
+        check(&samples, 110, 0, 2, 110);
+        assert_eq!(samples.end(), Ticks(180));
+    }
+
+    #[test]
+    fn an_edit_that_shows_nothing_is_none() {
+        let samples = table(&open_gop(), vec![Edit { start: 0, length: Some(100), media: 5000 }]);
+        check(&samples, 0, 0, 0, 0);
+    }
+
+    #[test]
+    fn without_named_keyframes_all_pass_for_them() {
+        let samples = table(&open_gop().into_iter().map(|row| (row.0, true, true)).collect::<Vec<_>>(), Vec::new());
+        assert!(!samples.names_keyframes());
+        check(&samples, 40, 5, 5, 40);
+        assert_eq!((samples.reach_back(5), samples.reach_back(1), samples.reach_back(0)), (Some(4), Some(0), None));
+    }
+
+    #[test]
+    fn an_empty_table_shows_nothing() {
+        let samples = Samples::default();
+        assert_eq!((samples.frame_at(Ticks(0)), samples.keyframe_at(Ticks(0)), samples.get(0)), (None, None, None));
+        assert_eq!((samples.end(), samples.last_shown(), samples.range(0..9).count()), (Ticks(0), Ticks(0), 0));
+    }
+
+    #[test]
+    fn two_hours_take_little() {
+        // One frame a run of bytes, as in a file interleaved with its sound.
+        let mut collector = Collector::new();
+        for number in 0..216_000u32 {
+            let time = Ticks(i64::from(number) * 1001);
+            collector
+                .push(Raw {
+                    offset: u64::from(number) * 25_000,
+                    size: 1000 + number * 7919 % 60_000,
+                    decode_time: time,
+                    time: Ticks(time.0 + i64::from(number % 3) * 1001),
+                    duration: 1001,
+                    keyframe: number % 60 == 0,
+                })
+                .unwrap();
+        }
+        let weight = collector.finish().weight();
+        assert!(weight < 2_200_000, "{weight}");
+    }
+}
