@@ -5,6 +5,7 @@ pub mod table;
 mod values;
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use self::table::{ROWS, Row};
 use crate::catalog::Config as CatalogConfig;
@@ -133,8 +134,10 @@ pub fn variable(row: &Row) -> String {
 }
 
 /// The name of the flag of a setting, without its dashes.
-pub fn flag(row: &Row) -> String {
-    row.name.replace('_', "-")
+pub fn flag(row: &Row) -> &'static str {
+    static FLAGS: LazyLock<Vec<String>> = LazyLock::new(|| ROWS.iter().map(|row| row.name.replace('_', "-")).collect());
+    let at = ROWS.iter().position(|other| other.name == row.name);
+    at.and_then(|at| FLAGS.get(at)).map_or(row.name, String::as_str)
 }
 
 /// The value of a setting as it may be given.
