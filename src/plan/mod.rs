@@ -151,20 +151,6 @@ pub struct Policy {
 /// begins at 1001/30000 s has to answer for 0.033.
 pub const SLACK: Micros = Micros(500);
 
-impl Default for Policy {
-    fn default() -> Policy {
-        Policy {
-            output_pixels_max: 50_000_000,
-            slices_max: 1000,
-            quality: 75,
-            thumb_offset: Micros(3_000_000),
-            max_age: 3600,
-            max_age_unready: 60,
-            draft_is_error: false,
-        }
-    }
-}
-
 /// What is known of a source: its facts, or why there are none.
 pub type Known<'a> = (&'a Source, Result<Arc<Facts>>);
 
@@ -350,7 +336,16 @@ mod tests {
                 captions: Vec::new(),
                 attachments: Vec::new(),
             };
-            Stage { entry, facts: Vec::new(), policy: Policy::default(), accepts: Accepts::default() }
+            let policy = Policy {
+                output_pixels_max: 50_000_000,
+                slices_max: 1000,
+                quality: 75,
+                thumb_offset: Micros(3 * SECOND),
+                max_age: 3600,
+                max_age_unready: 60,
+                draft_is_error: false,
+            };
+            Stage { entry, facts: Vec::new(), policy, accepts: Accepts::default() }
         }
 
         /// A video of three flavors: 1080p, 720p and 360p.
