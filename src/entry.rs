@@ -129,6 +129,13 @@ pub struct Source {
     pub version: Arc<str>,
 }
 
+impl Source {
+    /// The version of a file of `size` bytes, changed last `mtime_nanos` nanoseconds after 1970.
+    pub fn file_version(size: u64, mtime_nanos: u128) -> Arc<str> {
+        format!("{size:x}-{mtime_nanos:x}").into()
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.location, self.version)
@@ -245,6 +252,12 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: bool) {
         assert_eq!(EntryId::new(text).is_some(), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_files_version_is_its_size_and_its_time() {
+        assert_eq!(&*Source::file_version(255, 16), "ff-10");
+        assert_ne!(Source::file_version(1, 2), Source::file_version(2, 1));
     }
 
     #[test]

@@ -1,1 +1,139 @@
-//! deliver
+//! Carries a plan out: the only module that knows all the others.
+
+pub mod artifact;
+pub mod frames;
+pub mod pool;
+pub mod sources;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::artifact::Artifact;
+use self::pool::{Load, Pool};
+use crate::error::Result;
+use crate::media::time::Micros;
+use crate::plan::{Plan, Policy};
+use crate::request::{Accepts, Request};
+
+/// The settings of caches, workers and pictures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Most bytes of finished pictures kept.
+    pub artifacts_bytes_max: u64,
+    /// Most bytes of decoded frames kept.
+    pub frames_bytes_max: u64,
+    /// Most bytes of media indexes kept.
+    pub indexes_bytes_max: u64,
+    /// Most sources whose facts are kept.
+    pub facts_max: u64,
+    /// Threads that decode and encode; zero for one a core.
+    pub workers: usize,
+    /// Most pieces of work that wait for a worker; more are refused.
+    pub queue_max: usize,
+    /// How long a piece of work may wait for a worker.
+    pub queue_wait: Duration,
+    /// How long an artifact may take from the request on.
+    pub work_timeout: Duration,
+    /// How long a failure that cannot heal is remembered.
+    pub failures_kept: Duration,
+    /// What a site decides about pictures.
+    pub policy: Policy,
+}
+
+/// Some ten thousand thumbnails.
+const ARTIFACTS_BYTES_MAX: u64 = 256 << 20;
+/// Eighty frames of 1080p.
+const FRAMES_BYTES_MAX: u64 = 256 << 20;
+/// Some fifty two-hour films, or thousands of clips.
+const INDEXES_BYTES_MAX: u64 = 256 << 20;
+/// A few hundred bytes each.
+const FACTS_MAX: u64 = 100_000;
+/// Longer queues only turn refusals into timeouts: eight seconds of common work a core.
+const QUEUE_MAX: usize = 128;
+/// As long as people wait for a picture.
+const QUEUE_WAIT: Duration = Duration::from_secs(10);
+/// A strip over a long film takes this long on a slow machine.
+const WORK_TIMEOUT: Duration = Duration::from_secs(60);
+/// Long enough that a page that reloads does not repeat the work, short enough that a repaired file shows at once.
+const FAILURES_KEPT: Duration = Duration::from_secs(5);
+/// 25 megapixels: a full 4K picture three times over.
+const OUTPUT_PIXELS_MAX: u64 = 25_000_000;
+/// What the dialect allows a strip of the default width.
+const SLICES_MAX: u32 = 545;
+/// What the dialect documents.
+const QUALITY: u8 = 75;
+/// Past the black of most openings.
+const THUMB_OFFSET: Micros = Micros(3_000_000);
+/// What the dialect sends for an entry that is ready.
+const MAX_AGE: u32 = 3600;
+/// What the dialect sends for anything else.
+const MAX_AGE_UNREADY: u32 = 60;
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            artifacts_bytes_max: ARTIFACTS_BYTES_MAX,
+            frames_bytes_max: FRAMES_BYTES_MAX,
+            indexes_bytes_max: INDEXES_BYTES_MAX,
+            facts_max: FACTS_MAX,
+            workers: 0,
+            queue_max: QUEUE_MAX,
+            queue_wait: QUEUE_WAIT,
+            work_timeout: WORK_TIMEOUT,
+            failures_kept: FAILURES_KEPT,
+            policy: Policy {
+                output_pixels_max: OUTPUT_PIXELS_MAX,
+                slices_max: SLICES_MAX,
+                quality: QUALITY,
+                thumb_offset: THUMB_OFFSET,
+                max_age: MAX_AGE,
+                max_age_unready: MAX_AGE_UNREADY,
+                draft_is_error: false,
+            },
+        }
+    }
+}
+
+/// Everything that answers are made of: a catalog, an origin, caches, and workers. `Delivery::new(config, catalog, origin)`
+/// makes one.
+#[derive(Debug)]
+pub struct Delivery {
+    pool: Pool,
+}
+
+/// An artifact, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    /// The artifact.
+    pub artifact: Arc<Artifact>,
+    /// Where it came from.
+    pub outcome: Outcome,
+}
+
+/// Where an artifact came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It was there.
+    Hit,
+    /// It was made for this request.
+    Made,
+    /// It was being made for another request already.
+    Shared,
+}
+
+impl Delivery {
+    /// How busy the workers are.
+    pub fn load(&self) -> Load {
+        self.pool.load()
+    }
+
+    /// What will be done for a request, and what names its result.
+    pub async fn plan(&self, _request: &Request, _accepts: Accepts) -> Result<Plan> {
+        todo!()
+    }
+
+    /// The artifact of a plan: kept, or made now.
+    pub async fn artifact(&self, _plan: &Plan) -> Result<Delivered> {
+        todo!()
+    }
+}

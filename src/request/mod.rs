@@ -1,11 +1,14 @@
 //! The URL grammar: what a request asks for, in types. Text does not travel past this module.
 
+mod number;
 pub mod path;
 pub mod thumbnail;
+mod wish;
+mod write;
 
 use self::thumbnail::Thumbnail;
 use crate::entry::PartnerId;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What a URL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +38,66 @@ pub struct Accepts {
 }
 
 /// The request that a target (path and query as they stand on the request line) asks for; `None` where no grammar of
-/// this service begins like it.
-pub fn parse(_target: &str) -> Option<Result<Request>> {
-    todo!()
+/// this service begins like it. A target longer than [`path::TARGET_MAX`] is [`Kind::TooLarge`](crate::error::Kind::TooLarge)
+/// whatever it begins like.
+pub fn parse(target: &str) -> Option<Result<Request>> {
+    if target.len() > path::TARGET_MAX {
+        let message = format!("the URL is {} bytes long; at most {} are allowed", target.len(), path::TARGET_MAX);
+        return Some(Err(Error::too_large(message)));
+    }
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let route = path::route(path)?;
+    Some(thumbnail::parse(&route, query).map(|thumbnail| Request::Thumbnail(Box::new(thumbnail))))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::Kind;
+
+    #[track_caller]
+    fn kind(target: &str) -> Option<Kind> {
+        parse(target).and_then(|parsed| parsed.err()).map(|error| error.kind())
+    }
+
+    #[test]
+    fn a_target_has_a_limit() {
+        let long = format!("/p/1/thumbnail/entry_id/0_x/name/{}", "x".repeat(path::TARGET_MAX));
+        assert_eq!(kind(&long), Some(Kind::TooLarge));
+        assert_eq!(kind(&"/x".repeat(path::TARGET_MAX)), Some(Kind::TooLarge));
+        assert_eq!(kind(&long[..path::TARGET_MAX]), None);
+    }
+
+    #[test]
+    fn pairs_have_a_limit() {
+        let pairs = |count: usize| format!("/p/1/thumbnail/entry_id/0_x{}", "/a/b".repeat(count - 1));
+        assert_eq!(kind(&pairs(path::PAIRS_MAX)), None);
+        assert_eq!(kind(&pairs(path::PAIRS_MAX + 1)), Some(Kind::TooLarge));
+        let query = format!("/p/1/thumbnail/entry_id/0_x?{}", "a=b&".repeat(path::PAIRS_MAX));
+        assert_eq!(kind(&query), Some(Kind::TooLarge));
+    }
+
+    const VALID: &str = "/p/1/sp/100/thumbnail/entry_id/0_abc12345/width/640/height/360/type/3/vid_sec/1.5/bgcolor/F7F7F7\
+                         /src_x/10/rel_width/100/vid_slices/5/start_sec/1/end_sec/2/format/png?quality=75&ks=a%20b";
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(target in ".{0,200}") {
+            let _ = parse(&target);
+        }
+
+        #[test]
+        fn any_text_after_a_prefix_is_answered(rest in "(/[a-z_%0-9.!+-]{0,9}){0,12}(\\?[ -~]{0,40})?") {
+            let parsed = parse(&format!("/p/1/thumbnail/{rest}"));
+            prop_assert!(parsed.is_some());
+        }
+
+        #[test]
+        fn a_mutated_url_is_answered(at in 0..VALID.len(), with in prop_oneof!["[ -~]{0,3}", ".{0,2}"], cut in 0..6_usize) {
+            let end = (at + cut).min(VALID.len());
+            let _ = parse(&format!("{}{with}{}", &VALID[..at], &VALID[end..]));
+        }
+    }
 }

@@ -1,1 +1,217 @@
 //! Name and value pairs of a path and a query: splitting, percent-decoding, length limits.
+
+use std::borrow::Cow;
+
+use crate::entry::PartnerId;
+use crate::error::{Error, Result};
+
+/// The longest request target in bytes; what real URLs need, with room, and what common proxies allow.
+pub const TARGET_MAX: usize = 8 * 1024;
+
+/// The most name and value pairs of one target; the dialect knows fewer than forty names.
+pub const PAIRS_MAX: usize = 256;
+
+/// A recognised path: who stood in it, and what is left to read as pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Route<'a> {
+    /// The partner, if the path has one and it is a number.
+    pub(super) partner: Option<PartnerId>,
+    /// What follows the last fixed part.
+    pub(super) pairs: &'a str,
+}
+
+/// Takes the next part off the front of `rest`, runs of slashes counting as one; `rest` keeps the slash that ends it.
+fn next_part<'a>(rest: &mut &'a str) -> Option<&'a str> {
+    let trimmed = rest.trim_start_matches('/');
+    let end = trimmed.find('/').unwrap_or(trimmed.len());
+    let (part, after) = trimmed.split_at(end);
+    *rest = after;
+    (!part.is_empty()).then_some(part)
+}
+
+fn is_number(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit() || b == b'-')
+}
+
+/// The route of a path to a thumbnail; `None` where it is none.
+pub(super) fn route(path: &str) -> Option<Route<'_>> {
+    if !path.starts_with('/') {
+        return None;
+    }
+    let mut rest = path;
+    match next_part(&mut rest)? {
+        "p" => partner_route(rest),
+        "thumbnail" => slashed(Route { partner: None, pairs: rest }),
+        "extwidget" => widget_route(rest),
+        "index.php" => (next_part(&mut rest)? == "extwidget").then(|| widget_route(rest))?,
+        _ => None,
+    }
+}
+
+/// What follows `/p`: a partner, pairs of a word and a number (`sp/100`), and `thumbnail/`.
+fn partner_route(mut rest: &str) -> Option<Route<'_>> {
+    let partner = next_part(&mut rest).filter(|part| is_number(part))?;
+    loop {
+        let word = next_part(&mut rest)?;
+        if word == "thumbnail" {
+            return slashed(Route { partner: partner.parse().ok().map(PartnerId), pairs: rest });
+        }
+        let is_word = word.bytes().all(|b| b.is_ascii_alphabetic());
+        if !is_word || !next_part(&mut rest).is_some_and(is_number) {
+            return None;
+        }
+    }
+}
+
+/// What follows `/extwidget`: the module's action, which needs no slash after it.
+fn widget_route(mut rest: &str) -> Option<Route<'_>> {
+    (next_part(&mut rest)? == "thumbnail").then_some(Route { partner: None, pairs: rest })
+}
+
+/// The route if a slash follows its last fixed part, as the dialect's rewrites demand.
+fn slashed(route: Route<'_>) -> Option<Route<'_>> {
+    route.pairs.starts_with('/').then_some(route)
+}
+
+/// Hands over the pairs of a query, then those of a path, each in order and decoded: a visitor that keeps the last value
+/// of a name follows the dialect, where the path wins over the query and the last duplicate over the first.
+pub(super) fn pairs<'a>(
+    path: &'a str,
+    query: &'a str,
+    mut visit: impl FnMut(Cow<'a, str>, Cow<'a, str>),
+) -> Result<()> {
+    let mut count = 0;
+    let mut take = |name: &'a str, value: &'a str| -> Result<()> {
+        count += 1;
+        if count > PAIRS_MAX {
+            return Err(Error::too_large(format!("the URL has more than {PAIRS_MAX} parameters")));
+        }
+        visit(decode(name)?, decode(value)?);
+        Ok(())
+    };
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        take(name, value)?;
+    }
+    let mut rest = path;
+    while let Some(name) = next_part(&mut rest) {
+        let Some(value) = next_part(&mut rest) else {
+            decode(name)?;
+            break;
+        };
+        take(name, value)?;
+    }
+    Ok(())
+}
+
+/// `text` with its percent-encoding undone, once (RFC 3986 section 2.1). A plus stays a plus.
+fn decode(text: &str) -> Result<Cow<'_, str>> {
+    if !text.bytes().any(|b| b == b'%' || b == 0) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let decoded = if byte == b'%' { hex_pair(rest.next(), rest.next()) } else { Some(byte) };
+        match decoded {
+            Some(0) => return Err(Error::invalid("the URL contains a zero byte (%00)")),
+            Some(byte) => bytes.push(byte),
+            None => return Err(Error::invalid("the URL contains a % that two hexadecimal digits do not follow")),
+        }
+    }
+    let not_text = |_| Error::invalid("the URL is not UTF-8 once its percent-encoding is undone");
+    String::from_utf8(bytes).map(Cow::Owned).map_err(not_text)
+}
+
+fn hex_pair(high: Option<u8>, low: Option<u8>) -> Option<u8> {
+    let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[track_caller]
+    fn check_route(path: &str, expected: Option<(Option<i64>, &str)>) {
+        let found = route(path).map(|route| (route.partner.map(|partner| partner.0), route.pairs));
+        assert_eq!(found, expected, "{path}");
+    }
+
+    #[test]
+    fn prefixes() {
+        check_route("/p/1/thumbnail/a/b", Some((Some(1), "/a/b")));
+        check_route("/p/1/sp/100/thumbnail/a/b", Some((Some(1), "/a/b")));
+        check_route("/p/1/sp/-100/uiconf/7/thumbnail/a", Some((Some(1), "/a")));
+        check_route("//p//1///thumbnail//a", Some((Some(1), "//a")));
+        check_route("/p/-5/thumbnail/", Some((Some(-5), "/")));
+        check_route("/p/1-2/thumbnail/", Some((None, "/")));
+        check_route("/p/99999999999999999999/thumbnail/", Some((None, "/")));
+        check_route("/thumbnail/a/b", Some((None, "/a/b")));
+        check_route("/extwidget/thumbnail/a/b", Some((None, "/a/b")));
+        check_route("/index.php/extwidget/thumbnail/a/b", Some((None, "/a/b")));
+        check_route("/index.php/extwidget/thumbnail", Some((None, "")));
+    }
+
+    #[test]
+    fn paths_of_others() {
+        for path in [
+            "",
+            "/",
+            "p/1/thumbnail/",
+            "/p",
+            "/p/1",
+            "/p/x/thumbnail/a/b",
+            "/p/1/thumbnail",
+            "/thumbnail",
+            "/p/1/sp/thumbnail/a/b",
+            "/p/1/s2/3/thumbnail/a",
+            "/p/1/playManifest/entryId/0_x",
+            "/s/p/1/thumbnail/a/b",
+            "/index.php/thumbnail/a",
+            "/index.php",
+            "/extwidget/raw/a/b",
+            "/P/1/thumbnail/a",
+            "/favicon.ico",
+        ] {
+            check_route(path, None);
+        }
+    }
+
+    #[track_caller]
+    fn check_pairs(path: &str, query: &str, expected: &[(&str, &str)]) {
+        let mut found = Vec::new();
+        pairs(path, query, |name, value| found.push((name.into_owned(), value.into_owned()))).unwrap();
+        let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(found, expected, "{path} {query}");
+    }
+
+    #[test]
+    fn pairs_in_order() {
+        check_pairs("/a/b/c/d", "", &[("a", "b"), ("c", "d")]);
+        check_pairs("/a/b/odd.jpg", "", &[("a", "b")]);
+        check_pairs("/a/b/", "", &[("a", "b")]);
+        check_pairs("/width//height/90", "", &[("width", "height")]);
+        check_pairs("/a/b/a/c", "a=d&a=e", &[("a", "d"), ("a", "e"), ("a", "b"), ("a", "c")]);
+        check_pairs("", "&&a&b=&c=d=e&", &[("a", ""), ("b", ""), ("c", "d=e")]);
+        check_pairs("/", "", &[]);
+    }
+
+    #[test]
+    fn one_decoding() {
+        check_pairs("/a/b%2Fc%26d%3de/f/%252e", "", &[("a", "b/c&d=e"), ("f", "%2e")]);
+        check_pairs("/a/b+c", "a=b+c", &[("a", "b+c"), ("a", "b+c")]);
+        check_pairs("/%61/%C3%a9", "", &[("a", "é")]);
+    }
+
+    #[test]
+    fn what_is_no_text() {
+        for text in ["%", "%4", "%zz", "a%", "%+1", "%00", "a%00b", "\0", "%ff", "%c0%ae", "%ed%a0%80"] {
+            let error = pairs(&format!("/name/{text}"), "", |_, _| {}).unwrap_err();
+            assert_eq!(error.kind(), Kind::Invalid, "{text}");
+            assert!(pairs("", &format!("{text}=1"), |_, _| {}).is_err(), "{text}");
+            assert!(pairs(&format!("/a/b/{text}"), "", |_, _| {}).is_err(), "{text}");
+        }
+    }
+}

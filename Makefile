@@ -1,0 +1,42 @@
+# make run    build, make sample media, serve it on 127.0.0.1:8080
+# make test   everything that CI runs
+# make bench  this service beside its peers on this machine
+.DEFAULT_GOAL := run
+.PHONY: run test bench fmt media clean-media
+
+LISTEN ?= 127.0.0.1:8080
+MEDIA ?= testdata/library
+CARGO ?= cargo
+
+run:
+	@scripts/setup.sh build media
+	@$(CARGO) build --release --bin vedette
+	@test "$(MEDIA)" != testdata/library || testdata/make.sh
+	@scripts/welcome.sh "$(LISTEN)" "$(MEDIA)"
+	@exec target/release/vedette serve --media "$(MEDIA)" --listen "$(LISTEN)"
+
+test:
+	@scripts/setup.sh build media
+	@testdata/make.sh
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked; \
+	else set -x; $(CARGO) test --locked --lib --bins --tests; fi
+	$(CARGO) test --locked --doc
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	@if $(CARGO) deny --version >/dev/null 2>&1; then set -x; $(CARGO) deny check bans licenses sources; \
+	else echo "cargo deny is not installed: licences and sources are not checked here"; fi
+
+bench:
+	@scripts/setup.sh build media bench
+	@bench/run.sh
+
+media:
+	@scripts/setup.sh media
+	@testdata/make.sh
+
+fmt:
+	$(CARGO) fmt
+
+clean-media:
+	rm -rf testdata/library testdata/.making testdata/.stamp bench/data

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Installs what is missing for the given purposes: build, media (sample media and tests), bench. Says what it does.
+set -euo pipefail
+
+packages() {
+  case "$1" in
+    build) echo pkg-config:pkg-config cc:gcc clang:clang cmake:cmake nasm:nasm \
+      lib=libavcodec:libavcodec-dev lib=libavformat:libavformat-dev lib=libavutil:libavutil-dev so=libclang:libclang-dev ;;
+    media) echo ffmpeg:ffmpeg convert:imagemagick python3:python3 flock:util-linux ;;
+    bench) echo nginx:nginx-light wrk:wrk npm:npm curl:curl ;;
+    *) echo "setup.sh: what is \"$1\"? build, media and bench are known" >&2; exit 2 ;;
+  esac
+}
+
+# Whether a thing is there: a command, a library that pkg-config knows, or a shared library of LLVM.
+present() {
+  case "$1" in
+    lib=*) pkg-config --exists "${1#lib=}" 2>/dev/null ;;
+    so=*) compgen -G "/usr/lib/llvm-*/lib/${1#so=}*.so*" >/dev/null || compgen -G "/usr/lib/*/${1#so=}*.so*" >/dev/null ;;
+    nginx) command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+missing=()
+for purpose in "$@"; do
+  for pair in $(packages "$purpose"); do
+    present "${pair%:*}" || missing+=("${pair##*:}")
+  done
+done
+if ! command -v cargo >/dev/null; then
+  echo "Rust is missing: install it from https://rustup.rs, then run this again" >&2
+  exit 1
+fi
+((${#missing[@]})) || exit 0
+
+root=()
+if [[ $(id -u) != 0 ]]; then
+  if ! command -v sudo >/dev/null; then
+    echo "missing: ${missing[*]}; as root: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  root=(sudo)
+fi
+if ! command -v apt-get >/dev/null; then
+  echo "missing: the equivalents of Debian's ${missing[*]}; install them with this system's package manager" >&2
+  exit 1
+fi
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { "${root[@]}" apt-get update -qq && "${root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"; } \
+  >"$log" 2>&1; then
+  cat "$log" >&2
+  exit 1
+fi

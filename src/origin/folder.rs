@@ -1,0 +1,276 @@
+//! Files beneath one folder, opened so that nothing outside it is ever reached, and kept open for a while.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use crate::entry::Source;
+use crate::error::{Code, Error, Kind, Result};
+
+/// Most files kept open.
+const OPEN_MAX: usize = 256;
+
+/// How often an open that met a rename under way is tried again (openat2 says EAGAIN then).
+const OPEN_TRIES: u32 = 8;
+
+/// A folder and the files beneath it that are open.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: OwnedFd,
+    open: Mutex<HashMap<Source, Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    opened: Opened,
+    used: u64,
+}
+
+/// An open file at the version that the catalog saw. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    file: Arc<File>,
+    source: Source,
+}
+
+impl Folder {
+    pub(super) fn open(root: &Path) -> Result<Folder> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(root, flags, Mode::empty()).map_err(|errno| {
+            Error::new(Kind::Unavailable, format!("the folder {} cannot be opened", root.display())).caused_by(errno)
+        })?;
+        Ok(Folder { root, open: Mutex::default() })
+    }
+
+    /// The file of `source` if it is open already.
+    pub(super) fn opened(&self, source: &Source) -> Option<Opened> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = open.values().map(|kept| kept.used).max().unwrap_or(0);
+        let kept = open.get_mut(source)?;
+        kept.used = newest + 1;
+        Some(kept.opened.clone())
+    }
+
+    /// Opens the file of `source`, or finds it open.
+    pub(super) fn find(&self, source: &Source) -> Result<Opened> {
+        if let Some(opened) = self.opened(source) {
+            return Ok(opened);
+        }
+        let opened = Opened { file: Arc::new(self.open_beneath(&source.location)?), source: source.clone() };
+        opened.check_version()?;
+        self.keep(opened.clone());
+        Ok(opened)
+    }
+
+    fn open_beneath(&self, location: &str) -> Result<File> {
+        // Never wait for the other end of a pipe.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match rustix::fs::openat2(&self.root, location, flags, Mode::empty(), resolve) {
+                Ok(file) => return Ok(File::from(file)),
+                Err(Errno::AGAIN | Errno::INTR) if tries < OPEN_TRIES => {}
+                Err(errno) => return Err(failure(location, errno)),
+            }
+        }
+    }
+
+    fn keep(&self, opened: Opened) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = open.values().map(|kept| kept.used).max().unwrap_or(0);
+        let mut closed = None;
+        if open.len() >= OPEN_MAX {
+            let oldest = open.iter().min_by_key(|(_, kept)| kept.used).map(|(source, _)| source.clone());
+            closed = oldest.and_then(|source| open.remove(&source));
+        }
+        open.insert(opened.source.clone(), Kept { opened, used: newest + 1 });
+        drop(open);
+        drop(closed);
+    }
+}
+
+/// Why a file could not be opened. What lies outside the folder is as good as not there.
+fn failure(location: &str, errno: Errno) -> Error {
+    let error = match errno {
+        Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL => {
+            Error::coded(Code::FileNotFound, format!("the file {location} is not there"))
+        }
+        _ => Error::new(Kind::Unavailable, format!("the file {location} cannot be opened now")),
+    };
+    error.caused_by(errno)
+}
+
+impl Opened {
+    /// The file's length in bytes.
+    pub fn size(&self) -> u64 {
+        self.source.size
+    }
+
+    /// The bytes of `range`, exactly that many. Blocks.
+    pub fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        let length = range.end.saturating_sub(range.start).min(super::READ_BYTES_MAX);
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        self.file.read_exact_at(&mut bytes, range.start).map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::UnexpectedEof => self.changed(),
+            _ => {
+                let message = format!("the file {} cannot be read now", self.source.location);
+                Error::new(Kind::Unavailable, message).caused_by(cause)
+            }
+        })?;
+        // After reading: what was written over in between shows in the time, and is thrown away.
+        self.check_version()?;
+        Ok(bytes.into())
+    }
+
+    /// Fills the front of `buffer` from `offset` on; how many bytes, zero only at the end of the file. Blocks.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+
+    /// Fails where the file was changed since the catalog saw it.
+    pub fn check_version(&self) -> Result<()> {
+        let metadata = self.file.metadata().map_err(|cause| {
+            Error::new(Kind::Unavailable, format!("the file {} cannot be read now", self.source.location))
+                .caused_by(cause)
+        })?;
+        if !metadata.is_file() {
+            return Err(Error::coded(Code::FileNotFound, format!("{} is not a file", self.source.location)));
+        }
+        let is_same = metadata.len() == self.source.size && version(&metadata) == self.source.version;
+        if is_same { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> Error {
+        let message = format!("the file {} was changed while it was being read", self.source.location);
+        Error::new(Kind::Unavailable, message)
+    }
+}
+
+fn version(metadata: &Metadata) -> Arc<str> {
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Source::file_version(metadata.len(), modified.unwrap_or_default().as_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::super::Origin;
+    use super::*;
+
+    /// A folder of its own for one test, gone with it.
+    struct Library(PathBuf);
+
+    impl Library {
+        fn new(name: &str) -> Library {
+            let path = std::env::temp_dir().join(format!("vedette-origin-{}-{name}", std::process::id()));
+            fs::create_dir_all(path.join("root/inner")).unwrap();
+            Library(path)
+        }
+
+        fn write(&self, location: &str, bytes: &[u8]) -> Source {
+            fs::write(self.0.join("root").join(location), bytes).unwrap();
+            self.source(location)
+        }
+
+        fn source(&self, location: &str) -> Source {
+            let metadata = fs::metadata(self.0.join("root").join(location)).unwrap();
+            let (size, version) = (metadata.len(), version(&metadata));
+            Source { location: location.into(), size, modified: 0, version }
+        }
+
+        fn origin(&self) -> Origin {
+            Origin::folder(&self.0.join("root")).unwrap()
+        }
+    }
+
+    impl Drop for Library {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[track_caller]
+    fn check(result: Result<Bytes>, expected: std::result::Result<&[u8], Kind>) {
+        assert_eq!(result.as_deref().map_err(Error::kind), expected);
+    }
+
+    #[tokio::test]
+    async fn gives_exactly_the_range() {
+        let library = Library::new("range");
+        let source = library.write("inner/a", b"0123456789");
+        let origin = library.origin();
+        check(origin.read(&source, 0..10).await, Ok(b"0123456789"));
+        check(origin.read(&source, 3..5).await, Ok(b"34"));
+        check(origin.read(&source, 10..10).await, Ok(b""));
+        check(origin.read(&source, 3..11).await, Err(Kind::Unsupported));
+        #[expect(clippy::reversed_empty_ranges)]
+        let reversed = 5..3;
+        check(origin.read(&source, reversed).await, Err(Kind::Unsupported));
+    }
+
+    #[tokio::test]
+    async fn a_changed_file_is_not_mixed_with_what_it_was() {
+        let library = Library::new("changed");
+        let source = library.write("a", b"0123456789");
+        let origin = library.origin();
+        check(origin.read(&source, 0..2).await, Ok(b"01"));
+        let longer = library.write("a", b"0123456789ab");
+        check(origin.read(&source, 0..2).await, Err(Kind::Unavailable));
+        check(origin.read(&longer, 10..12).await, Ok(b"ab"));
+        library.write("a", b"0");
+        check(origin.read(&longer, 10..12).await, Err(Kind::Unavailable));
+    }
+
+    #[tokio::test]
+    async fn nothing_outside_the_folder_is_found() {
+        let library = Library::new("outside");
+        fs::write(library.0.join("secret"), b"secret").unwrap();
+        let root = library.0.join("root");
+        std::os::unix::fs::symlink("../secret", root.join("relative")).unwrap();
+        std::os::unix::fs::symlink(library.0.join("secret"), root.join("absolute")).unwrap();
+        let inner = library.write("inner/a", b"inside");
+        std::os::unix::fs::symlink("inner/a", root.join("link")).unwrap();
+        let origin = library.origin();
+        let outside = fs::metadata(library.0.join("secret")).unwrap();
+        let absolute = library.0.join("secret").to_str().unwrap().to_owned();
+        for location in ["../secret", "relative", "absolute", absolute.as_str(), "inner/../../secret", "a\0b", ""] {
+            let source = Source { location: location.into(), size: 6, modified: 0, version: version(&outside) };
+            check(origin.read(&source, 0..6).await, Err(Kind::NotFound));
+        }
+        check(origin.read(&Source { location: "link".into(), ..inner }, 0..6).await, Ok(b"inside"));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_is_not_found() {
+        let library = Library::new("kinds");
+        let origin = library.origin();
+        check(origin.read(&library.source("inner"), 0..0).await, Err(Kind::NotFound));
+        let gone = Source { location: "gone".into(), size: 1, modified: 0, version: "1-1".into() };
+        check(origin.read(&gone, 0..1).await, Err(Kind::NotFound));
+    }
+
+    #[tokio::test]
+    async fn files_kept_open_are_bounded() {
+        let library = Library::new("bounded");
+        let origin = library.origin();
+        for number in 0..OPEN_MAX + 20 {
+            let source = library.write(&format!("inner/{number}"), number.to_string().as_bytes());
+            check(origin.read(&source, 0..source.size).await, Ok(number.to_string().as_bytes()));
+        }
+        assert_eq!(origin.folder.open.lock().unwrap().len(), OPEN_MAX);
+        assert!(origin.folder.opened(&library.source("inner/0")).is_none());
+    }
+}

@@ -1,0 +1,227 @@
+//! The road of one request through the service: method, target, plan, preconditions, artifact, range.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Version};
+
+use super::conditional::{self, Validators, Verdict};
+use super::range::{self, Wanted};
+use super::recent::Recent;
+use super::response::{self, Body, Content, Part, Standing};
+use super::telemetry::{self, Asked};
+use crate::deliver::{Delivered, Delivery, Outcome};
+use crate::error::{Error, Kind};
+use crate::request::{self, Accepts};
+
+/// What the service is, for who asks its root.
+const LANDING: &str =
+    "vedette: a frame of any video, at any size, by URL. Try /p/1/thumbnail/entry_id/{id}/width/640/vid_sec/10";
+
+/// The answer to a request, counted and logged. The body of the request, if it has one, is not looked at.
+pub(super) async fn answer<B>(delivery: &Delivery, recent: &Recent, request: Request<B>) -> Response<Body> {
+    let begun = Instant::now();
+    let (head, _) = request.into_parts();
+    let asked = Head { method: head.method, version: head.version, headers: head.headers };
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let (kind, response) = routed(delivery, &asked, target).await;
+    if is_at_hand(&asked, &response) {
+        recent.remember(target, response.headers(), response.body().bytes());
+    }
+    let took = begun.elapsed();
+    telemetry::answered(kind, response.status().as_u16(), took);
+    tracing::debug!(target: "vedette::access", method = %asked.method, url = target, status = response.status().as_u16(), ms = millis(took));
+    if asked.method == Method::HEAD { response::without_body(response) } else { response }
+}
+
+/// A request without its target and body.
+struct Head {
+    method: Method,
+    version: Version,
+    headers: HeaderMap,
+}
+
+/// Whether an equal request of this second has the same answer whatever its fields say: a kept picture, whole, on which
+/// `Accept` had no say. Only the answer itself tells that it was kept.
+fn is_at_hand(head: &Head, response: &Response<Body>) -> bool {
+    head.method == Method::GET
+        && head.version == Version::HTTP_11
+        && response.status() == StatusCode::OK
+        && response::is_hit(response.headers())
+        && !response.headers().contains_key(header::VARY)
+}
+
+async fn routed(delivery: &Delivery, head: &Head, target: &str) -> (Asked, Response<Body>) {
+    if let Some(refusal) = refused(head) {
+        return (Asked::Other, refusal);
+    }
+    if target == "/" {
+        return (Asked::Other, response::plain(StatusCode::OK, LANDING));
+    }
+    let accepts = accepts(&head.headers);
+    match request::parse(target) {
+        None => (Asked::Other, response::plain(StatusCode::NOT_FOUND, "nothing is served under this path")),
+        // What is too large before anything is looked up is the URL itself.
+        Some(Err(error)) if error.kind() == Kind::TooLarge => {
+            (Asked::Other, response::plain(StatusCode::URI_TOO_LONG, error.message()))
+        }
+        Some(Err(error)) => (Asked::Thumbnail, response::failure(&error)),
+        Some(Ok(request)) => {
+            let response = picture(delivery, head, &request, accepts).await;
+            (Asked::Thumbnail, response.unwrap_or_else(|error| failed(target, &error)))
+        }
+    }
+}
+
+/// What is answered without a look at what is asked for.
+fn refused(head: &Head) -> Option<Response<Body>> {
+    if head.version == Version::HTTP_11 && head.headers.get_all(header::HOST).iter().count() != 1 {
+        // RFC 9112 section 3.2.
+        return Some(response::plain(StatusCode::BAD_REQUEST, "a request has exactly one Host field"));
+    }
+    match head.method {
+        Method::GET | Method::HEAD => None,
+        Method::OPTIONS => Some(response::options()),
+        Method::POST | Method::PUT | Method::DELETE | Method::PATCH | Method::TRACE | Method::CONNECT => {
+            Some(response::method_not_allowed())
+        }
+        _ => Some(response::plain(StatusCode::NOT_IMPLEMENTED, "allowed are GET, HEAD and OPTIONS")),
+    }
+}
+
+async fn picture(
+    delivery: &Delivery,
+    head: &Head,
+    request: &request::Request,
+    accepts: Accepts,
+) -> Result<Response<Body>, Error> {
+    let begun = Instant::now();
+    let plan = delivery.plan(request, accepts).await?;
+    let planned = begun.elapsed();
+    let etag = format!("\"{:032x}\"", u128::from_be_bytes(plan.key.0));
+    let current = Validators { etag: &etag, modified: plan.modified };
+    let standing = Standing {
+        etag: response::text(format_args!("{etag}")),
+        modified: plan.modified,
+        max_age: plan.max_age,
+        negotiated: plan.negotiated,
+    };
+    match conditional::judge(&head.method, &head.headers, current) {
+        Verdict::NotModified => return Ok(response::not_modified(&standing)),
+        Verdict::Failed => {
+            return Ok(response::plain(StatusCode::PRECONDITION_FAILED, "the picture is another one by now"));
+        }
+        Verdict::Proceed => {}
+    }
+    let delivered = delivery.artifact(&plan).await?;
+    telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
+    if delivered.outcome != Outcome::Hit {
+        tracing::info!(target: "vedette::made", work = ?plan.work, ms = millis(begun.elapsed()));
+    }
+    let mut response = sent(head, &standing, current, &delivered);
+    describe(response.headers_mut(), &delivered, planned, begun.elapsed());
+    Ok(response)
+}
+
+/// The part of an artifact that is asked for.
+fn sent(head: &Head, standing: &Standing, current: Validators<'_>, delivered: &Delivered) -> Response<Body> {
+    let artifact = &delivered.artifact;
+    let shown = artifact.shown.map(|time| response::text(format_args!("{time}")));
+    let content = Content { media_type: artifact.media_type, body: artifact.body.clone(), shown };
+    let length = content.body.len() as u64;
+    // A range is of GET alone (RFC 9110 section 14.2).
+    let range = head.headers.get(header::RANGE).filter(|_| head.method == Method::GET);
+    let part = match range.and_then(|value| value.to_str().ok()) {
+        Some(value) if conditional::range_counts(&head.headers, current, response::now()) => {
+            range::wanted(value, length)
+        }
+        _ => Wanted::Whole,
+    };
+    let headers = HeaderMap::with_capacity(FIELDS_MAX);
+    match part {
+        Wanted::Whole => response::success(standing, &content, &Part::Whole, headers),
+        Wanted::Part(range) => response::success(standing, &content, &Part::Bytes(range), headers),
+        Wanted::Unsatisfiable => response::unsatisfiable(length),
+    }
+}
+
+/// More fields than any answer has.
+const FIELDS_MAX: usize = 24;
+
+fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, total: Duration) {
+    match delivered.outcome {
+        Outcome::Hit => return response::cache_fields(headers, response::CACHE_STATUS_HIT),
+        Outcome::Made => response::cache_fields(headers, response::CACHE_STATUS_MADE),
+        Outcome::Shared => response::cache_fields(headers, response::CACHE_STATUS_SHARED),
+    }
+    let steps = delivered.artifact.timings.steps();
+    let steps: Vec<_> = [("plan", planned)].into_iter().chain(steps).chain([("total", total)]).collect();
+    response::timing_field(headers, &steps);
+}
+
+/// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
+fn failed(target: &str, error: &Error) -> Response<Body> {
+    match error.kind() {
+        Kind::Internal | Kind::Unavailable | Kind::TimedOut => tracing::error!(url = target, ?error),
+        Kind::Busy => tracing::warn!(url = target, ?error),
+        Kind::Invalid | Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
+            tracing::debug!(url = target, ?error)
+        }
+    }
+    response::failure(error)
+}
+
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e5).round() / 100.0
+}
+
+/// The formats that an `Accept` field names itself, with a quality above zero (RFC 9110 section 12.5.1). A wildcard is what
+/// every client sends, and says nothing.
+fn accepts(headers: &HeaderMap) -> Accepts {
+    let mut accepts = Accepts::default();
+    for line in headers.get_all(header::ACCEPT).iter().filter_map(|line: &HeaderValue| line.to_str().ok()) {
+        for range in line.split(',') {
+            let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let wanted = match name.trim() {
+                name if name.eq_ignore_ascii_case("image/avif") => &mut accepts.avif,
+                name if name.eq_ignore_ascii_case("image/webp") => &mut accepts.webp,
+                _ => continue,
+            };
+            *wanted = !refuses(parameters);
+        }
+    }
+    accepts
+}
+
+/// Whether parameters say a quality of zero.
+fn refuses(parameters: &str) -> bool {
+    let quality = parameters.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("q").then(|| Cow::Borrowed(value.trim()))
+    });
+    quality.is_some_and(|value| value.starts_with('0') && value.bytes().all(|b| matches!(b, b'0' | b'.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(accept: &str, avif: bool, webp: bool) {
+        let headers = [(header::ACCEPT, HeaderValue::from_str(accept).unwrap())].into_iter().collect();
+        assert_eq!(accepts(&headers), Accepts { avif, webp }, "{accept:?}");
+    }
+
+    #[test]
+    fn formats_named() {
+        check("image/avif,image/webp,image/apng,*/*;q=0.8", true, true);
+        check("image/webp;q=0", false, false);
+        check("image/webp; q=0.000, IMAGE/AVIF;Q=0.5", true, false);
+        check("image/webp;v=0;q=1", false, true);
+        check("*/*", false, false);
+        check("image/*", false, false);
+        check("", false, false);
+        check(&"image/webp;q=0.1,".repeat(500), false, true);
+    }
+}

@@ -1,0 +1,166 @@
+//! All open connections: how many there may be, who has been silent too long, and their end.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::pulse::{Order, Patience, Pulse, Watch};
+
+/// The open connections.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    seats: Arc<Semaphore>,
+    seats_max: u32,
+    members: Mutex<Members>,
+    patience: Patience,
+    draining: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    joined: u64,
+    open: HashMap<u64, (Arc<Pulse>, Watch)>,
+}
+
+/// One open connection; it leaves when this is dropped.
+#[derive(Debug)]
+pub(super) struct Member {
+    crowd: Arc<Crowd>,
+    number: u64,
+    /// Its signs of life.
+    pub(super) pulse: Arc<Pulse>,
+    _seat: OwnedSemaphorePermit,
+}
+
+/// The longest time between two looks at the connections: what a timeout may be late by.
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(1);
+/// How long connections that are told to close may take to do so.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
+
+impl Crowd {
+    /// Nobody yet, and at most so many at once.
+    pub(super) fn new(connections_max: usize, patience: Patience) -> Crowd {
+        let seats_max = u32::try_from(connections_max.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        Crowd {
+            seats: Arc::new(Semaphore::new(seats_max as usize)),
+            seats_max,
+            members: Mutex::default(),
+            patience,
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits until there is room for one more.
+    pub(super) async fn seat(&self) -> OwnedSemaphorePermit {
+        match Arc::clone(&self.seats).acquire_owned().await {
+            Ok(seat) => seat,
+            // The semaphore is never closed.
+            Err(_closed) => std::future::pending().await,
+        }
+    }
+
+    /// Lets a connection in.
+    pub(super) fn join(self: &Arc<Self>, seat: OwnedSemaphorePermit) -> Member {
+        let pulse = Arc::new(Pulse::default());
+        let mut members = self.members();
+        members.joined += 1;
+        let number = members.joined;
+        members.open.insert(number, (Arc::clone(&pulse), Watch::default()));
+        Member { crowd: Arc::clone(self), number, pulse, _seat: seat }
+    }
+
+    /// How many connections are open.
+    pub(super) fn len(&self) -> usize {
+        self.members().open.len()
+    }
+
+    /// True once the service has been told to stop.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Ends connections that show no progress, for as long as it is polled.
+    pub(super) async fn watch(self: Arc<Self>) {
+        let Patience { header, idle, write } = self.patience;
+        let every = (header.min(idle).min(write) / 4).clamp(Duration::from_millis(10), LOOK_EVERY_MAX);
+        let mut last = Instant::now();
+        loop {
+            tokio::time::sleep(every).await;
+            let elapsed = last.elapsed();
+            last += elapsed;
+            for (pulse, watch) in self.members().open.values_mut() {
+                if let Some(order) = watch.look(pulse, elapsed, self.patience) {
+                    pulse.tell(order);
+                }
+            }
+        }
+    }
+
+    /// Lets open requests finish for as long as `timeout`, then closes what is left.
+    pub(super) async fn drain(&self, timeout: Duration) {
+        self.draining.store(true, Ordering::Relaxed);
+        for (order, patience) in [(Order::Finish, timeout), (Order::Close, CLOSE_WAIT)] {
+            self.members().open.values().for_each(|(pulse, _)| pulse.tell(order));
+            if tokio::time::timeout(patience, self.seats.acquire_many(self.seats_max)).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        // Nothing that can panic runs under the lock.
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.crowd.members().open.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience =
+        Patience { header: Duration::from_secs(10), idle: Duration::from_secs(60), write: Duration::from_secs(30) };
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_room_for_so_many() {
+        let crowd = Arc::new(Crowd::new(1, PATIENCE));
+        let first = crowd.join(crowd.seat().await);
+        assert!(tokio::time::timeout(Duration::from_secs(1), crowd.seat()).await.is_err());
+        drop(first);
+        drop(crowd.seat().await);
+        assert_eq!(crowd.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idlers_are_told_to_finish() {
+        let crowd = Arc::new(Crowd::new(4, PATIENCE));
+        let member = crowd.join(crowd.seat().await);
+        let watch = tokio::spawn(Arc::clone(&crowd).watch());
+        let begun = Instant::now();
+        assert_eq!(member.pulse.told(None).await, Order::Finish);
+        assert!((60..=62).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+        watch.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn draining_asks_first_and_closes_then() {
+        let crowd = Arc::new(Crowd::new(4, PATIENCE));
+        let (polite, stubborn) = (crowd.join(crowd.seat().await), crowd.join(crowd.seat().await));
+        let polite = tokio::spawn(async move { polite.pulse.told(None).await });
+        let stubborn = tokio::spawn(async move { stubborn.pulse.told(Some(Order::Finish)).await });
+        let begun = Instant::now();
+        crowd.drain(Duration::from_secs(25)).await;
+        assert_eq!((polite.await.unwrap(), stubborn.await.unwrap()), (Order::Finish, Order::Close));
+        assert_eq!(begun.elapsed().as_secs(), 25);
+        assert!(crowd.is_draining());
+    }
+}

@@ -1,0 +1,465 @@
+//! Artifacts and errors to responses: every field and every status that leaves this service.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::pulse::OpenRequest;
+use crate::error::{Code, Error, Kind};
+
+/// A body whose length is known from the start. The request that it answers is open until it is sent off.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    bytes: Bytes,
+    open: Option<OpenRequest>,
+}
+
+impl Body {
+    /// The bytes.
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The same body, which keeps `open` until it is sent off.
+    pub(super) fn keeping(self, open: OpenRequest) -> Body {
+        Body { open: Some(open), ..self }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let bytes = std::mem::take(&mut self.bytes);
+        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.len() as u64)
+    }
+}
+
+/// What a plan says of its answer, as fields: sent with the answer and with a 304 for it (RFC 9110 section 15.4.5).
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    /// The strong entity tag.
+    pub(super) etag: HeaderValue,
+    /// When the answer last changed, in seconds since 1970.
+    pub(super) modified: u64,
+    /// How long it may be kept, in seconds.
+    pub(super) max_age: u32,
+    /// Whether the client's `Accept` had a say.
+    pub(super) negotiated: bool,
+}
+
+/// What an artifact adds to its standing.
+#[derive(Clone, Debug)]
+pub(super) struct Content {
+    /// The registered media type.
+    pub(super) media_type: &'static str,
+    /// The bytes.
+    pub(super) body: Bytes,
+    /// The time of the frame shown.
+    pub(super) shown: Option<HeaderValue>,
+}
+
+/// Which bytes of a content are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All, with 200.
+    Whole,
+    /// These, with 206.
+    Bytes(Range<u64>),
+}
+
+/// The time of the frame shown, in seconds.
+const X_VEDETTE_TIME: HeaderName = HeaderName::from_static("x-vedette-time");
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+const HIT: &str = "HIT";
+/// The cache had the picture.
+pub(super) const CACHE_STATUS_HIT: &str = "vedette; hit";
+/// The picture was made for this request.
+pub(super) const CACHE_STATUS_MADE: &str = "vedette; fwd=miss; stored";
+/// The picture was being made for another request.
+pub(super) const CACHE_STATUS_SHARED: &str = "vedette; fwd=miss; collapsed";
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const X_KALTURA: HeaderName = HeaderName::from_static("x-kaltura");
+const X_KALTURA_APP: HeaderName = HeaderName::from_static("x-kaltura-app");
+
+const ANY: HeaderValue = HeaderValue::from_static("*");
+const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+/// What scripts of other sites may read beyond the fields that they always may.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Server, Content-Length, Content-Range, Date, Cache-Control, Content-Encoding, ETag, X-Kaltura, X-Kaltura-App, \
+     X-Vedette-Time, X-Cache, Cache-Status, Server-Timing",
+);
+/// Seconds that a failure of the content may be kept: the page that shows it again does not ask again, and a repair shows soon.
+const FAILURE_MAX_AGE: u32 = 10;
+/// Seconds after which a busy service is worth another try.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+
+/// The status of each kind of failure.
+fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Invalid => StatusCode::BAD_REQUEST,
+        Kind::Unauthorized => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Unsupported => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::Busy | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The answer with all its fields. `headers` is an empty map with room.
+pub(super) fn success(standing: &Standing, content: &Content, part: &Part, mut headers: HeaderMap) -> Response<Body> {
+    let length = content.body.len() as u64;
+    let (status, body) = match part {
+        Part::Whole => (StatusCode::OK, content.body.clone()),
+        Part::Bytes(range) => {
+            let value = text(format_args!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1)));
+            headers.insert(header::CONTENT_RANGE, value);
+            // Both ends lie inside a body that is in memory.
+            (StatusCode::PARTIAL_CONTENT, content.body.slice(range.start as usize..range.end as usize))
+        }
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content.media_type));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(shown) = &content.shown {
+        headers.insert(X_VEDETTE_TIME, shown.clone());
+    }
+    stand(&mut headers, standing);
+    share(&mut headers);
+    respond(status, headers, body)
+}
+
+/// 304: the client has it.
+pub(super) fn not_modified(standing: &Standing) -> Response<Body> {
+    let mut headers = HeaderMap::with_capacity(FIELDS_FEW);
+    stand(&mut headers, standing);
+    share(&mut headers);
+    respond(StatusCode::NOT_MODIFIED, headers, Bytes::new())
+}
+
+/// 416: no byte of the range is there.
+pub(super) fn unsatisfiable(length: u64) -> Response<Body> {
+    let mut response = plain(StatusCode::RANGE_NOT_SATISFIABLE, &format!("the picture has {length} bytes"));
+    response.headers_mut().insert(header::CONTENT_RANGE, text(format_args!("bytes */{length}")));
+    response
+}
+
+/// The answer to a failure: its numbered error in the dialect where it has one, else the status of its kind.
+pub(super) fn failure(error: &Error) -> Response<Body> {
+    let Some(code) = error.code() else {
+        let mut response = plain(status(error.kind()), error.message());
+        response.headers_mut().insert(header::CACHE_CONTROL, error_cache_control(error.kind()));
+        retry(&mut response, error.kind());
+        return response;
+    };
+    let mut response = plain(coded_status(error.kind()), &format!("{}: {}", code.name(), error.message()));
+    let headers = response.headers_mut();
+    headers.insert(X_KALTURA, text(format_args!("error-{}", code.number())));
+    headers.insert(X_KALTURA_APP, exiting(code, error.message()));
+    headers.insert(header::CACHE_CONTROL, error_cache_control(error.kind()));
+    retry(&mut response, error.kind());
+    response
+}
+
+/// The dialect answers 404 to everything about a request or its content; what may heal by itself keeps its own status.
+fn coded_status(kind: Kind) -> StatusCode {
+    let native = status(kind);
+    if native.is_server_error() { native } else { StatusCode::NOT_FOUND }
+}
+
+fn exiting(code: Code, message: &str) -> HeaderValue {
+    text(format_args!("exiting on error {} - {}, {message}", code.number(), code.name()))
+}
+
+fn error_cache_control(kind: Kind) -> HeaderValue {
+    match kind {
+        Kind::Invalid | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
+            text(format_args!("public, max-age={FAILURE_MAX_AGE}"))
+        }
+        Kind::Unauthorized | Kind::Forbidden | Kind::Busy | Kind::Unavailable | Kind::TimedOut | Kind::Internal => {
+            HeaderValue::from_static("no-store")
+        }
+    }
+}
+
+fn retry(response: &mut Response<Body>, kind: Kind) {
+    if matches!(kind, Kind::Busy | Kind::Unavailable) {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+}
+
+/// The answer to `OPTIONS`: what scripts of other sites may do (Fetch standard, section 3.3).
+pub(super) fn options() -> Response<Body> {
+    let mut headers = HeaderMap::with_capacity(FIELDS_FEW);
+    headers.insert(header::ALLOW, ALLOWED_METHODS);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("Range, Cache-Control, If-None-Match, If-Modified-Since, X-Kaltura-Ks"),
+    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    share(&mut headers);
+    respond(StatusCode::OK, headers, Bytes::new())
+}
+
+/// 405: a method that is not answered.
+pub(super) fn method_not_allowed() -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "allowed are GET, HEAD and OPTIONS");
+    response.headers_mut().insert(header::ALLOW, ALLOWED_METHODS);
+    response
+}
+
+/// A line of text, which may be foreign: control characters become blanks.
+pub(super) fn plain(status: StatusCode, line: &str) -> Response<Body> {
+    let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).chain(['\n']).collect();
+    let mut response = document(HeaderValue::from_static("text/plain; charset=utf-8"), line);
+    *response.status_mut() = status;
+    response
+}
+
+/// A text of a type.
+pub(super) fn document(media_type: HeaderValue, text: String) -> Response<Body> {
+    let body = Bytes::from(text);
+    let mut headers = HeaderMap::with_capacity(FIELDS_FEW);
+    headers.insert(header::CONTENT_TYPE, media_type);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    share(&mut headers);
+    respond(StatusCode::OK, headers, body)
+}
+
+/// The same answer without its body, as `HEAD` has it: the fields say what the body would be (RFC 9110 section 9.3.2).
+pub(super) fn without_body(response: Response<Body>) -> Response<Body> {
+    response.map(|_| Body::default())
+}
+
+/// Names the cache's part in the answer (RFC 9211 section 2).
+pub(super) fn cache_fields(headers: &mut HeaderMap, cache_status: &'static str) {
+    let x_cache = if cache_status == CACHE_STATUS_HIT { HIT } else { "MISS" };
+    headers.insert(X_CACHE, HeaderValue::from_static(x_cache));
+    headers.insert(CACHE_STATUS, HeaderValue::from_static(cache_status));
+}
+
+/// Whether these fields tell of an answer that was kept.
+pub(super) fn is_hit(headers: &HeaderMap) -> bool {
+    headers.get(X_CACHE).is_some_and(|value| value == HIT)
+}
+
+/// Names the steps that took any time, in milliseconds (W3C Server Timing section 2).
+pub(super) fn timing_field(headers: &mut HeaderMap, steps: &[(&'static str, Duration)]) {
+    let mut value = String::with_capacity(32 * steps.len());
+    for (name, took) in steps.iter().filter(|(_, took)| !took.is_zero()) {
+        let separator = if value.is_empty() { "" } else { ", " };
+        // Writing to a string cannot fail.
+        let _ = write!(value, "{separator}{name};dur={:.2}", took.as_secs_f64() * 1000.0);
+    }
+    if !value.is_empty() {
+        headers.insert(SERVER_TIMING, text(format_args!("{value}")));
+    }
+}
+
+/// The fields of most answers but a picture's.
+const FIELDS_FEW: usize = 16;
+
+fn stand(headers: &mut HeaderMap, standing: &Standing) {
+    let now = now();
+    headers.insert(header::ETAG, standing.etag.clone());
+    headers.insert(header::LAST_MODIFIED, http_date(standing.modified));
+    headers.insert(header::CACHE_CONTROL, text(format_args!("public, max-age={}", standing.max_age)));
+    headers.insert(header::EXPIRES, http_date(now.saturating_add(standing.max_age.into())));
+    if standing.negotiated {
+        headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    }
+}
+
+/// Answers are for every site's pages.
+fn share(headers: &mut HeaderMap) {
+    headers.insert(header::SERVER, HeaderValue::from_static("vedette"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    headers.insert(TIMING_ALLOW_ORIGIN, ANY);
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+}
+
+fn respond(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body { bytes: body, open: None });
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// A date as HTTP writes it (RFC 9110 section 5.6.7).
+pub(super) fn http_date(seconds: u64) -> HeaderValue {
+    thread_local! {
+        /// The same few dates are written over and over within a second.
+        static LAST: RefCell<[(u64, Option<HeaderValue>); 4]> = const { RefCell::new([const { (0, None) }; 4]) };
+    }
+    let seconds = seconds.min(HTTP_DATE_MAX);
+    LAST.with_borrow_mut(|dates| {
+        let slot = &mut dates[(seconds % 4) as usize];
+        match &slot.1 {
+            Some(value) if slot.0 == seconds => value.clone(),
+            _ => {
+                let date = httpdate::HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+                let value = text(format_args!("{date}"));
+                *slot = (seconds, Some(value.clone()));
+                value
+            }
+        }
+    })
+}
+
+/// The end of the year 9999, after which no HTTP date can be written.
+const HTTP_DATE_MAX: u64 = 253_402_300_799;
+
+/// A field value of what may be foreign text: anything but printable ASCII becomes `?`.
+pub(super) fn text(arguments: std::fmt::Arguments<'_>) -> HeaderValue {
+    let mut value = arguments.to_string().into_bytes();
+    value.iter_mut().filter(|byte| !(0x20..0x7f).contains(*byte)).for_each(|byte| *byte = b'?');
+    HeaderValue::from_maybe_shared(Bytes::from(value)).unwrap_or(HeaderValue::from_static("?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing() -> Standing {
+        let etag = HeaderValue::from_static("\"abc\"");
+        Standing { etag, modified: 784_111_777, max_age: 3600, negotiated: false }
+    }
+
+    fn content() -> Content {
+        Content {
+            media_type: "image/jpeg",
+            body: Bytes::from_static(b"0123456789"),
+            shown: Some(text(format_args!("12.48"))),
+        }
+    }
+
+    fn field<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
+        response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[test]
+    fn a_picture_has_every_field() {
+        let response = success(&standing(), &content(), &Part::Whole, HeaderMap::new());
+        assert_eq!(response.status(), 200);
+        for (name, expected) in [
+            ("content-type", "image/jpeg"),
+            ("content-length", "10"),
+            ("accept-ranges", "bytes"),
+            ("etag", "\"abc\""),
+            ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("cache-control", "public, max-age=3600"),
+            ("access-control-allow-origin", "*"),
+            ("timing-allow-origin", "*"),
+            ("cross-origin-resource-policy", "cross-origin"),
+            ("x-content-type-options", "nosniff"),
+            ("x-vedette-time", "12.48"),
+            ("vary", ""),
+        ] {
+            assert_eq!(field(&response, name), expected, "{name}");
+        }
+        let expires = httpdate::parse_http_date(field(&response, "expires")).unwrap();
+        let ahead = expires.duration_since(SystemTime::now()).unwrap().as_secs();
+        assert!((3590..=3600).contains(&ahead), "{ahead}");
+    }
+
+    #[test]
+    fn a_part_names_its_range() {
+        let response = success(&standing(), &content(), &Part::Bytes(2..5), HeaderMap::new());
+        assert_eq!((response.status().as_u16(), field(&response, "content-range")), (206, "bytes 2-4/10"));
+        assert_eq!((field(&response, "content-length"), &response.body().bytes[..]), ("3", &b"234"[..]));
+    }
+
+    #[test]
+    fn head_keeps_the_length() {
+        let response = without_body(success(&standing(), &content(), &Part::Whole, HeaderMap::new()));
+        assert_eq!((field(&response, "content-length"), response.body().bytes.len()), ("10", 0));
+    }
+
+    #[test]
+    fn not_modified_has_what_the_standard_asks() {
+        let negotiated = Standing { negotiated: true, ..standing() };
+        let response = not_modified(&negotiated);
+        assert_eq!(response.status(), 304);
+        for name in ["etag", "cache-control", "expires", "last-modified", "vary", "access-control-allow-origin"] {
+            assert_ne!(field(&response, name), "", "{name}");
+        }
+        assert_eq!(field(&response, "content-type"), "");
+    }
+
+    #[track_caller]
+    fn check(error: Error, expected: (u16, &str, &str, &str)) {
+        let response = failure(&error);
+        let found = (
+            response.status().as_u16(),
+            field(&response, "x-kaltura"),
+            field(&response, "cache-control"),
+            field(&response, "retry-after"),
+        );
+        assert_eq!(found, expected, "{error:?}");
+    }
+
+    #[test]
+    fn failures() {
+        check(Error::coded(Code::BadQuery, "x"), (404, "error-25", "public, max-age=10", ""));
+        check(Error::coded(Code::EntryNotFound, "x"), (404, "error-1", "public, max-age=10", ""));
+        check(Error::coded(Code::AccessControlRestricted, "x"), (404, "error-3", "no-store", ""));
+        check(Error::coded(Code::TooManyProcesses, "x"), (503, "error-46", "no-store", "2"));
+        check(Error::unsupported("x").or_code(Code::ImageResizeFailed), (404, "error-17", "public, max-age=10", ""));
+        check(Error::invalid("x"), (400, "", "public, max-age=10", ""));
+        check(Error::too_large("x"), (413, "", "public, max-age=10", ""));
+        check(Error::new(Kind::Unavailable, "x"), (503, "", "no-store", "2"));
+        check(Error::new(Kind::TimedOut, "x"), (504, "", "no-store", ""));
+        check(Error::new(Kind::Internal, "x"), (500, "", "no-store", ""));
+    }
+
+    #[test]
+    fn an_error_names_itself_and_injects_nothing() {
+        let response = failure(&Error::coded(Code::BadQuery, "width \"a\r\nX-Evil: 1\" ü"));
+        let app = "exiting on error 25 - BAD_QUERY, width \"a??X-Evil: 1\" ??";
+        assert_eq!(field(&response, "x-kaltura-app"), app);
+        assert_eq!(response.body().bytes, "BAD_QUERY: width \"a  X-Evil: 1\" ü\n");
+        assert_eq!(field(&response, "content-type"), "text/plain; charset=utf-8");
+    }
+
+    #[test]
+    fn timings_in_milliseconds() {
+        let mut headers = HeaderMap::new();
+        let step = Duration::from_micros;
+        timing_field(&mut headers, &[("queue", step(0)), ("decode", step(12_345)), ("encode", step(900))]);
+        assert_eq!(headers[SERVER_TIMING], "decode;dur=12.35, encode;dur=0.90");
+    }
+}

@@ -1,0 +1,119 @@
+//! What the service counts and times, and the page that shows it.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics::{Counter, Histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::deliver::artifact::Timings;
+use crate::deliver::{Delivery, Outcome};
+use crate::error::{Error, Kind, Result};
+
+/// What a request turned out to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A picture.
+    Thumbnail,
+    /// Anything else.
+    Other,
+}
+
+impl Asked {
+    fn label(self) -> &'static str {
+        match self {
+            Asked::Thumbnail => "thumbnail",
+            Asked::Other => "other",
+        }
+    }
+}
+
+/// From a hit, well under a millisecond, to a strip over a long film.
+const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+
+/// Starts recording; once a process, however many servers it runs.
+pub(super) fn install() -> Result<PrometheusHandle> {
+    static RECORDER: OnceLock<std::result::Result<PrometheusHandle, String>> = OnceLock::new();
+    let recorder = RECORDER.get_or_init(|| {
+        let durations = Matcher::Suffix("_seconds".to_owned());
+        let builder = PrometheusBuilder::new().set_buckets_for_metric(durations, &SECONDS);
+        let recorder = builder.map_err(|error| error.to_string())?.build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).map_err(|error| error.to_string())?;
+        metrics::gauge!("vedette_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        Ok(handle)
+    });
+    recorder.clone().map_err(|error| Error::new(Kind::Internal, "metrics cannot be recorded").caused_by(error))
+}
+
+/// Counts an answer.
+pub(super) fn answered(asked: Asked, status: u16, took: Duration) {
+    metrics::counter!("vedette_requests_total", "kind" => asked.label(), "status" => status_label(status)).increment(1);
+    metrics::histogram!("vedette_request_duration_seconds", "kind" => asked.label()).record(took);
+}
+
+/// Counts a picture that was at hand, without a look-up of what counts it.
+pub(super) fn express(took: Duration) {
+    struct Handles {
+        requests: Counter,
+        hits: Counter,
+        duration: Histogram,
+    }
+    static HANDLES: OnceLock<Handles> = OnceLock::new();
+    let handles = HANDLES.get_or_init(|| Handles {
+        requests: metrics::counter!("vedette_requests_total", "kind" => "thumbnail", "status" => "200"),
+        hits: metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts"),
+        duration: metrics::histogram!("vedette_request_duration_seconds", "kind" => "thumbnail"),
+    });
+    handles.requests.increment(1);
+    handles.hits.increment(1);
+    handles.duration.record(took);
+}
+
+/// Counts an artifact handed out, and the steps of one that was made.
+pub(super) fn delivered(outcome: Outcome, timings: &Timings) {
+    match outcome {
+        Outcome::Hit => metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts").increment(1),
+        Outcome::Shared => metrics::counter!("vedette_cache_shared_total", "cache" => "artifacts").increment(1),
+        Outcome::Made => {
+            metrics::counter!("vedette_cache_misses_total", "cache" => "artifacts").increment(1);
+            for (step, took) in timings.steps() {
+                metrics::histogram!("vedette_request_span_duration_seconds", "span" => step).record(took);
+            }
+        }
+    }
+}
+
+/// The text of the metrics page (Prometheus text format 0.0.4).
+pub(super) fn page(recorded: &PrometheusHandle, delivery: &Delivery, connections: usize) -> String {
+    let load = delivery.load();
+    metrics::gauge!("vedette_connections").set(connections as f64);
+    metrics::gauge!("vedette_workers").set(load.workers as f64);
+    metrics::gauge!("vedette_workers_busy").set(load.busy as f64);
+    metrics::gauge!("vedette_queue_length").set(load.queued as f64);
+    recorded.render()
+}
+
+/// Every status that this service sends has a name that costs nothing.
+fn status_label(status: u16) -> &'static str {
+    match status {
+        200 => "200",
+        206 => "206",
+        304 => "304",
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        405 => "405",
+        412 => "412",
+        413 => "413",
+        414 => "414",
+        416 => "416",
+        422 => "422",
+        500 => "500",
+        501 => "501",
+        503 => "503",
+        504 => "504",
+        _ => "other",
+    }
+}

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""What ffmpeg and ImageMagick do not write: EXIF and ICC in pictures, a turned clip, a small PDF, files that mean harm."""
+
+import struct
+import sys
+import zlib
+
+
+def main(command, *arguments):
+    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "hostile": hostile}[command](*arguments)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write(path, *parts):
+    with open(path, "wb") as file:
+        file.write(b"".join(parts))
+
+
+# --- Metadata in pictures -----------------------------------------------------------------------------------------
+
+
+def jpeg_segment(marker, payload):
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def exif(orientation, source, target):
+    """The JPEG with an EXIF orientation (CIPA DC-008 section 4.6.4), in little-endian order."""
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, int(orientation), 0)
+    tiff = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 1) + entry + struct.pack("<I", 0)
+    jpeg = read(source)
+    write(target, jpeg[:2], jpeg_segment(0xE1, b"Exif\0\0" + tiff), jpeg[2:])
+
+
+def s15(value):
+    return struct.pack(">i", round(value * 65536))
+
+
+def display_p3():
+    """A profile of Display P3 made of a matrix and a curve (ICC.1:2010), its colours adapted to D50."""
+    xyz = lambda x, y, z: b"XYZ \0\0\0\0" + s15(x) + s15(y) + s15(z)
+    text = lambda words: b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(words) * 2, 28) + words.encode("utf-16-be")
+    curve = b"para\0\0\0\0" + struct.pack(">HH", 3, 0) + b"".join(map(s15, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)))
+    tags = [
+        (b"desc", text("Display P3")),
+        (b"cprt", text("Public domain")),
+        (b"wtpt", xyz(0.9642, 1.0, 0.8249)),
+        (b"rXYZ", xyz(0.51512, 0.24120, -0.00105)),
+        (b"gXYZ", xyz(0.29198, 0.69225, 0.04189)),
+        (b"bXYZ", xyz(0.15710, 0.06657, 0.78407)),
+        (b"rTRC", curve),
+        (b"gTRC", curve),
+        (b"bTRC", curve),
+    ]
+    table, data, at = b"", b"", 128 + 4 + 12 * len(tags)
+    for name, body in tags:
+        body += b"\0" * (-len(body) % 4)
+        table += struct.pack(">4sII", name, at + len(data), len(body))
+        data += body
+    size = at + len(data)
+    date = struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
+    header = struct.pack(">I4sI4s4s4s12s4s", size, b"\0\0\0\0", 0x04000000, b"mntr", b"RGB ", b"XYZ ", date, b"acsp")
+    header += b"\0" * 28 + s15(0.9642) + s15(1.0) + s15(0.8249)
+    return header + b"\0" * (128 - len(header)) + struct.pack(">I", len(tags)) + table + data
+
+
+def icc(source, target):
+    """The PNG or JPEG with a Display P3 profile; its numbers stay what they are."""
+    picture, profile = read(source), display_p3()
+    if picture.startswith(b"\x89PNG"):
+        end = 8 + 25  # signature and IHDR
+        chunk = png_chunk(b"iCCP", b"Display P3\0\0" + zlib.compress(profile))
+        write(target, picture[:end], chunk, picture[end:])
+    else:
+        write(target, picture[:2], jpeg_segment(0xE2, b"ICC_PROFILE\0\x01\x01" + profile), picture[2:])
+
+
+def png_chunk(name, body):
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def pdf(target):
+    """One page with a line of text."""
+    stream = b"BT /F1 24 Tf 72 720 Td (A document) Tj ET"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    body, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        places.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    trailer = b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(body)
+    write(target, body, b"xref\n0 6\n0000000000 65535 f \n", table, trailer)
+
+
+# --- ISO BMFF that lies (ISO/IEC 14496-12) ------------------------------------------------------------------------
+
+
+def find(data, *names):
+    """The offset of the first box of such a path; a box of each name is sought right inside the one before."""
+    start, end = 0, len(data)
+    for depth, name in enumerate(names):
+        while data[start + 4 : start + 8] != name:
+            start += struct.unpack_from(">I", data, start)[0]
+            assert start < end, names
+        if depth + 1 < len(names):
+            end, start = start + struct.unpack_from(">I", data, start)[0], start + 8
+    return start
+
+
+TABLES = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+
+
+def nostss(source, target):
+    """The clip without its table of keyframes."""
+    data = bytearray(read(source))
+    at = find(data, *TABLES, b"stss")
+    data[at + 4 : at + 8] = b"free"
+    write(target, data)
+
+
+def turned(angle, source, target):
+    """The clip with a matrix that turns it clockwise on display (section 8.3.2)."""
+    data = read(source)
+    tkhd = find(data, b"moov", b"trak", b"tkhd")
+    width, height = struct.unpack_from(">ii", data, tkhd + 84)
+    one = 1 << 16
+    a, b, c, d, x, y = {
+        90: (0, one, -one, 0, height, 0),
+        180: (-one, 0, 0, -one, width, height),
+        270: (0, -one, one, 0, 0, width),
+    }[int(angle)]
+    matrix = (a, b, 0, c, d, 0, x, y, 1 << 30)
+    write(target, patched(data, (b"moov", b"trak", b"tkhd"), 48, ">9i", *matrix))
+
+
+def patched(data, path, offset, layout, *values):
+    """The file with numbers overwritten at an offset from a box."""
+    changed = bytearray(data)
+    struct.pack_into(layout, changed, find(data, *path) + offset, *values)
+    return changed
+
+
+def hostile(source, folder):
+    """Files whose boxes or headers lie about sizes, counts and places."""
+    data = read(source)
+    table = lambda name, offset, layout, *values: patched(data, (*TABLES, name), offset, layout, *values)
+    moov = find(data, b"moov")
+    nested = b""
+    for _ in range(10_000):
+        nested = struct.pack(">I4s", len(nested) + 8, b"moov") + nested
+    mp4 = {
+        "box_of_7": patched(data, (b"moov",), 0, ">I", 7),
+        "box_past_end": patched(data, (b"moov",), 0, ">I", len(data) + 1000),
+        "box_of_2_gib": patched(data, (b"moov",), 0, ">I", 0x7FFFFFFF),
+        "box_of_2_63": data[:moov] + struct.pack(">I4sQ", 1, b"moov", 2**63) + data[moov + 8 :],
+        "box_in_itself": patched(data, TABLES, 0, ">I", 0),
+        "depth_10000": data[:moov] + nested,
+        "moov_empty": data[:moov] + struct.pack(">I4s", 8, b"moov"),
+        "timescale_0": patched(data, (b"moov", b"trak", b"mdia", b"mdhd"), 20, ">I", 0),
+        "stsz_count": table(b"stsz", 16, ">I", 0xFFFFFFFF),
+        "stsz_count_equal": table(b"stsz", 12, ">II", 1, 0xFFFFFFFF),
+        "stsz_sizes": table(b"stsz", 20, ">I", 0xFFFFFFFF),
+        "stts_count": table(b"stts", 12, ">I", 0xFFFFFFFF),
+        "stts_overflow": table(b"stts", 16, ">II", 0xFFFFFFFF, 0xFFFFFFFF),
+        "ctts_overflow": table(b"ctts", 16, ">II", 0xFFFFFFFF, 0x7FFFFFFF),
+        "stsc_gap": table(b"stsc", 16, ">II", 0, 0xFFFFFFFF),
+        "stco_past_end": table(b"stco", 16, ">I", 0xFFFFFFF0),
+        "stss_zero": table(b"stss", 16, ">I", 0),
+        "stsd_count": table(b"stsd", 12, ">I", 0xFFFFFFFF),
+        "stsd_size": table(b"stsd", 16, ">I", 0xFFFFFFFF),
+        "elst_past_end": patched(data, (b"moov", b"trak", b"edts", b"elst"), 16, ">Ii", 0xFFFFFFFF, 0x7FFFFFFF),
+        "elst_negative": patched(data, (b"moov", b"trak", b"edts", b"elst"), 16, ">Ii", 0xFFFFFFFF, -2),
+        "picture_65535": table(b"stsd", 16 + 32, ">HH", 65535, 65535),
+        "samples_of_noise": data[: find(data, b"mdat") + 8] + bytes((i * 7919 >> 3) & 0xFF for i in range(len(data))),
+    }
+    for name, body in mp4.items():
+        write(f"{folder}/0_broken_{name}.mp4", body)
+    bombs(folder)
+
+
+def bombs(folder):
+    """Pictures that claim to be far larger than they are, and one that is also a web page."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 65500, 65500, 8, 2, 0, 0, 0))
+    end = png_chunk(b"IDAT", zlib.compress(b"\0" * 1_000_000, 9)) + png_chunk(b"IEND", b"")
+    write(f"{folder}/0_broken_bomb_png.png", b"\x89PNG\r\n\x1a\n", header, end)
+    profile = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
+    profile += png_chunk(b"iCCP", b"x\0\0" + zlib.compress(b"\0" * 100_000_000, 9))
+    rows = png_chunk(b"IDAT", zlib.compress((b"\0" + b"\x80" * 24) * 8)) + png_chunk(b"IEND", b"")
+    write(f"{folder}/0_broken_profile_bomb.png", b"\x89PNG\r\n\x1a\n", profile, rows)
+    gif = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\x02\x02\x44\x01\0"
+    write(f"{folder}/0_broken_bomb_gif.gif", gif, frame * 100, b";")
+    bmp = b"BM" + struct.pack("<IHHI", 58, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 65500, 65500, 1, 24, 0, 0, 0, 0, 0, 0)
+    write(f"{folder}/0_broken_bomb_bmp.bmp", bmp, b"\0" * 4)
+    jpeg = bytearray(read(f"{folder}/0_jpeg.jpg"))
+    at = jpeg.index(b"\xff\xc0")
+    struct.pack_into(">HH", jpeg, at + 5, 65500, 65500)
+    write(f"{folder}/0_broken_bomb_jpeg.jpg", jpeg)
+    write(f"{folder}/0_polyglot.jpg", read(f"{folder}/0_jpeg.jpg"), b"<html><script>alert(1)</script></html>")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,6 @@
+//! The whole service on real media: a running server, asked as its users ask.
+
+#![cfg(test)]
+
+mod samples;
+mod support;
