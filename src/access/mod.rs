@@ -1,6 +1,6 @@
 //! May this client have this entry, now?
 
-use crate::entry::{Entry, Status};
+use crate::entry::{Entry, EntryKind, Status};
 use crate::error::{Code, Error, Result};
 
 /// How much of an entry a client may have.
@@ -11,18 +11,75 @@ pub enum Grant {
 }
 
 /// What the client may have of `entry`. An entry under a profile of rules is refused: it is guarded until its profile is
-/// known to allow the request.
+/// known to allow the request. Moderation and schedule do not matter here; of blocked entries only sound is refused.
 pub fn check(entry: &Entry) -> Result<Grant> {
     if entry.recycled {
         return Err(Error::coded(Code::RecycledEntryUnavailable, "the entry is in the recycle bin"));
     }
-    if matches!(entry.status, Status::Deleted) {
-        return Err(Error::coded(Code::EntryDeletedModerated, "the entry is deleted"));
+    match entry.status {
+        Status::Deleted => return Err(Error::coded(Code::EntryDeletedModerated, "the entry is deleted")),
+        Status::Blocked if entry.kind == EntryKind::Audio => {
+            return Err(Error::coded(Code::EntryDeletedModerated, "the entry is blocked"));
+        }
+        _ => {}
     }
     match &entry.access_control {
         Some(_) => {
             Err(Error::coded(Code::AccessControlRestricted, "the entry is guarded by an access-control profile"))
         }
         None => Ok(Grant::Full),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{EntryId, Moderation, PartnerId};
+
+    #[track_caller]
+    fn check_entry(change: impl FnOnce(&mut Entry), expected: Option<Code>) {
+        let mut entry = Entry {
+            id: EntryId::new("0_x").unwrap(),
+            partner: PartnerId(1),
+            name: String::new(),
+            kind: EntryKind::Video,
+            status: Status::Ready,
+            moderation: Moderation::AutoApproved,
+            recycled: false,
+            tags: Vec::new(),
+            version: 0,
+            created: 0,
+            updated: 0,
+            start_date: None,
+            end_date: None,
+            access_control: None,
+            thumb_offset_ms: None,
+            flavors: Vec::new(),
+            thumbs: Vec::new(),
+            captions: Vec::new(),
+            attachments: Vec::new(),
+        };
+        change(&mut entry);
+        assert_eq!(check(&entry).err().and_then(|error| error.code()), expected, "{entry:?}");
+    }
+
+    #[test]
+    fn what_is_refused() {
+        check_entry(|_| {}, None);
+        check_entry(|entry| entry.recycled = true, Some(Code::RecycledEntryUnavailable));
+        check_entry(|entry| entry.status = Status::Deleted, Some(Code::EntryDeletedModerated));
+        check_entry(|entry| entry.access_control = Some("members".into()), Some(Code::AccessControlRestricted));
+        check_entry(|entry| entry.status = Status::Blocked, None);
+        check_entry(
+            |entry| (entry.status, entry.kind) = (Status::Blocked, EntryKind::Audio),
+            Some(Code::EntryDeletedModerated),
+        );
+    }
+
+    #[test]
+    fn what_does_not_matter() {
+        check_entry(|entry| entry.moderation = Moderation::Rejected, None);
+        check_entry(|entry| (entry.start_date, entry.end_date) = (Some(u64::MAX), Some(1)), None);
+        check_entry(|entry| entry.status = Status::ErrorConverting, None);
     }
 }

@@ -595,7 +595,7 @@ mod tests {
                 "my film.mp4: left out: an entry's name is 1 to 128 of A-Z a-z 0-9 _ - .".to_owned(),
             ]
         );
-        assert!(faults[2].starts_with("0_b.toml:3: unknown field `bitrate`, expected one of"), "{}", faults[2]);
+        assert!(faults[2].starts_with("0_b.toml:3: unknown key `bitrate`, expected one of"), "{}", faults[2]);
         assert_eq!(faults[3], "0_c/entry.toml:1: there is no file \"x.mp4\" beside this");
         assert_eq!(faults.len(), 4);
     }

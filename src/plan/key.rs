@@ -1,8 +1,304 @@
 //! The name of a piece of work.
 
+use std::fmt;
+
+use super::{Placeholder, Precision, Subject, Tiles, Work};
+use crate::entry::Source;
+use crate::thumbnail::{Encoding, Format, Geometry, Rgb};
+
 /// Changes whenever the bytes made for an unchanged [`Work`](super::Work) change; every key, and so every ETag, follows it.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// A digest of the format version and a piece of work. Equal work has equal keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Key(pub [u8; 16]);
+
+/// 32 hexadecimal digits.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl Key {
+    /// The key of a piece of work.
+    pub fn of(work: &Work) -> Key {
+        let mut form = Form(Vec::with_capacity(256));
+        form.number(FORMAT_VERSION.into());
+        form.work(work);
+        let mut key = [0; 16];
+        key.copy_from_slice(&blake3::hash(&form.0).as_bytes()[..16]);
+        Key(key)
+    }
+}
+
+/// The canonical bytes of a piece of work: a tag before every choice, a length before every text and list, numbers in eight
+/// bytes with the lowest first. A change of any of it is a change of [`FORMAT_VERSION`].
+struct Form(Vec<u8>);
+
+impl Form {
+    fn tag(&mut self, tag: u8) {
+        self.0.push(tag);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn work(&mut self, work: &Work) {
+        match work {
+            Work::Thumbnail { subject, geometry, encoding } => {
+                self.tag(0);
+                self.subject(subject);
+                self.geometry(geometry);
+                self.encoding(encoding);
+            }
+            Work::Strip { tiles, geometry, encoding } => {
+                self.tag(1);
+                self.tiles(tiles);
+                self.geometry(geometry);
+                self.encoding(encoding);
+            }
+        }
+    }
+
+    fn subject(&mut self, subject: &Subject) {
+        match subject {
+            Subject::Frame { source, at, precision } => {
+                self.tag(0);
+                self.source(source);
+                self.number(at.0 as u64);
+                self.precision(*precision);
+            }
+            Subject::Still { source } => {
+                self.tag(1);
+                self.source(source);
+            }
+            Subject::Placeholder(Placeholder::Draft) => self.tag(2),
+            Subject::Placeholder(Placeholder::Audio) => self.tag(3),
+            Subject::Blank => self.tag(4),
+        }
+    }
+
+    fn tiles(&mut self, tiles: &Tiles) {
+        match tiles {
+            Tiles::Frames { source, moments, precision } => {
+                self.tag(0);
+                self.source(source);
+                self.number(moments.len() as u64);
+                moments.iter().for_each(|moment| self.number(moment.0 as u64));
+                self.precision(*precision);
+            }
+            Tiles::Copies { subject, count } => {
+                self.tag(1);
+                self.subject(subject);
+                self.number((*count).into());
+            }
+        }
+    }
+
+    fn source(&mut self, source: &Source) {
+        let Source { location, size, modified, version } = source;
+        self.text(location);
+        self.number(*size);
+        self.number(*modified);
+        self.text(version);
+    }
+
+    fn precision(&mut self, precision: Precision) {
+        self.tag(match precision {
+            Precision::Exact => 0,
+            Precision::Keyframe => 1,
+        });
+    }
+
+    fn geometry(&mut self, geometry: &Geometry) {
+        let Geometry { reference, crop, scaled, canvas, left, top } = *geometry;
+        let sizes = [reference, scaled, canvas].into_iter().flat_map(|size| [size.width, size.height]);
+        let places = [crop.x, crop.y, crop.width, crop.height, left, top];
+        sizes.chain(places).for_each(|number| self.0.extend_from_slice(&number.to_le_bytes()));
+    }
+
+    fn encoding(&mut self, encoding: &Encoding) {
+        let Encoding { format, quality, density, background: Rgb(red, green, blue) } = *encoding;
+        let [low, high] = density.to_le_bytes();
+        self.0.extend_from_slice(&[format_tag(format), quality, low, high, red, green, blue]);
+    }
+}
+
+fn format_tag(format: Format) -> u8 {
+    match format {
+        Format::Jpeg => 0,
+        Format::Png => 1,
+        Format::Png8 => 2,
+        Format::Png24 => 3,
+        Format::Png32 => 4,
+        Format::Png48 => 5,
+        Format::Png64 => 6,
+        Format::Bmp => 7,
+        Format::Gif => 8,
+        Format::Tiff => 9,
+        Format::Psd => 10,
+        Format::Pdf => 11,
+        Format::Webp => 12,
+        Format::Avif => 13,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::media::picture::Size;
+    use crate::media::time::Micros;
+    use crate::thumbnail::Rect;
+
+    fn sample() -> Work {
+        let source =
+            Source { location: "0_x/source.mp4".into(), size: 1000, modified: 1_700_000_000, version: "1000-1".into() };
+        let geometry = Geometry {
+            reference: Size { width: 1920, height: 1080 },
+            crop: Rect { x: 240, y: 0, width: 1440, height: 1080 },
+            scaled: Size { width: 640, height: 480 },
+            canvas: Size { width: 642, height: 480 },
+            left: 1,
+            top: 0,
+        };
+        let encoding = Encoding { format: Format::Jpeg, quality: 75, density: 72, background: Rgb(1, 2, 3) };
+        let subject = Subject::Frame { source, at: Micros(30_000_500), precision: Precision::Exact };
+        Work::Thumbnail { subject, geometry, encoding }
+    }
+
+    /// If this fails because the canonical bytes changed, raise [`FORMAT_VERSION`] and write the new key here.
+    #[test]
+    fn the_key_of_a_version_is_pinned() {
+        let pinned = (FORMAT_VERSION, Key::of(&sample()).to_string());
+        assert_eq!(pinned, (1, "ab8553b354937c0032aea7833502a100".into()));
+    }
+
+    #[test]
+    fn a_key_is_written_in_full() {
+        let mut bytes = [0; 16];
+        bytes[15] = 0xab;
+        assert_eq!(Key(bytes).to_string(), "000000000000000000000000000000ab");
+    }
+
+    /// Few values of each field, so that equal ones meet.
+    fn source() -> impl Strategy<Value = Source> {
+        ("[ab]{0,2}", 0..2_u64, 0..2_u64, "[ab]{0,2}").prop_map(|(location, size, modified, version)| Source {
+            location: location.into(),
+            size,
+            modified,
+            version: version.into(),
+        })
+    }
+
+    fn precision() -> impl Strategy<Value = Precision> {
+        prop_oneof![Just(Precision::Exact), Just(Precision::Keyframe)]
+    }
+
+    fn subject() -> impl Strategy<Value = Subject> {
+        prop_oneof![
+            (source(), 0..3_i64, precision()).prop_map(|(source, at, precision)| Subject::Frame {
+                source,
+                at: Micros(at),
+                precision
+            }),
+            source().prop_map(|source| Subject::Still { source }),
+            Just(Subject::Placeholder(Placeholder::Draft)),
+            Just(Subject::Placeholder(Placeholder::Audio)),
+            Just(Subject::Blank),
+        ]
+    }
+
+    fn tiles() -> impl Strategy<Value = Tiles> {
+        let moments = proptest::collection::vec((-1..2_i64).prop_map(Micros), 0..3);
+        prop_oneof![
+            (source(), moments, precision()).prop_map(|(source, moments, precision)| Tiles::Frames {
+                source,
+                moments,
+                precision
+            }),
+            (subject(), 0..3_u32).prop_map(|(subject, count)| Tiles::Copies { subject, count }),
+        ]
+    }
+
+    fn geometry() -> impl Strategy<Value = Geometry> {
+        proptest::array::uniform12(0..2_u32).prop_map(|[a, b, c, d, e, f, g, h, i, j, left, top]| Geometry {
+            reference: Size { width: a, height: b },
+            crop: Rect { x: c, y: d, width: e, height: f },
+            scaled: Size { width: g, height: h },
+            canvas: Size { width: i, height: j },
+            left,
+            top,
+        })
+    }
+
+    fn encoding() -> impl Strategy<Value = Encoding> {
+        let formats = proptest::sample::select(vec![Format::Jpeg, Format::Png, Format::Webp]);
+        (formats, 0..2_u8, prop_oneof![Just(0), Just(1), Just(256_u16)], proptest::array::uniform3(0..2_u8)).prop_map(
+            |(format, quality, density, [r, g, b])| Encoding { format, quality, density, background: Rgb(r, g, b) },
+        )
+    }
+
+    fn work() -> impl Strategy<Value = Work> {
+        prop_oneof![
+            (subject(), geometry(), encoding()).prop_map(|(subject, geometry, encoding)| Work::Thumbnail {
+                subject,
+                geometry,
+                encoding
+            }),
+            (tiles(), geometry(), encoding()).prop_map(|(tiles, geometry, encoding)| Work::Strip {
+                tiles,
+                geometry,
+                encoding
+            }),
+        ]
+    }
+
+    /// `work` with one part taken from `other`.
+    fn mixed(work: Work, other: Work, part: usize) -> Work {
+        match (work, other) {
+            (
+                Work::Thumbnail { subject, geometry, encoding },
+                Work::Thumbnail { subject: s, geometry: g, encoding: e },
+            ) => Work::Thumbnail {
+                subject: if part == 0 { s } else { subject },
+                geometry: if part == 1 { g } else { geometry },
+                encoding: if part == 2 { e } else { encoding },
+            },
+            (Work::Strip { tiles, geometry, encoding }, Work::Strip { tiles: t, geometry: g, encoding: e }) => {
+                Work::Strip {
+                    tiles: if part == 0 { t } else { tiles },
+                    geometry: if part == 1 { g } else { geometry },
+                    encoding: if part == 2 { e } else { encoding },
+                }
+            }
+            (work, _) => work,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2048))]
+
+        #[test]
+        fn equal_work_has_equal_keys_and_no_other(work in work(), other in work(), part in 0..4_usize) {
+            let changed = mixed(work.clone(), other.clone(), part);
+            prop_assert_eq!(work == changed, Key::of(&work) == Key::of(&changed));
+            prop_assert_eq!(work == other, Key::of(&work) == Key::of(&other));
+        }
+
+        #[test]
+        fn formats_have_tags_of_their_own(a in 0..crate::request::thumbnail::FORMATS.len(), b in 0..16_usize) {
+            let formats = crate::request::thumbnail::FORMATS;
+            let (a, b) = (formats[a].1, formats[b % formats.len()].1);
+            prop_assert_eq!(a == b, format_tag(a) == format_tag(b));
+        }
+    }
+}

@@ -104,7 +104,7 @@ impl Wish<'_> {
         self.check_slices()?;
         let window = self.window()?;
         let format = self.format()?;
-        let from_original = self.from_original()?;
+        let from_original = self.wants_original()?;
         Ok(Thumbnail {
             entry: self.entry()?,
             moment: self.moment(window),
@@ -191,7 +191,7 @@ impl Wish<'_> {
         }
     }
 
-    fn from_original(&self) -> Result<bool> {
+    fn wants_original(&self) -> Result<bool> {
         match self.source.as_deref() {
             None => Ok(false),
             Some("original") => Ok(true),

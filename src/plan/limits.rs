@@ -1,0 +1,76 @@
+//! What a picture may cost: slices, pixels, and the sides that a format can hold.
+
+use super::Policy;
+use crate::error::{Code, Error, Result};
+use crate::media::picture::Size;
+use crate::request::thumbnail::format_name;
+use crate::thumbnail::Format;
+
+/// A row of tiles of one size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sheet {
+    /// The size of each.
+    pub(super) tile: Size,
+    /// How many there are.
+    pub(super) count: u32,
+}
+
+impl Sheet {
+    fn width(self) -> u64 {
+        u64::from(self.tile.width) * u64::from(self.count)
+    }
+
+    /// At most what `u128` holds with a lot of room.
+    fn pixels(self) -> u128 {
+        u128::from(self.width()) * u128::from(self.tile.height)
+    }
+}
+
+/// The longest side that a format can hold, in pixels.
+pub(super) fn side_max(format: Format) -> u32 {
+    match format {
+        Format::Webp => 16_383,
+        Format::Psd => 30_000,
+        // What encoders of JPEG take, and the dialect's limit for strips.
+        Format::Jpeg | Format::Pdf | Format::Gif | Format::Bmp | Format::Tiff | Format::Avif => 65_500,
+        Format::Png | Format::Png8 | Format::Png24 | Format::Png32 | Format::Png48 | Format::Png64 => 65_500,
+    }
+}
+
+/// Whether a format can hold a sheet.
+pub(super) fn holds(format: Format, sheet: Sheet) -> bool {
+    let side = sheet.width().max(sheet.tile.height.into());
+    side <= side_max(format).into()
+}
+
+/// Refuses strips of too many slices, before anything is made for each.
+pub(super) fn check_slices(count: u32, policy: &Policy) -> Result<()> {
+    if count > policy.slices_max {
+        return Err(refused(format!("vid_slices is {count}; allowed: at most {} in a strip", policy.slices_max)));
+    }
+    Ok(())
+}
+
+/// Refuses what a format cannot hold and what has too many pixels.
+pub(super) fn check_sheet(sheet: Sheet, format: Format, policy: &Policy) -> Result<()> {
+    let size = || match sheet.count {
+        1 => format!("the picture would be {} pixels", sheet.tile),
+        count => {
+            format!("the strip would be {}x{} pixels ({count} of {})", sheet.width(), sheet.tile.height, sheet.tile)
+        }
+    };
+    if !holds(format, sheet) {
+        let allowed = side_max(format);
+        let name = format_name(format);
+        return Err(refused(format!("{}; allowed: at most {allowed} pixels a side in {name}", size())));
+    }
+    if sheet.pixels() > policy.output_pixels_max.into() {
+        let allowed = policy.output_pixels_max;
+        return Err(refused(format!("{}; allowed: at most {allowed} pixels altogether (width, height)", size())));
+    }
+    Ok(())
+}
+
+fn refused(message: String) -> Error {
+    Error::coded(Code::BadQuery, message)
+}
