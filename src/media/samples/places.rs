@@ -52,7 +52,7 @@ impl Places {
     }
 
     /// How many samples there are.
-    pub(super) fn len(&self) -> u32 {
+    pub(in crate::media) fn len(&self) -> u32 {
         self.count
     }
 
