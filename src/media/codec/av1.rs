@@ -234,4 +234,26 @@ mod tests {
         assert_eq!(stated(&CONFIG[..10]), None);
         assert_eq!(stated(&[]), None);
     }
+
+    #[track_caller]
+    fn check(sample: &[u8], droppable: bool, starts: Option<bool>) {
+        assert_eq!((is_droppable(&CONFIG, sample), starts_decoding(sample)), (droppable, starts), "{sample:x?}");
+    }
+
+    #[test]
+    fn samples_by_their_headers() {
+        let key = [&[0x12, 0][..], &CONFIG[4..], &[0x30, 0x14, 0x00, 0xa0, 0x88, 0x10]].concat();
+        let kept = [0x30, 0x32, 0x02, 0x08, 0x0a, 0x10, 0x8c, 0x83, 0x48];
+        let unkept = [0x32, 9, 0x32, 0x1c, 0x00, 0x0f, 0x58, 0xc8, 0x83, 0x48, 0x00];
+        check(&key, false, Some(true));
+        check(&kept, false, Some(false));
+        check(&unkept, true, Some(false));
+        check(&[&unkept[..], &kept].concat(), false, Some(false));
+        check(&[&CONFIG[4..], &unkept].concat(), false, Some(false));
+        // One that shows a frame decoded before may stand for more than itself.
+        check(&[0x1a, 0x01, 0xc8], false, Some(false));
+        check(&[0x12, 0], false, None);
+        check(&unkept[..4], false, None);
+        assert!(!is_droppable(&CONFIG[..4], &unkept));
+    }
 }
