@@ -1,3 +1,258 @@
 //! Command line to settings to parts to service; the only place that exits.
 
-fn main() {}
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::filter::LevelFilter;
+use vedette::catalog::Catalog;
+use vedette::config::table::ROWS;
+use vedette::config::{self, Level, Log, LogFormat, Settings, Sources};
+use vedette::deliver::Delivery;
+use vedette::origin::Origin;
+use vedette::plan;
+use vedette::request::{self, Accepts};
+use vedette::server::Server;
+
+/// What goes wrong is told on the standard error, a line each.
+type Outcome = Result<(), Vec<String>>;
+
+/// How long `health` waits for each step.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    match run(&command().get_matches()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(faults) => {
+            for fault in faults {
+                eprintln!("vedette: {fault}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(matches: &ArgMatches) -> Outcome {
+    match matches.subcommand() {
+        Some(("serve", given)) => serve(settings(given)?),
+        Some(("explain", given)) => explain(given, &settings(given)?),
+        Some(("check-config", given)) => check_config(&settings(given)?),
+        Some(("health", given)) => health(given),
+        _ => Err(vec!["no such command".to_owned()]),
+    }
+}
+
+fn command() -> Command {
+    let url = Arg::new("url").value_name("URL").required(true).help("Path and query, or a whole URL");
+    let health_url = Arg::new("url").value_name("URL").help("Asked instead of the admin listener of the settings");
+    let command = Command::new("vedette")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Delivery edge for video platforms: a thumbnail of any frame by URL")
+        .after_help(
+            "A flag goes before its variable, a variable before the settings file, the file before the default.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Command::new("serve").about("Answers requests until it is told to stop"))
+        .subcommand(Command::new("explain").about("Prints what would be done for a URL, without doing it").arg(url))
+        .subcommand(
+            Command::new("check-config").about("Prints the settings, and what is wrong with them or the library"),
+        )
+        .subcommand(Command::new("health").about("Asks a running service whether it is well").arg(health_url));
+    with_settings(command)
+}
+
+/// `command` with a flag for the settings file, and for each setting, wherever they stand.
+fn with_settings(command: Command) -> Command {
+    let defaults = Settings::default();
+    let setting = |name: &'static str, flag: &'static str, help: String| {
+        Arg::new(name).long(flag).value_name("VALUE").help(help).help_heading("Settings").global(true)
+    };
+    let file = setting("config", "config", "A settings file in TOML [env: VEDETTE_CONFIG]".to_owned());
+    ROWS.iter().fold(command.arg(file), |command, row| {
+        let (default, variable) = (config::shown(row, &defaults), config::variable(row));
+        let help = format!("{} ({}) [default: {default}] [env: {variable}]", row.help, row.allowed);
+        command.arg(setting(row.name, config::flag(row), help))
+    })
+}
+
+/// The settings that command line, environment and file give.
+fn settings(given: &ArgMatches) -> Result<Settings, Vec<String>> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let flag = |name: &str| given.get_one::<String>(name).cloned();
+    let file = flag("config").or_else(|| environment("VEDETTE_CONFIG").filter(|name| !name.is_empty()));
+    let text = match &file {
+        Some(name) => Some(std::fs::read_to_string(name).map_err(|error| vec![format!("{name}: {error}")])?),
+        None => None,
+    };
+    let file = file.as_deref().zip(text.as_deref());
+    config::read(Sources { file, environment: &environment, flag: &flag }).map_err(lines)
+}
+
+fn lines(faults: Vec<impl Display>) -> Vec<String> {
+    faults.iter().map(ToString::to_string).collect()
+}
+
+fn print(text: impl Display) -> Outcome {
+    match write!(io::stdout(), "{text}") {
+        // Whoever read it had enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|error| vec![error.to_string()]),
+    }
+}
+
+/// What is wrong, with all its causes.
+fn fault(error: impl std::fmt::Debug) -> Vec<String> {
+    vec![format!("{error:?}")]
+}
+
+fn runtime() -> Result<Runtime, Vec<String>> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(fault)
+}
+
+/// Everything that answers are made of.
+fn delivery(settings: &Settings) -> Result<(Catalog, Delivery), Vec<String>> {
+    let catalog = Catalog::open(&settings.catalog).map_err(fault)?;
+    let origin = Origin::folder(&settings.catalog.media).map_err(fault)?;
+    let delivery = Delivery::new(&settings.deliver, catalog.clone(), origin).map_err(fault)?;
+    Ok((catalog, delivery))
+}
+
+/// Answers requests until SIGTERM or SIGINT, then finishes the open ones; a second signal ends it at once.
+fn serve(settings: Settings) -> Outcome {
+    log(settings.log);
+    runtime()?.block_on(async {
+        let (catalog, delivery) = delivery(&settings)?;
+        let mut signals = Signals::new().map_err(fault)?;
+        let server = Server::bind(settings.server).await.map_err(fault)?;
+        print(format_args!("vedette answers on http://{}\n", server.address().map_err(fault)?))?;
+        if let Some(address) = server.admin_address().map_err(fault)? {
+            print(format_args!("health and metrics on http://{address}\n"))?;
+        }
+        let survey = tokio::spawn(async move {
+            match catalog.survey().await {
+                Ok(entries) => tracing::info!(entries, "the library is listed"),
+                Err(error) => tracing::warn!(?error, "the library cannot be listed"),
+            }
+        });
+        let stop = async move {
+            signals.next().await;
+            tracing::info!("stopping");
+            tokio::spawn(async move {
+                signals.next().await;
+                std::process::exit(1);
+            });
+        };
+        let outcome = server.serve(Arc::new(delivery), stop).await.map_err(fault);
+        survey.abort();
+        outcome
+    })
+}
+
+/// The signals that tell the service to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Prints what would be done for a URL.
+fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
+    let url = given.get_one::<String>("url").map(String::as_str).unwrap_or_default();
+    let target = match url.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |start| &rest[start..]),
+        None => url,
+    };
+    let unknown = || vec![format!("{target}: no URL of this service begins like that")];
+    let request = request::parse(target).ok_or_else(unknown)?.map_err(fault)?;
+    runtime()?.block_on(async {
+        let (_, delivery) = delivery(settings)?;
+        let plan = delivery.plan(&request, Accepts::default()).await.map_err(fault)?;
+        print(plan::explain(&plan))
+    })
+}
+
+/// Prints the settings; fails with what is wrong with the library.
+fn check_config(settings: &Settings) -> Outcome {
+    print(settings)?;
+    let catalog = Catalog::open(&settings.catalog).map_err(fault)?;
+    let items = catalog.walk().map_err(fault)?;
+    let faults: Vec<_> = items.filter_map(Result::err).collect();
+    if faults.is_empty() { Ok(()) } else { Err(lines(faults)) }
+}
+
+/// Asks the admin listener, or the URL given; fails unless the answer is 200.
+fn health(given: &ArgMatches) -> Outcome {
+    let (authority, path) = match given.get_one::<String>("url") {
+        Some(url) => {
+            let rest =
+                url.strip_prefix("http://").ok_or_else(|| vec![format!("{url}: expected http://host:port/path")])?;
+            let (authority, path) = rest.split_once('/').unwrap_or((rest, "health"));
+            (authority.to_owned(), format!("/{path}"))
+        }
+        None => {
+            let address = settings(given)?.server.admin_listen.ok_or_else(|| vec!["admin_listen is off".to_owned()])?;
+            (reachable(address).to_string(), "/health".to_owned())
+        }
+    };
+    let answer = ask(&authority, &path).map_err(|error| vec![format!("{authority}: {error}")])?;
+    if answer.split(' ').nth(1) == Some("200") { print("ok\n") } else { Err(vec![format!("{authority}: {answer}")]) }
+}
+
+/// Where a listener on all addresses is reached from this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => ([127, 0, 0, 1], v4.port()).into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => ([0, 0, 0, 0, 0, 0, 0, 1], v6.port()).into(),
+        other => other,
+    }
+}
+
+/// The first line of the answer to a GET.
+fn ask(authority: &str, path: &str) -> io::Result<String> {
+    let address = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+    let unknown = || io::Error::new(io::ErrorKind::NotFound, "no such host");
+    let address = address.to_socket_addrs()?.next().ok_or_else(unknown)?;
+    let mut stream = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
+    stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
+    stream.set_write_timeout(Some(HEALTH_TIMEOUT))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+    let mut start = [0; 256];
+    let count = stream.read(&mut start)?;
+    let line = start[..count].split(|&b| b == b'\r' || b == b'\n').next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(line).into_owned())
+}
+
+/// Begins to log, to the standard error.
+fn log(log: Log) {
+    let level = match log.level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    let lines = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level);
+    match log.format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+}

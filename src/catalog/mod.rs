@@ -266,9 +266,10 @@ impl Names {
     /// The names as they are, or `known` ones where nothing changed or reading them again would take too much of the time.
     fn look(library: &Library, known: Option<Names>, now: Instant) -> io::Result<Names> {
         if let Some(names) = &known {
-            let is_exact = library.is_listed(&names.listing, names.read_at)?;
+            let is_same = library.is_listed(&names.listing, names.read_at)?;
             let rests = now.saturating_duration_since(names.read) < names.cost.saturating_mul(LISTING_REST);
-            if is_exact || (rests && names.cost > LISTING_CHEAP) {
+            if is_same || (rests && names.cost > LISTING_CHEAP) {
+                let is_exact = is_same && names.listing.is_whole;
                 return Ok(Names { checked: now, is_exact, ..names.clone() });
             }
         }
@@ -276,7 +277,8 @@ impl Names {
         let start = Instant::now();
         let listing = Arc::new(library.list()?);
         tell_left_out(&listing, known.as_ref().map(|names| &*names.listing));
-        Ok(Names { listing, read_at, read: now, cost: start.elapsed(), checked: now, is_exact: true })
+        let is_exact = listing.is_whole;
+        Ok(Names { listing, read_at, read: now, cost: start.elapsed(), checked: now, is_exact })
     }
 }
 
@@ -543,6 +545,19 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_of_too_many_files_is_a_fault() {
+        let folder = Folder::new();
+        folder.write("0_a/", "");
+        for n in 0..10_000 {
+            fs::File::create(folder.0.join(format!("0_a/{n}.mp4"))).unwrap();
+        }
+        let fault = folder.catalog(LONG).walk().unwrap().next().unwrap().unwrap_err();
+        assert_eq!(fault.to_string(), "0_a: 10000 names or more, fewer are allowed");
+        fs::remove_file(folder.0.join("0_a/7.mp4")).unwrap();
+        assert!(folder.catalog(LONG).walk().unwrap().next().unwrap().is_ok());
+    }
+
+    #[test]
     fn a_crowd_is_served_by_one_read() {
         let folder = Folder::with(&[("0_a/a.mp4", ""), ("0_a/attachments/", "")]);
         run(async {
@@ -595,7 +610,7 @@ mod tests {
                 "my film.mp4: left out: an entry's name is 1 to 128 of A-Z a-z 0-9 _ - .".to_owned(),
             ]
         );
-        assert!(faults[2].starts_with("0_b.toml:3: unknown field `bitrate`, expected one of"), "{}", faults[2]);
+        assert!(faults[2].starts_with("0_b.toml:3: unknown key `bitrate`, expected one of"), "{}", faults[2]);
         assert_eq!(faults[3], "0_c/entry.toml:1: there is no file \"x.mp4\" beside this");
         assert_eq!(faults.len(), 4);
     }

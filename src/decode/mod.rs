@@ -1,5 +1,14 @@
 //! Pictures out of coded media; the only module that knows ffmpeg and still-image decoders.
 
+mod decoder;
+pub mod demux;
+mod demuxer;
+mod order;
+
 pub mod frames;
+mod planes;
+pub mod probe;
 pub mod scan;
 pub mod stills;
+mod streams;
+mod timeline;

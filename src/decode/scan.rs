@@ -1,7 +1,11 @@
 //! The index of a container that is not ISO BMFF, by one pass of libavformat over it.
 
-use crate::error::Result;
-use crate::media::Index;
+use super::demuxer::{Demuxer, Depth, Packet};
+use super::order::Order;
+use super::streams::Stream;
+use super::timeline;
+use crate::error::{Error, Result};
+use crate::media::{Codec, Container, Index, Media, Packing, Track};
 
 /// Random access to the bytes of a file, blocking.
 pub trait ReadAt {
@@ -11,7 +15,145 @@ pub trait ReadAt {
     fn size(&self) -> u64;
 }
 
-/// The index of the file behind `reader`.
-pub fn scan(_reader: &mut dyn ReadAt) -> Result<Index> {
-    todo!()
+/// Most samples of all tracks together: about 50 bytes each while they are collected.
+const SAMPLES_MAX: usize = 4 << 20;
+
+/// How far behind the place where libavformat found a sample its bytes may begin: Matroska, FLV and AVI put up to 30 bytes
+/// of headers before them.
+const HEADER_BYTES_MAX: usize = 48;
+
+/// One sample as it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where its bytes begin, or where libavformat found it if they do not lie in one run.
+    pub(super) offset: u64,
+    /// Bytes.
+    pub(super) size: u32,
+    /// Whether decoding can start here.
+    pub(super) keyframe: bool,
+    /// Length in units of the container, zero where unknown.
+    pub(super) duration: u32,
+    /// Decoding time in units of the container.
+    pub(super) decode_time: Option<i64>,
+    /// Presentation time in units of the container.
+    pub(super) time: Option<i64>,
+    /// Its place in the order of showing, where its bytes say.
+    pub(super) order: Option<i32>,
+    /// Whether its frame is ever shown.
+    pub(super) is_shown: bool,
+}
+
+/// A track being collected.
+struct Growing {
+    stream: Stream,
+    order: Option<Order>,
+    /// Whether the bytes of all samples so far lie in one run each.
+    is_plain: bool,
+    /// Where each sample was found, in case that they do not.
+    positions: Vec<u64>,
+    /// Where the last sample was found.
+    position: u64,
+    found: Vec<Found>,
+}
+
+/// The index of the file behind `reader`. Reads it whole; asks `stop` at every read whether to give up, which is
+/// [`crate::error::Kind::TimedOut`].
+pub fn scan(reader: &mut dyn ReadAt, stop: &dyn Fn() -> bool) -> Result<Index> {
+    let mut demuxer = Demuxer::open(reader, stop, Depth::Streams)?;
+    let mut growing: Vec<Option<Growing>> = Vec::new();
+    let (mut count, mut scratch) = (0, Vec::new());
+    while let Some(packet) = demuxer.next()? {
+        count += 1;
+        if count > SAMPLES_MAX {
+            return Err(Error::too_large(format!("the file holds more than {SAMPLES_MAX} samples")));
+        }
+        while growing.len() <= packet.stream && growing.len() < demuxer.stream_count() {
+            growing.push(begin(&demuxer, growing.len()));
+        }
+        if let Some(Some(track)) = growing.get_mut(packet.stream) {
+            track.take(&mut demuxer, packet, &mut scratch);
+        }
+    }
+    let container = match demuxer.name().to_bytes() {
+        b"matroska,webm" => Container::Matroska,
+        _ => Container::Other,
+    };
+    Ok(Index { container, tracks: finish(growing.into_iter().flatten().collect())? })
+}
+
+/// The track of the stream at place `at`, unless it is none.
+fn begin(demuxer: &Demuxer<'_>, at: usize) -> Option<Growing> {
+    let stream = demuxer.stream(at).filter(|stream| !stream.is_attached)?;
+    let name = demuxer.name().to_bytes();
+    let is_video = matches!(stream.media, Media::Video(_));
+    // Only containers that keep a sample in one piece are worth the comparing.
+    let is_plain = is_video && matches!(name, b"matroska,webm" | b"flv" | b"avi");
+    let has_times = matches!(name, b"matroska,webm" | b"flv");
+    let order = if is_video && !has_times { Order::of_codec(stream.codec, &stream.config) } else { None };
+    Some(Growing { stream, order, is_plain, positions: Vec::new(), position: 0, found: Vec::new() })
+}
+
+impl Growing {
+    /// Takes the last sample of `demuxer`.
+    fn take(&mut self, demuxer: &mut Demuxer<'_>, packet: Packet, scratch: &mut Vec<u8>) {
+        // A sample that shares a packet of the container with the one before it has no place of its own.
+        let position = packet.position.unwrap_or(self.position);
+        self.position = position;
+        let order = self.order.as_mut().and_then(|order| order.next(demuxer.data()));
+        if self.is_plain {
+            self.positions.push(position);
+        }
+        let payload = if self.is_plain { demuxer.payload(position, HEADER_BYTES_MAX, scratch) } else { None };
+        if self.is_plain && payload.is_none() {
+            self.scatter();
+        }
+        let is_shown = shows(self.stream.codec, demuxer.data());
+        self.found.push(Found {
+            offset: payload.unwrap_or(position),
+            size: u32::try_from(demuxer.data().len()).unwrap_or(u32::MAX),
+            keyframe: packet.keyframe,
+            duration: u32::try_from(packet.duration).unwrap_or(0),
+            decode_time: packet.decode_time,
+            time: packet.time,
+            order,
+            is_shown,
+        });
+    }
+
+    /// Gives up on samples in one run: offsets become the places where libavformat finds them.
+    fn scatter(&mut self) {
+        self.is_plain = false;
+        for (found, position) in self.found.iter_mut().zip(self.positions.drain(..)) {
+            found.offset = position;
+        }
+    }
+}
+
+/// Whether the frame of a sample is shown: VP8 marks its alternate references (RFC 6386 section 9.1).
+fn shows(codec: Codec, sample: &[u8]) -> bool {
+    const SHOW_FRAME: u8 = 1 << 4;
+    codec != Codec::Vp8 || sample.first().is_none_or(|first| first & SHOW_FRAME != 0)
+}
+
+/// The tracks, with the presentation starting at zero: where the first frame of the first video track is shown.
+fn finish(mut growing: Vec<Growing>) -> Result<Vec<Track>> {
+    for track in &mut growing {
+        timeline::complete(&mut track.found);
+    }
+    let is_video = |track: &&Growing| matches!(track.stream.media, Media::Video(_)) && !track.found.is_empty();
+    let start = growing.iter().find(is_video).or(growing.first()).map(|track| {
+        let first = timeline::start(&track.found);
+        timeline::Start { time: first, ticks: track.stream.ticks, timescale: track.stream.timescale }
+    });
+    growing.into_iter().map(|track| track.into_track(start)).collect()
+}
+
+impl Growing {
+    fn into_track(self, start: Option<timeline::Start>) -> Result<Track> {
+        let Stream { id, codec, config, media, language, timescale, ticks, .. } = self.stream;
+        let zero = start.map_or(0, |start| start.in_units(timescale, ticks));
+        let samples = timeline::samples(&self.found, zero, ticks)?;
+        let packing = if self.is_plain { Packing::Plain } else { Packing::Demuxed };
+        Ok(Track { id, timescale, language, codec, config, media, samples, packing })
+    }
 }

@@ -1,7 +1,9 @@
 //! Carries a plan out: the only module that knows all the others.
 
 pub mod artifact;
+pub mod frames;
 pub mod pool;
+pub mod sources;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -46,7 +46,7 @@ pub struct Track {
     /// How its samples are coded.
     pub codec: Codec,
     /// The codec's configuration as the container carries it (`avcC`, `hvcC`, `av1C`, … without box header; the
-    /// AudioSpecificConfig of AAC). Empty where there is none.
+    /// AudioSpecificConfig of AAC; the four characters that name the form of ProRes). Empty where there is none.
     pub config: Bytes,
     /// What kind of track it is, with what belongs to that kind.
     pub media: Media,

@@ -8,6 +8,7 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::conditional::{self, Validators, Verdict};
 use super::range::{self, Wanted};
+use super::recent::Recent;
 use super::response::{self, Body, Content, Part, Standing};
 use super::telemetry::{self, Asked};
 use crate::deliver::{Delivered, Delivery, Outcome};
@@ -19,12 +20,15 @@ const LANDING: &str =
     "vedette: a frame of any video, at any size, by URL. Try /p/1/thumbnail/entry_id/{id}/width/640/vid_sec/10";
 
 /// The answer to a request, counted and logged. The body of the request, if it has one, is not looked at.
-pub(super) async fn answer<B>(delivery: &Delivery, request: Request<B>) -> Response<Body> {
+pub(super) async fn answer<B>(delivery: &Delivery, recent: &Recent, request: Request<B>) -> Response<Body> {
     let begun = Instant::now();
     let (head, _) = request.into_parts();
     let asked = Head { method: head.method, version: head.version, headers: head.headers };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let (kind, response) = routed(delivery, &asked, target).await;
+    if is_at_hand(&asked, &response) {
+        recent.remember(target, response.headers(), response.body().bytes());
+    }
     let took = begun.elapsed();
     telemetry::answered(kind, response.status().as_u16(), took);
     tracing::debug!(target: "vedette::access", method = %asked.method, url = target, status = response.status().as_u16(), ms = millis(took));
@@ -36,6 +40,16 @@ struct Head {
     method: Method,
     version: Version,
     headers: HeaderMap,
+}
+
+/// Whether an equal request of this second has the same answer whatever its fields say: a kept picture, whole, on which
+/// `Accept` had no say. Only the answer itself tells that it was kept.
+fn is_at_hand(head: &Head, response: &Response<Body>) -> bool {
+    head.method == Method::GET
+        && head.version == Version::HTTP_11
+        && response.status() == StatusCode::OK
+        && response::is_hit(response.headers())
+        && !response.headers().contains_key(header::VARY)
 }
 
 async fn routed(delivery: &Delivery, head: &Head, target: &str) -> (Asked, Response<Body>) {
@@ -137,9 +151,9 @@ const FIELDS_MAX: usize = 24;
 
 fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, total: Duration) {
     match delivered.outcome {
-        Outcome::Hit => return response::cache_fields(headers, "HIT", "vedette; hit"),
-        Outcome::Made => response::cache_fields(headers, "MISS", "vedette; fwd=miss; stored"),
-        Outcome::Shared => response::cache_fields(headers, "MISS", "vedette; fwd=miss; collapsed"),
+        Outcome::Hit => return response::cache_fields(headers, response::CACHE_STATUS_HIT),
+        Outcome::Made => response::cache_fields(headers, response::CACHE_STATUS_MADE),
+        Outcome::Shared => response::cache_fields(headers, response::CACHE_STATUS_SHARED),
     }
     let steps = delivered.artifact.timings.steps();
     let steps: Vec<_> = [("plan", planned)].into_iter().chain(steps).chain([("total", total)]).collect();

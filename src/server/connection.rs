@@ -15,7 +15,9 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
 use super::answer;
+use super::express::Express;
 use super::pulse::{OpenRequest, Order, Pulse, Pulsed};
+use super::recent::Recent;
 use super::response::{self, Body};
 use crate::deliver::Delivery;
 
@@ -41,23 +43,30 @@ pub(super) fn protocol(header_bytes_max: usize) -> auto::Builder<TokioExecutor> 
 /// The smallest buffer that hyper takes.
 const HTTP1_BUFFER_MIN: usize = 8192;
 
+/// What all connections of a server share.
+#[derive(Debug)]
+pub(super) struct House {
+    /// How they speak HTTP.
+    pub(super) protocol: auto::Builder<TokioExecutor>,
+    /// Who makes the pictures.
+    pub(super) delivery: Arc<Delivery>,
+    /// What is at hand.
+    pub(super) recent: Arc<Recent>,
+}
+
 /// Answers the requests of a connection until it ends or is told to.
-pub(super) async fn serve(
-    protocol: Arc<auto::Builder<TokioExecutor>>,
-    stream: TcpStream,
-    pulse: Arc<Pulse>,
-    delivery: Arc<Delivery>,
-) {
+pub(super) async fn serve(house: Arc<House>, stream: TcpStream, pulse: Arc<Pulse>) {
     let service = service_fn(|request: Request<Incoming>| {
         let open = OpenRequest::new(&pulse, request.version());
-        let delivery = Arc::clone(&delivery);
+        let house = Arc::clone(&house);
         async move {
-            let _open = open;
-            Ok::<_, Infallible>(guarded(&delivery, request).await)
+            let response = guarded(&house, request).await;
+            Ok::<_, Infallible>(response.map(|body| body.keeping(open)))
         }
     });
-    let stream = TokioIo::new(Pulsed::new(stream, Arc::clone(&pulse)));
-    let mut connection = pin!(protocol.serve_connection(stream, service));
+    let stream = Pulsed::new(stream, Arc::clone(&pulse));
+    let stream = TokioIo::new(Express::new(stream, Arc::clone(&pulse), Arc::clone(&house.recent)));
+    let mut connection = pin!(house.protocol.serve_connection(stream, service));
     let mut last = None;
     loop {
         tokio::select! {
@@ -80,8 +89,8 @@ pub(super) async fn serve(
 }
 
 /// The answer; a panic on the way to it is a failure of that request alone.
-async fn guarded(delivery: &Delivery, request: Request<Incoming>) -> Response<Body> {
-    let answer = AssertUnwindSafe(answer::answer(delivery, request)).catch_unwind().await;
+async fn guarded(house: &House, request: Request<Incoming>) -> Response<Body> {
+    let answer = AssertUnwindSafe(answer::answer(&house.delivery, &house.recent, request)).catch_unwind().await;
     answer.unwrap_or_else(|_panic| {
         response::plain(StatusCode::INTERNAL_SERVER_ERROR, "the service failed on this request")
     })

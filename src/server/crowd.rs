@@ -136,7 +136,7 @@ mod tests {
         let first = crowd.join(crowd.seat().await);
         assert!(tokio::time::timeout(Duration::from_secs(1), crowd.seat()).await.is_err());
         drop(first);
-        crowd.seat().await;
+        drop(crowd.seat().await);
         assert_eq!(crowd.len(), 0);
     }
 

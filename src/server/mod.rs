@@ -5,8 +5,11 @@ mod answer;
 mod conditional;
 mod connection;
 mod crowd;
+mod express;
+mod head;
 mod pulse;
 mod range;
+mod recent;
 mod response;
 mod telemetry;
 
@@ -15,14 +18,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::TokioExecutor;
-use hyper_util::server::conn::auto;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, TcpStream};
 
 use self::admin::Admin;
+use self::connection::House;
 use self::crowd::Crowd;
 use self::pulse::Patience;
+use self::recent::Recent;
 use crate::deliver::Delivery;
 use crate::error::{Error, Kind, Result};
 
@@ -63,6 +66,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 /// Twice the longest URL, with room for cookies that clients send to everyone.
 const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// How often what is over is thrown away.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait where the system gives no connection, for want of file descriptors most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -120,13 +125,19 @@ impl Server {
             write: self.config.write_timeout,
         };
         let crowd = Arc::new(Crowd::new(self.config.connections_max, patience));
-        let admin = Admin { delivery: Arc::clone(&delivery), crowd: Arc::clone(&crowd), recorded: self.recorded };
-        let background =
-            [tokio::spawn(admin::serve(self.admin, Arc::new(admin))), tokio::spawn(Arc::clone(&crowd).watch())];
-        let protocol = Arc::new(connection::protocol(self.config.header_bytes_max));
+        let admin =
+            Admin { delivery: Arc::clone(&delivery), crowd: Arc::clone(&crowd), recorded: self.recorded.clone() };
+        let recent = Arc::new(Recent::new());
+        let background = [
+            tokio::spawn(keep(Arc::clone(&recent), self.recorded)),
+            tokio::spawn(admin::serve(self.admin, Arc::new(admin))),
+            tokio::spawn(Arc::clone(&crowd).watch()),
+        ];
+        let protocol = connection::protocol(self.config.header_bytes_max);
+        let house = Arc::new(House { protocol, delivery, recent });
         tokio::select! {
             () = stop => {}
-            () = accept(self.main, &crowd, &protocol, &delivery) => {}
+            () = accept(self.main, &crowd, &house) => {}
         }
         crowd.drain(self.config.drain_timeout).await;
         background.iter().for_each(|task| task.abort());
@@ -134,20 +145,24 @@ impl Server {
     }
 }
 
+/// Throws away what is over, for as long as it is polled: answers of past seconds, samples that histograms have taken in.
+async fn keep(recent: Arc<Recent>, recorded: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(KEEP_EVERY).await;
+        recent.sweep();
+        recorded.run_upkeep();
+    }
+}
+
 /// Lets connections in for as long as it is polled.
-async fn accept(
-    listener: TcpListener,
-    crowd: &Arc<Crowd>,
-    protocol: &Arc<auto::Builder<TokioExecutor>>,
-    delivery: &Arc<Delivery>,
-) {
+async fn accept(listener: TcpListener, crowd: &Arc<Crowd>, house: &Arc<House>) {
     loop {
         let seat = crowd.seat().await;
         let stream = accepted(&listener).await;
         let member = crowd.join(seat);
-        let (protocol, delivery) = (Arc::clone(protocol), Arc::clone(delivery));
+        let house = Arc::clone(house);
         tokio::spawn(async move {
-            connection::serve(protocol, stream, Arc::clone(&member.pulse), delivery).await;
+            connection::serve(house, stream, Arc::clone(&member.pulse)).await;
             drop(member);
         });
     }

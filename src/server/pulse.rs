@@ -1,8 +1,8 @@
 //! Signs of life of a connection, and when it has shown too few: slow heads, slow readers, idlers.
 
-use std::future::Future;
 use std::io::IoSlice;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -81,6 +81,12 @@ impl Pulse {
         self.done.fetch_add(1, Relaxed);
     }
 
+    /// How many requests have begun, and whether all of them have ended.
+    pub(super) fn requests(&self) -> (u32, bool) {
+        let begun = self.begun.load(Relaxed);
+        (begun, self.done.load(Relaxed) == begun)
+    }
+
     /// Tells the connection what to do. A stronger order than before counts.
     pub(super) fn tell(&self, order: Order) {
         self.order.fetch_max(order as u8 + 1, Relaxed);
@@ -141,12 +147,12 @@ impl Watch {
 #[derive(Debug)]
 pub(super) struct Pulsed<S> {
     stream: S,
-    pulse: std::sync::Arc<Pulse>,
+    pulse: Arc<Pulse>,
 }
 
 impl<S> Pulsed<S> {
     /// The same stream with a pulse.
-    pub(super) fn new(stream: S, pulse: std::sync::Arc<Pulse>) -> Pulsed<S> {
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>) -> Pulsed<S> {
         Pulsed { stream, pulse }
     }
 
@@ -201,14 +207,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Pulsed<S> {
     }
 }
 
-/// Counts a request as open until it is dropped, however its future ends.
-pub(super) struct OpenRequest(std::sync::Arc<Pulse>);
+/// Counts a request as open until it is dropped, whatever becomes of it.
+#[derive(Debug)]
+pub(super) struct OpenRequest(Arc<Pulse>);
 
 impl OpenRequest {
     /// A request whose head is complete.
-    pub(super) fn new(pulse: &std::sync::Arc<Pulse>, version: hyper::Version) -> OpenRequest {
+    pub(super) fn new(pulse: &Arc<Pulse>, version: hyper::Version) -> OpenRequest {
         pulse.begin(version);
-        OpenRequest(std::sync::Arc::clone(pulse))
+        OpenRequest(Arc::clone(pulse))
     }
 }
 

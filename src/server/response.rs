@@ -13,27 +13,43 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use super::pulse::OpenRequest;
 use crate::error::{Code, Error, Kind};
 
-/// A body whose length is known from the start.
+/// A body whose length is known from the start. The request that it answers is open until it is sent off.
 #[derive(Debug, Default)]
-pub(super) struct Body(Bytes);
+pub(super) struct Body {
+    bytes: Bytes,
+    open: Option<OpenRequest>,
+}
+
+impl Body {
+    /// The bytes.
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The same body, which keeps `open` until it is sent off.
+    pub(super) fn keeping(self, open: OpenRequest) -> Body {
+        Body { open: Some(open), ..self }
+    }
+}
 
 impl HttpBody for Body {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let bytes = std::mem::take(&mut self.0);
+        let bytes = std::mem::take(&mut self.bytes);
         Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.len() as u64)
+        SizeHint::with_exact(self.bytes.len() as u64)
     }
 }
 
@@ -73,6 +89,13 @@ pub(super) enum Part {
 /// The time of the frame shown, in seconds.
 const X_VEDETTE_TIME: HeaderName = HeaderName::from_static("x-vedette-time");
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+const HIT: &str = "HIT";
+/// The cache had the picture.
+pub(super) const CACHE_STATUS_HIT: &str = "vedette; hit";
+/// The picture was made for this request.
+pub(super) const CACHE_STATUS_MADE: &str = "vedette; fwd=miss; stored";
+/// The picture was being made for another request.
+pub(super) const CACHE_STATUS_SHARED: &str = "vedette; fwd=miss; collapsed";
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
@@ -237,9 +260,15 @@ pub(super) fn without_body(response: Response<Body>) -> Response<Body> {
 }
 
 /// Names the cache's part in the answer (RFC 9211 section 2).
-pub(super) fn cache_fields(headers: &mut HeaderMap, x_cache: &'static str, cache_status: &'static str) {
+pub(super) fn cache_fields(headers: &mut HeaderMap, cache_status: &'static str) {
+    let x_cache = if cache_status == CACHE_STATUS_HIT { HIT } else { "MISS" };
     headers.insert(X_CACHE, HeaderValue::from_static(x_cache));
     headers.insert(CACHE_STATUS, HeaderValue::from_static(cache_status));
+}
+
+/// Whether these fields tell of an answer that was kept.
+pub(super) fn is_hit(headers: &HeaderMap) -> bool {
+    headers.get(X_CACHE).is_some_and(|value| value == HIT)
 }
 
 /// Names the steps that took any time, in milliseconds (W3C Server Timing section 2).
@@ -279,7 +308,7 @@ fn share(headers: &mut HeaderMap) {
 }
 
 fn respond(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body(body));
+    let mut response = Response::new(Body { bytes: body, open: None });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -291,7 +320,7 @@ pub(super) fn now() -> u64 {
 }
 
 /// A date as HTTP writes it (RFC 9110 section 5.6.7).
-fn http_date(seconds: u64) -> HeaderValue {
+pub(super) fn http_date(seconds: u64) -> HeaderValue {
     thread_local! {
         /// The same few dates are written over and over within a second.
         static LAST: RefCell<[(u64, Option<HeaderValue>); 4]> = const { RefCell::new([const { (0, None) }; 4]) };
@@ -371,13 +400,13 @@ mod tests {
     fn a_part_names_its_range() {
         let response = success(&standing(), &content(), &Part::Bytes(2..5), HeaderMap::new());
         assert_eq!((response.status().as_u16(), field(&response, "content-range")), (206, "bytes 2-4/10"));
-        assert_eq!((field(&response, "content-length"), &response.body().0[..]), ("3", &b"234"[..]));
+        assert_eq!((field(&response, "content-length"), &response.body().bytes[..]), ("3", &b"234"[..]));
     }
 
     #[test]
     fn head_keeps_the_length() {
         let response = without_body(success(&standing(), &content(), &Part::Whole, HeaderMap::new()));
-        assert_eq!((field(&response, "content-length"), response.body().0.len()), ("10", 0));
+        assert_eq!((field(&response, "content-length"), response.body().bytes.len()), ("10", 0));
     }
 
     #[test]
@@ -422,7 +451,7 @@ mod tests {
         let response = failure(&Error::coded(Code::BadQuery, "width \"a\r\nX-Evil: 1\" ü"));
         let app = "exiting on error 25 - BAD_QUERY, width \"a??X-Evil: 1\" ??";
         assert_eq!(field(&response, "x-kaltura-app"), app);
-        assert_eq!(response.body().0, "BAD_QUERY: width \"a  X-Evil: 1\" ü\n");
+        assert_eq!(response.body().bytes, "BAD_QUERY: width \"a  X-Evil: 1\" ü\n");
         assert_eq!(field(&response, "content-type"), "text/plain; charset=utf-8");
     }
 

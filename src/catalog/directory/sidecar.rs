@@ -142,7 +142,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Sidecar, Mistake> {
         .map_err(|error| Mistake { line: line(bytes, error.valid_up_to()), message: "not UTF-8".to_owned() })?;
     toml::from_str(text).map_err(|error| Mistake {
         line: line(bytes, error.span().map_or(0, |span| span.start)),
-        message: error.message().trim().replace('\n', "; "),
+        message: error.message().trim().replace('\n', "; ").replace("unknown field", "unknown key"),
     })
 }
 
@@ -285,14 +285,14 @@ mod tests {
 
     #[test]
     fn mistakes_name_their_line() {
-        check("name = \"x\"\nbitrat = 3\n", 2, "unknown field `bitrat`, expected one of `name`");
+        check("name = \"x\"\nbitrat = 3\n", 2, "unknown key `bitrat`, expected one of `name`");
         check("name = 3", 1, "invalid type: integer `3`, expected a string");
         check("name = \"x\"\nstatus = \"redy\"", 2, "\"redy\" is not allowed here, expected no_content, import");
         check("status = 99", 1, "99 is not allowed here");
         check("type = \"film\"", 1, "expected video, audio, image, document or data");
         check("\n\n[[flavors]]\nid = \"a\"\nbitrate = -1", 5, "-1");
-        check("[[flavors]]\nfile = \"a.mp4\"\nfoo = 1", 3, "unknown field `foo`");
-        check("[[thumbs]]\nlanguage = \"en\"", 2, "unknown field `language`");
+        check("[[flavors]]\nfile = \"a.mp4\"\nfoo = 1", 3, "unknown key `foo`");
+        check("[[thumbs]]\nlanguage = \"en\"", 2, "unknown key `language`");
         check("moderation = \"good\"", 1, "expected pending, approved");
         check("name = \"x\"\nname = \"y\"", 2, "duplicate");
         check("name = ", 1, "");

@@ -37,6 +37,7 @@ pub struct Collector {
     unshown: Vec<u64>,
     first: i64,
     last: Option<Raw>,
+    earliest: Option<Ticks>,
 }
 
 impl Collector {
@@ -53,6 +54,11 @@ impl Collector {
     /// True before the first sample.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The time of the sample shown first; `None` before the first sample.
+    pub(in crate::media) fn earliest(&self) -> Option<Ticks> {
+        self.earliest
     }
 
     /// Adds the next sample. Fails with `too large` beyond [`SAMPLES_MAX`], and with `unsupported` for an offset that no
@@ -74,6 +80,7 @@ impl Collector {
             (None, false) => self.keyframes = Some((0..number).collect()),
             (Some(_), false) | (None, true) => {}
         }
+        self.earliest = Some(self.earliest.map_or(raw.time, |earliest| earliest.min(raw.time)));
         self.places.push(raw.offset, raw.size);
         self.sizes.push(raw.size.into());
         self.shifts.push(raw.time.0.wrapping_sub(raw.decode_time.0));

@@ -60,7 +60,7 @@ impl Extremes {
     }
 
     fn suits_runs(&self) -> bool {
-        self.runs * size_of::<(u32, i64)>() <= self.len as usize * self.width()
+        self.runs <= 1 || self.runs * size_of::<(u32, i64)>() <= self.len as usize * self.width()
     }
 }
 
@@ -121,7 +121,7 @@ impl Column {
     }
 
     /// The number that all are; `None` where they differ. Zero for an empty column.
-    pub(super) fn only(&self) -> Option<i64> {
+    pub(in crate::media) fn only(&self) -> Option<i64> {
         match &self.cells {
             Cells::Runs(runs) if runs.len() <= 1 => Some(runs.first().map_or(0, |(_, value)| *value)),
             _ => None,

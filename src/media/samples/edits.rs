@@ -64,14 +64,16 @@ impl Windows {
         self.windows.capacity() * size_of::<Window>()
     }
 
-    /// When a sample is shown that has the composition time `media`. One that is not shown has a time before zero, or
-    /// outside the only edit.
+    /// When a sample is shown that has the composition time `media`. The one on display at the start has a time before it
+    /// where it began earlier. One that is not shown has a time outside the only edit, or before zero where there are several.
     pub(super) fn time(&self, media: i64) -> i64 {
         if self.windows.is_empty() {
             return media;
         }
         match self.windows.iter().find(|window| window.shows(media)) {
-            Some(window) => media.saturating_add(window.shift).max(window.start),
+            // Between stretches, the start of one must not reach into the one before.
+            Some(window) if self.windows.len() > 1 => media.saturating_add(window.shift).max(window.start),
+            Some(window) => media.saturating_add(window.shift),
             None => media.saturating_add(self.outside),
         }
     }

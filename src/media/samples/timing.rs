@@ -65,9 +65,21 @@ impl Timing {
         numbers.zip(times).filter(|(number, _)| self.shows(*number))
     }
 
-    /// The lowest and the highest composition time of a block.
-    pub(super) fn bounds(&self, block: u32) -> (i64, i64) {
-        let times = self.block(block).map(|(_, time)| time);
-        times.fold((i64::MAX, i64::MIN), |(low, high), time| (low.min(time), high.max(time)))
+    /// The lowest and the highest composition time of each block.
+    pub(super) fn bounds(&self) -> impl Iterator<Item = (i64, i64)> {
+        let all = 0..self.starts.len() as u32;
+        let steady = self.shifts.only().filter(|_| self.deltas.lowest().is_some_and(|lowest| lowest >= 0));
+        let steady = steady.filter(|_| self.unshown.is_empty());
+        all.map(move |block| match steady {
+            // In order, as sound is: the first and the last of the block.
+            Some(shift) => {
+                let last = self.deltas.len().min((block + 1) * BLOCK) - 1;
+                (self.decode_time(block * BLOCK).wrapping_add(shift), self.decode_time(last).wrapping_add(shift))
+            }
+            None => {
+                let times = self.block(block).map(|(_, time)| time);
+                times.fold((i64::MAX, i64::MIN), |(low, high), time| (low.min(time), high.max(time)))
+            }
+        })
     }
 }

@@ -1,0 +1,288 @@
+//! Every module's settings, read once from command line, environment and file, with all faults reported together.
+
+mod file;
+pub mod table;
+mod values;
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use self::table::{ROWS, Row};
+use crate::catalog::Config as CatalogConfig;
+use crate::deliver::Config as DeliverConfig;
+use crate::server::Config as ServerConfig;
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Where entries come from.
+    pub catalog: CatalogConfig,
+    /// The listeners.
+    pub server: ServerConfig,
+    /// Caches, workers and pictures.
+    pub deliver: DeliverConfig,
+    /// What the service says of itself.
+    pub log: Log,
+}
+
+/// What the service says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// What is said.
+    pub level: Level,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// How much is logged; each takes in those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// What failed.
+    Error,
+    /// What is not as it should be.
+    Warn,
+    /// What happened.
+    #[default]
+    Info,
+    /// What was done for it.
+    Debug,
+    /// Each step.
+    Trace,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object.
+    Json,
+}
+
+/// Where a setting may be given, the later before the earlier.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The name and text of the settings file.
+    pub file: Option<(&'a str, &'a str)>,
+    /// The value of an environment variable.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The value of a flag, by the name of its setting.
+    pub flag: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Something wrong with a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it is given: a flag, a variable, or a file with its line.
+    pub place: String,
+    /// What was given, and what is allowed.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// The settings that `sources` give, defaults for the rest; or everything that is wrong with what they give.
+pub fn read(sources: Sources<'_>) -> Result<Settings, Vec<Fault>> {
+    let mut settings = Settings::default();
+    let mut faults = Vec::new();
+    for (place, given) in sources.file.map(|(name, text)| file::read(name, text)).unwrap_or_default() {
+        match given {
+            Ok((row, value)) => apply(&mut settings, row, place, &value, &mut faults),
+            Err(message) => faults.push(Fault { place, message }),
+        }
+    }
+    for row in ROWS {
+        let name = variable(row);
+        // What starts containers likes to set variables to nothing where it means not to set them.
+        if let Some(value) = (sources.environment)(&name).filter(|value| !value.is_empty()) {
+            apply(&mut settings, row, name, &value, &mut faults);
+        }
+    }
+    for row in ROWS {
+        if let Some(value) = (sources.flag)(row.name) {
+            apply(&mut settings, row, format!("--{}", flag(row)), &value, &mut faults);
+        }
+    }
+    faults.extend(conflicts(&settings));
+    if faults.is_empty() { Ok(settings) } else { Err(faults) }
+}
+
+fn apply(settings: &mut Settings, row: &Row, place: String, value: &str, faults: &mut Vec<Fault>) {
+    if (row.set)(settings, value).is_none() {
+        let message = format!("{} {value:?} is not allowed, expected {}", row.name, row.allowed);
+        faults.push(Fault { place, message });
+    }
+}
+
+/// What is wrong with settings that are right each by itself.
+fn conflicts(settings: &Settings) -> Option<Fault> {
+    let same = settings.server.admin_listen == Some(settings.server.listen) && settings.server.listen.port() != 0;
+    same.then(|| Fault {
+        place: "admin_listen".to_owned(),
+        message: format!("{} is where requests are answered, expected another address, or off", settings.server.listen),
+    })
+}
+
+/// The name of the environment variable of a setting.
+pub fn variable(row: &Row) -> String {
+    format!("VEDETTE_{}", row.name.to_ascii_uppercase())
+}
+
+/// The name of the flag of a setting, without its dashes.
+pub fn flag(row: &Row) -> &'static str {
+    static FLAGS: LazyLock<Vec<String>> = LazyLock::new(|| ROWS.iter().map(|row| row.name.replace('_', "-")).collect());
+    let at = ROWS.iter().position(|other| other.name == row.name);
+    at.and_then(|at| FLAGS.get(at)).map_or(row.name, String::as_str)
+}
+
+/// The value of a setting as it may be given.
+pub fn shown(row: &Row, settings: &Settings) -> String {
+    (row.show)(settings)
+}
+
+impl fmt::Display for Settings {
+    /// The settings as a file that gives them all.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in ROWS {
+            let value = (row.show)(self);
+            let is_plain = value == "true" || value == "false" || value.bytes().all(|b| b.is_ascii_digit());
+            let value = if is_plain { value } else { toml::Value::String(value).to_string() };
+            writeln!(f, "{} = {value}", row.name)?;
+        }
+        Ok(())
+    }
+}
+
+impl Level {
+    const NAMES: [(&'static str, Level); 5] = [
+        ("error", Level::Error),
+        ("warn", Level::Warn),
+        ("info", Level::Info),
+        ("debug", Level::Debug),
+        ("trace", Level::Trace),
+    ];
+
+    fn read(text: &str) -> Option<Level> {
+        Level::NAMES.iter().find(|(name, _)| *name == text).map(|(_, level)| *level)
+    }
+
+    fn show(&self) -> String {
+        Level::NAMES.iter().find(|(_, level)| level == self).map_or("info", |(name, _)| name).to_owned()
+    }
+}
+
+impl LogFormat {
+    fn read(text: &str) -> Option<LogFormat> {
+        match text {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            LogFormat::Text => "text".to_owned(),
+            LogFormat::Json => "json".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NONE: &[(&str, &str)] = &[];
+
+    fn read_from(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Settings, Vec<Fault>> {
+        let look = |table: &[(&str, &str)], name: &str| {
+            table.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        read(Sources {
+            file: Some(("v.toml", file)),
+            environment: &|name| look(environment, name),
+            flag: &|name| look(flags, name),
+        })
+    }
+
+    #[track_caller]
+    fn check(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)], faults: &[&str]) {
+        let found = read_from(file, environment, flags).unwrap_err();
+        assert_eq!(found.iter().map(Fault::to_string).collect::<Vec<_>>(), faults);
+    }
+
+    #[test]
+    fn flag_over_environment_over_file_over_default() {
+        let file = "[thumbnail]\nquality = 10\n";
+        let quality = |file, environment, flags| read_from(file, environment, flags).unwrap().deliver.policy.quality;
+        let (environment, flags) = ([("VEDETTE_THUMBNAIL_QUALITY", "20")], [("thumbnail_quality", "30")]);
+        assert_eq!(quality("", NONE, NONE), 75);
+        assert_eq!(quality(file, NONE, NONE), 10);
+        assert_eq!(quality(file, &environment, NONE), 20);
+        assert_eq!(quality(file, &environment, &flags), 30);
+        assert_eq!(quality(file, &[("VEDETTE_THUMBNAIL_QUALITY", "")], NONE), 10);
+    }
+
+    #[test]
+    fn a_name_has_several_spellings_in_a_file() {
+        for file in [
+            "cache_memory_size = '1GiB'",
+            "cache.memory_size = '1GiB'",
+            "[cache]\nmemory_size = '1GiB'",
+            "cache.memory.size = 1073741824",
+        ] {
+            assert_eq!(read_from(file, NONE, NONE).unwrap().deliver.artifacts_bytes_max, 1 << 30, "{file}");
+        }
+    }
+
+    #[test]
+    fn all_faults_are_reported_with_their_places() {
+        let file = "listen = 'here'\n\n[thumbnail]\nquality = 200\nqualty = 5\n";
+        check(
+            file,
+            &[("VEDETTE_WORKERS", "lots")],
+            &[("queue_timeout", "10")],
+            &[
+                "v.toml:1: listen \"here\" is not allowed, expected an address such as 127.0.0.1:8080",
+                "v.toml:4: thumbnail_quality \"200\" is not allowed, expected a whole number from 1 to 100",
+                "v.toml:5: there is no setting thumbnail_qualty; did you mean thumbnail_quality?",
+                "VEDETTE_WORKERS: workers \"lots\" is not allowed, expected a whole number from 1 to 1024, or auto",
+                "--queue-timeout: queue_timeout \"10\" is not allowed, expected a duration such as 10s or 250ms",
+            ],
+        );
+    }
+
+    #[test]
+    fn settings_that_fight_are_reported() {
+        check(
+            "",
+            NONE,
+            &[("listen", "127.0.0.1:9090")],
+            &["admin_listen: 127.0.0.1:9090 is where requests are answered, expected another address, or off"],
+        );
+        assert!(read_from("listen = '[::]:0'\nadmin_listen = '[::]:0'", NONE, NONE).is_ok());
+    }
+
+    #[test]
+    fn what_is_shown_is_a_file_that_gives_the_same() {
+        let flags = [("media", "/a \"b\"\\c"), ("workers", "3"), ("admin_listen", "off"), ("catalog_ttl", "250ms")];
+        let settings = read_from("", NONE, &flags).unwrap();
+        assert_eq!(read_from(&settings.to_string(), NONE, NONE), Ok(settings));
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_read_or_refused(text in "\\PC*", rows in proptest::collection::vec(
+            "(\\[cache\\]|listen|media|memory_size|workers)( ?= ?['\"0-9a-z.\\[\\]{}]{0,12})?", 0..6)) {
+            let _ = read_from(&text, NONE, NONE);
+            let _ = read_from(&rows.join("\n"), NONE, NONE);
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The settings, one row each: the name, what it means, what it may be, and where it goes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::values::{count, duration, show_duration, show_size, size, switch};
+use super::{Level, LogFormat, Settings};
+
+/// One setting.
+#[derive(Debug)]
+pub struct Row {
+    /// Its name, words joined by `_`: the environment's with `VEDETTE_` before it and in capitals, the flag's with `-`
+    /// for `_`, the file's with tables for its first words or without.
+    pub name: &'static str,
+    /// What it means, for people.
+    pub help: &'static str,
+    /// What it may be.
+    pub allowed: &'static str,
+    pub(super) set: fn(&mut Settings, &str) -> Option<()>,
+    pub(super) show: fn(&Settings) -> String,
+}
+
+const SIZE: &str = "a size such as 512MiB";
+const DURATION: &str = "a duration such as 10s or 250ms";
+const ADDRESS: &str = "an address such as 127.0.0.1:8080";
+const COUNT: &str = "a whole number from 1 on";
+
+/// A row whose value is kept in one field, with the reader and the writer of its kind.
+macro_rules! row {
+    ($name:literal, $($field:tt).+, $allowed:expr, $read:expr, $show:expr, $help:literal) => {
+        Row {
+            name: $name,
+            help: $help,
+            allowed: $allowed,
+            set: |settings, text| {
+                settings.$($field).+ = $read(text)?;
+                Some(())
+            },
+            show: |settings| $show(&settings.$($field).+),
+        }
+    };
+}
+
+/// All settings, in the order in which they are shown.
+pub const ROWS: &[Row] = &[
+    row!("media", catalog.media, "a folder", path, show_path, "The folder of media: every child is an entry"),
+    row!("listen", server.listen, ADDRESS, address, SocketAddr::to_string, "Where requests are answered"),
+    row!(
+        "admin_listen",
+        server.admin_listen,
+        "an address such as 127.0.0.1:9090, or off",
+        optional_address,
+        show_optional_address,
+        "Where health and metrics are answered"
+    ),
+    row!("log_level", log.level, "error, warn, info, debug or trace", Level::read, Level::show, "What is logged"),
+    row!("log_format", log.format, "text or json", LogFormat::read, LogFormat::show, "How it is logged"),
+    row!(
+        "workers",
+        deliver.workers,
+        "a whole number from 1 to 1024, or auto",
+        workers,
+        show_workers,
+        "Threads that decode and encode; auto is one a core"
+    ),
+    row!(
+        "queue_length",
+        deliver.queue_max,
+        COUNT,
+        length,
+        usize::to_string,
+        "Most pieces of work that wait for a worker"
+    ),
+    row!("queue_timeout", deliver.queue_wait, DURATION, wait, span, "How long a piece of work may wait for a worker"),
+    row!("request_timeout", deliver.work_timeout, DURATION, wait, span, "How long an answer may take to make"),
+    row!("cache_memory_size", deliver.artifacts_bytes_max, SIZE, size, bytes, "Most bytes of finished pictures kept"),
+    row!("cache_frames_size", deliver.frames_bytes_max, SIZE, size, bytes, "Most bytes of decoded frames kept"),
+    row!("cache_indexes_size", deliver.indexes_bytes_max, SIZE, size, bytes, "Most bytes of media indexes kept"),
+    row!("cache_facts_length", deliver.facts_max, COUNT, number, u64::to_string, "Most files whose facts are kept"),
+    row!("cache_failures_ttl", deliver.failures_kept, DURATION, duration, span, "How long a lasting failure is kept"),
+    row!(
+        "catalog_ttl",
+        catalog.entry_ttl,
+        DURATION,
+        duration,
+        span,
+        "How long an entry is used before its files are looked at again"
+    ),
+    row!("catalog_size", catalog.entries_bytes_max, SIZE, size, bytes, "Most bytes of entries kept, roughly"),
+    row!(
+        "thumbnail_quality",
+        deliver.policy.quality,
+        "a whole number from 1 to 100",
+        quality,
+        u8::to_string,
+        "Quality where none is asked for"
+    ),
+    row!(
+        "thumbnail_offset",
+        deliver.policy.thumb_offset.0,
+        DURATION,
+        micros,
+        show_micros,
+        "The moment shown where none is asked for"
+    ),
+    row!(
+        "thumbnail_max_age",
+        deliver.policy.max_age,
+        DURATION,
+        seconds,
+        show_seconds,
+        "How long clients may keep an answer"
+    ),
+    row!(
+        "thumbnail_max_age_unready",
+        deliver.policy.max_age_unready,
+        DURATION,
+        seconds,
+        show_seconds,
+        "How long clients may keep a placeholder, or an answer about an entry that is not ready"
+    ),
+    row!(
+        "thumbnail_output_pixels_max",
+        deliver.policy.output_pixels_max,
+        COUNT,
+        number,
+        u64::to_string,
+        "Most pixels of a finished picture"
+    ),
+    row!(
+        "thumbnail_slices_max",
+        deliver.policy.slices_max,
+        COUNT,
+        small_number,
+        u32::to_string,
+        "Most slices of a strip"
+    ),
+    row!(
+        "thumbnail_draft_is_error",
+        deliver.policy.draft_is_error,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether a draft is an error instead of a placeholder"
+    ),
+    row!("http_connections_max", server.connections_max, COUNT, length, usize::to_string, "Most connections at once"),
+    row!(
+        "http_header_timeout",
+        server.header_timeout,
+        DURATION,
+        wait,
+        span,
+        "How long a client may take to send a request"
+    ),
+    row!(
+        "http_header_size_max",
+        server.header_bytes_max,
+        "a size from 8KiB to 1MiB",
+        header_size,
+        show_length,
+        "Most bytes of a request's head"
+    ),
+    row!(
+        "http_idle_timeout",
+        server.idle_timeout,
+        DURATION,
+        wait,
+        span,
+        "How long a connection may stay open between requests"
+    ),
+    row!(
+        "http_write_timeout",
+        server.write_timeout,
+        DURATION,
+        wait,
+        span,
+        "How long a client may take no byte of an answer"
+    ),
+    row!(
+        "http_drain_timeout",
+        server.drain_timeout,
+        DURATION,
+        duration,
+        span,
+        "How long open requests may go on after SIGTERM"
+    ),
+];
+
+fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty() && !text.contains('\0')).then(|| text.into())
+}
+
+fn show_path(path: &PathBuf) -> String {
+    path.display().to_string()
+}
+
+fn address(text: &str) -> Option<SocketAddr> {
+    text.parse().ok()
+}
+
+fn optional_address(text: &str) -> Option<Option<SocketAddr>> {
+    if text == "off" { Some(None) } else { address(text).map(Some) }
+}
+
+fn show_optional_address(address: &Option<SocketAddr>) -> String {
+    address.map_or("off".to_owned(), |address| address.to_string())
+}
+
+fn workers(text: &str) -> Option<usize> {
+    if text == "auto" { Some(0) } else { length(text).filter(|threads| *threads <= 1024) }
+}
+
+fn show_workers(threads: &usize) -> String {
+    if *threads == 0 { "auto".to_owned() } else { threads.to_string() }
+}
+
+fn length(text: &str) -> Option<usize> {
+    number(text).and_then(|number| usize::try_from(number).ok())
+}
+
+fn number(text: &str) -> Option<u64> {
+    count(text).filter(|number| *number > 0)
+}
+
+fn small_number(text: &str) -> Option<u32> {
+    number(text).and_then(|number| u32::try_from(number).ok())
+}
+
+fn quality(text: &str) -> Option<u8> {
+    number(text).filter(|number| *number <= 100).and_then(|number| u8::try_from(number).ok())
+}
+
+/// A time limit: zero would refuse everything.
+fn wait(text: &str) -> Option<Duration> {
+    duration(text).filter(|duration| !duration.is_zero())
+}
+
+fn span(duration: &Duration) -> String {
+    show_duration(*duration)
+}
+
+fn bytes(size: &u64) -> String {
+    show_size(*size)
+}
+
+fn header_size(text: &str) -> Option<usize> {
+    size(text).filter(|bytes| (8 << 10..=1 << 20).contains(bytes)).and_then(|bytes| usize::try_from(bytes).ok())
+}
+
+fn show_length(bytes: &usize) -> String {
+    show_size(u64::try_from(*bytes).unwrap_or(u64::MAX))
+}
+
+fn micros(text: &str) -> Option<i64> {
+    i64::try_from(duration(text)?.as_micros()).ok()
+}
+
+fn show_micros(micros: &i64) -> String {
+    show_duration(Duration::from_micros(u64::try_from(*micros).unwrap_or_default()))
+}
+
+fn seconds(text: &str) -> Option<u32> {
+    let duration = duration(text).filter(|duration| duration.subsec_nanos() == 0)?;
+    u32::try_from(duration.as_secs()).ok()
+}
+
+fn show_seconds(seconds: &u32) -> String {
+    show_duration(Duration::from_secs(u64::from(*seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_default_is_allowed_and_read_as_it_is_shown() {
+        for row in ROWS {
+            let mut settings = Settings::default();
+            let shown = (row.show)(&settings);
+            assert!((row.set)(&mut settings, &shown).is_some(), "{} {shown}", row.name);
+            assert_eq!(settings, Settings::default(), "{} {shown}", row.name);
+        }
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        let mut names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ROWS.len());
+        assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+    }
+
+    #[test]
+    fn values_beyond_their_range_are_refused() {
+        #[track_caller]
+        fn check(name: &str, refused: &[&str], taken: &str) {
+            let row = ROWS.iter().find(|row| row.name == name).unwrap();
+            for text in refused {
+                assert_eq!((row.set)(&mut Settings::default(), text), None, "{name} {text:?}");
+            }
+            let mut settings = Settings::default();
+            assert_eq!((row.set)(&mut settings, taken), Some(()), "{name} {taken:?}");
+            assert_eq!((row.show)(&settings), taken, "{name}");
+        }
+        check("media", &["", "a\0"], "/srv/media");
+        check("listen", &["8080", ":8080", "localhost:80"], "[::]:80");
+        check("admin_listen", &["none", "9090"], "off");
+        check("log_level", &["INFO ", "loud"], "debug");
+        check("log_format", &["xml"], "json");
+        check("workers", &["0", "1025", "many"], "3");
+        check("queue_length", &["0", "-1"], "7");
+        check("queue_timeout", &["0", "10"], "1500ms");
+        check("cache_memory_size", &["1TB", "-1"], "2GiB");
+        check("thumbnail_quality", &["0", "101"], "90");
+        check("thumbnail_offset", &["-1s"], "0ms");
+        check("thumbnail_max_age", &["500ms"], "2h");
+        check("thumbnail_slices_max", &["0", "4294967296"], "100");
+        check("thumbnail_draft_is_error", &["maybe"], "true");
+        check("http_header_size_max", &["1KiB", "2MiB"], "64KiB");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_is_shown_so_that_it_is_taken_again(at in 0..ROWS.len(), text in "[0-9]{0,12}[a-zA-Z]{0,4}") {
+            let mut settings = Settings::default();
+            if (ROWS[at].set)(&mut settings, &text).is_some() {
+                let shown = (ROWS[at].show)(&settings);
+                let mut again = Settings::default();
+                prop_assert_eq!((ROWS[at].set)(&mut again, &shown), Some(()));
+                prop_assert_eq!(again, settings);
+            }
+        }
+    }
+}

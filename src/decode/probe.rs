@@ -1,0 +1,32 @@
+//! What a video stream says of its own shape, for containers that do not say it.
+
+use super::decoder::{Decoder, Output};
+use super::planes;
+use crate::error::Result;
+use crate::media::{Codec, Track, VideoFormat};
+
+/// Whether the stream of `track` may know more of its shape than the container told.
+pub fn is_needed(track: &Track) -> bool {
+    let Some(format) = track.video() else { return false };
+    // Only these carry a sample aspect in their own headers.
+    let has_aspect = matches!(track.codec, Codec::Avc | Codec::Hevc | Codec::Mpeg1 | Codec::Mpeg2 | Codec::Mpeg4);
+    format.coded.is_empty() || (has_aspect && format.sample_aspect == (1, 1))
+}
+
+/// The format of `track` completed by what the picture in `keyframe` says: its size, its sample aspect where the container
+/// has none, its colour where the container leaves it open. The format as it is where the picture does not decode.
+pub fn complete(track: &Track, keyframe: &[u8]) -> Result<Option<VideoFormat>> {
+    let Some(format) = track.video().copied() else { return Ok(None) };
+    let mut decoder = Decoder::open(track)?;
+    decoder.send(keyframe, 0)?;
+    decoder.finish();
+    let Output::Frame(frame) = decoder.receive()? else { return Ok(Some(format)) };
+    let stated = planes::stated(&frame);
+    let is_square = format.sample_aspect == (1, 1);
+    Ok(Some(VideoFormat {
+        coded: if stated.size.is_empty() { format.coded } else { stated.size },
+        sample_aspect: if is_square { stated.sample_aspect } else { format.sample_aspect },
+        orientation: format.orientation,
+        color: format.color.or(stated.color),
+    }))
+}

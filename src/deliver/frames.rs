@@ -1,0 +1,255 @@
+//! From moments of a video to decoded frames: which samples are read, and in which groups they are decoded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+
+use super::sources::{Reading, blocking};
+use crate::decode::demux::demux;
+use crate::decode::frames::{Coded, Decoders};
+use crate::entry::Source;
+use crate::error::{Error, Result};
+use crate::media::samples::{Reach, Sample};
+use crate::media::time::{Micros, Ticks};
+use crate::media::{Index, Packing, Track};
+use crate::origin::{Opened, Origin};
+use crate::plan::Precision;
+use crate::thumbnail::Picture;
+
+/// A frame whose time is this little after the moment asked for counts as on display: half a millisecond, so that times
+/// rounded to milliseconds still name their frame.
+const TOLERANCE: Micros = Micros(500);
+
+/// Most samples decoded for one frame: a minute at 25 frames a second. A frame further from its keyframe is answered by
+/// the keyframe.
+const REACH_SAMPLES_MAX: u32 = 1500;
+
+/// Most bytes of the samples of one group.
+const GROUP_BYTES_MAX: u64 = 256 << 20;
+
+/// Holes up to this long between samples are read along: another read costs more.
+const HOLE_BYTES_MAX: u64 = 64 << 10;
+
+/// Longest single read.
+const READ_BYTES_MAX: u64 = 4 << 20;
+
+/// Frames that are decoded in one go, from one keyframe on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The sample to start at.
+    pub from: u32,
+    /// The frames wanted of it, in decoding order, each once.
+    pub targets: Vec<Target>,
+}
+
+/// A frame wanted of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The sample that holds it.
+    pub number: u32,
+    /// When it is shown.
+    pub time: Ticks,
+    /// Places, in the list that was asked for, of the moments that it answers.
+    pub moments: Vec<usize>,
+    /// What it is: a keyframe also where an exact frame would have cost too much.
+    pub precision: Precision,
+}
+
+/// A group with the bytes of its samples, ready to be decoded without any more reading.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What is wanted. Differs from the group that was to be read where samples turned out not to be keyframes.
+    pub targets: Vec<Target>,
+    samples: Vec<Coded>,
+}
+
+/// The groups that answer for `moments` of the video in `index`, in the order of the file; none where it shows nothing.
+pub fn groups(index: &Index, moments: &[Micros], precision: Precision) -> Vec<Group> {
+    let Some(track) = index.video() else { return Vec::new() };
+    let mut groups: BTreeMap<u32, BTreeMap<u32, Target>> = BTreeMap::new();
+    for (place, moment) in moments.iter().enumerate() {
+        let at = Micros(moment.0.saturating_add(TOLERANCE.0)).ticks(track.timescale);
+        let Some((reach, precision)) = reach(track, at, precision) else { continue };
+        let Reach { from, target, time } = reach;
+        let targets = groups.entry(from).or_default();
+        let fresh = || Target { number: target, time, moments: Vec::new(), precision };
+        targets.entry(target).or_insert_with(fresh).moments.push(place);
+    }
+    groups.into_iter().map(|(from, targets)| Group { from, targets: targets.into_values().collect() }).collect()
+}
+
+/// What to decode for the moment `at`, within the budget.
+fn reach(track: &Track, at: Ticks, precision: Precision) -> Option<(Reach, Precision)> {
+    let keyframe = || Some((track.samples.keyframe_at(at)?, Precision::Keyframe));
+    if precision == Precision::Keyframe {
+        return keyframe();
+    }
+    let reach = track.samples.frame_at(at)?;
+    if reach.target.saturating_sub(reach.from) >= REACH_SAMPLES_MAX {
+        return keyframe();
+    }
+    Some((reach, Precision::Exact))
+}
+
+/// Reads the samples of `group` of the video in `index`.
+pub async fn read(origin: &Origin, source: &Source, index: &Arc<Index>, group: Group) -> Result<Loaded> {
+    let opened = origin.open(source).await?;
+    let index = Arc::clone(index);
+    blocking(move |stop| {
+        let track = index.video().ok_or_else(no_video)?;
+        let loaded = Loading { opened: &opened, track, stop }.load(group)?;
+        opened.check_version()?;
+        Ok(loaded)
+    })
+    .await
+}
+
+/// Decodes what was loaded and hands over each target's frame, in any order. Blocks; asks `stop` whether to give up.
+pub fn decode(
+    decoders: &Decoders,
+    index: &Index,
+    loaded: &Loaded,
+    stop: &dyn Fn() -> bool,
+    on_frame: &mut dyn FnMut(&Target, Picture) -> Result<()>,
+) -> Result<()> {
+    let track = index.video().ok_or_else(no_video)?;
+    let wanted: Vec<Ticks> = loaded.targets.iter().map(|target| target.time).collect();
+    decoders.decode(track, &loaded.samples, &wanted, stop, &mut |time, picture| match loaded
+        .targets
+        .iter()
+        .find(|target| target.time == time)
+    {
+        Some(target) => on_frame(target, picture),
+        None => Ok(()),
+    })
+}
+
+fn no_video() -> Error {
+    Error::unsupported("the file has no video")
+}
+
+/// Reading the samples of one track.
+struct Loading<'a> {
+    opened: &'a Opened,
+    track: &'a Track,
+    stop: &'a AtomicBool,
+}
+
+impl Loading<'_> {
+    fn load(&self, group: Group) -> Result<Loaded> {
+        let Group { from, mut targets } = group;
+        let last = targets.last().map_or(from, |target| target.number);
+        let mut samples = self.samples(from..last.saturating_add(1))?;
+        let mut start = from;
+        if !self.track.samples.names_keyframes() {
+            start = self.start_earlier(from, &mut samples, &mut targets)?;
+        }
+        set_apart(&mut samples, start, &targets);
+        Ok(Loaded { targets, samples })
+    }
+
+    /// Puts before `samples`, which start at `from`, what it takes to start at a keyframe, in a track that does not say
+    /// where its keyframes are; the sample they start at then. Targets that are to be keyframes become the one found.
+    fn start_earlier(&self, from: u32, samples: &mut Vec<Coded>, targets: &mut [Target]) -> Result<u32> {
+        let first_shown = targets.iter().map(|target| target.time).min().unwrap_or_default();
+        let fits = |sample: &Coded| sample.time <= first_shown;
+        let (mut start, mut step) = (from, 8);
+        while !samples.first().is_none_or(fits) && start > 0 && from - start < REACH_SAMPLES_MAX {
+            let earlier = start.saturating_sub(step);
+            let mut more = self.samples(earlier..start)?;
+            let unused = more.iter().rposition(fits).unwrap_or(0);
+            start = earlier + unused as u32;
+            more.drain(..unused);
+            more.append(samples);
+            *samples = more;
+            step = (step * 2).min(256);
+        }
+        if let Some(first) = samples.first().filter(|first| fits(first)) {
+            for target in targets.iter_mut().filter(|target| target.precision == Precision::Keyframe) {
+                (target.number, target.time) = (start, first.time);
+            }
+        }
+        Ok(start)
+    }
+
+    fn samples(&self, numbers: Range<u32>) -> Result<Vec<Coded>> {
+        let samples: Vec<Sample> = self.track.samples.range(numbers.clone()).collect();
+        let total = samples.iter().map(|sample| u64::from(sample.size)).fold(0, u64::saturating_add);
+        if total > GROUP_BYTES_MAX {
+            return Err(Error::too_large(format!(
+                "one frame takes {total} bytes of video, more than {GROUP_BYTES_MAX}"
+            )));
+        }
+        match self.track.packing {
+            Packing::Plain => self.plain(&samples),
+            Packing::Demuxed if samples.is_empty() => Ok(Vec::new()),
+            Packing::Demuxed => {
+                let stop = || self.stop.load(Ordering::Relaxed);
+                demux(&mut Reading(self.opened), self.track, numbers.start..=numbers.end.saturating_sub(1), &stop)
+            }
+        }
+    }
+
+    fn plain(&self, samples: &[Sample]) -> Result<Vec<Coded>> {
+        let mut coded = Vec::with_capacity(samples.len());
+        for run in runs(samples) {
+            let (start, end) = span(run);
+            if end > self.opened.size() {
+                return Err(Error::unsupported("the file ends before its samples do"));
+            }
+            let bytes = self.opened.read(start..end)?;
+            coded.extend(run.iter().map(|sample| Coded { time: sample.time, data: cut(&bytes, start, sample) }));
+        }
+        Ok(coded)
+    }
+}
+
+/// The bytes that hold all of `run`.
+fn span(run: &[Sample]) -> (u64, u64) {
+    let start = run.iter().map(|sample| sample.offset).min().unwrap_or(0);
+    let end = run.iter().map(end_of).max().unwrap_or(0);
+    (start, end)
+}
+
+fn end_of(sample: &Sample) -> u64 {
+    sample.offset.saturating_add(sample.size.into())
+}
+
+fn cut(bytes: &Bytes, start: u64, sample: &Sample) -> Bytes {
+    let from = usize::try_from(sample.offset - start).unwrap_or(usize::MAX);
+    bytes.slice(from.min(bytes.len())..from.saturating_add(sample.size as usize).min(bytes.len()))
+}
+
+/// Cuts samples into runs that are read at once: ascending, with small holes, and not too long together.
+fn runs(samples: &[Sample]) -> impl Iterator<Item = &[Sample]> {
+    let mut rest = samples;
+    std::iter::from_fn(move || {
+        let first = rest.first()?;
+        let mut end = end_of(first);
+        let joins = |sample: &&Sample| {
+            let joins = sample.offset >= end
+                && sample.offset - end <= HOLE_BYTES_MAX
+                && end_of(sample) - first.offset <= READ_BYTES_MAX;
+            end = if joins { end_of(sample) } else { end };
+            joins
+        };
+        let length = 1 + rest[1..].iter().take_while(joins).count();
+        let (run, after) = rest.split_at(length);
+        rest = after;
+        Some(run)
+    })
+}
+
+/// Frames are told apart by their times: a sample that is not wanted, and that an edit list shows at the time of one that
+/// is, takes a time of its own before everything. `samples` start at the number `start`.
+fn set_apart(samples: &mut [Coded], start: u32, targets: &[Target]) {
+    let wanted: HashMap<Ticks, u32> = targets.iter().map(|target| (target.time, target.number)).collect();
+    for (number, sample) in (start..).zip(samples) {
+        if wanted.get(&sample.time).is_some_and(|&wanted| wanted != number) {
+            sample.time = Ticks(i64::MIN + i64::from(number));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! From a stored file to its index and its facts: what kind of file it is says its bytes, not its name.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::decode::scan::{ReadAt, scan};
+use crate::decode::{demux, frames, probe, stills};
+use crate::entry::Source;
+use crate::error::{Error, Kind, Result};
+use crate::media::mp4::{self, Reader, Step};
+use crate::media::{Facts, Index, Media, Packing, Track};
+use crate::origin::{Opened, Origin};
+
+/// Bytes at the start of a file that tell what it is.
+const HEAD_BYTES: u64 = 64;
+
+/// Largest stored picture that is opened.
+pub const STILL_BYTES_MAX: u64 = 256 << 20;
+
+/// Longest that a file is scanned for its samples.
+const SCAN_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Most bytes of `moov` and `moof` boxes read for one index.
+const INDEX_BYTES_MAX: u64 = 512 << 20;
+
+/// Longest keyframe that is decoded only to learn the shape of the pictures.
+const PROBE_BYTES_MAX: u32 = 32 << 20;
+
+/// What the first bytes of a file tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A stored picture.
+    Still,
+    /// ISO BMFF with tracks.
+    Mp4,
+    /// Something for libavformat, if for anybody.
+    Other,
+    /// Nothing that holds pictures or sound.
+    Foreign,
+}
+
+/// What the first bytes of a file tell it to be.
+pub fn content(head: &[u8]) -> Content {
+    let starts = |magic: &[u8]| head.starts_with(magic);
+    let at = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    // A bitmap's header is 40 bytes or another of few lengths; two letters alone begin many a text.
+    let is_bitmap = starts(b"BM") && at(6, &[0; 4]) && at(15, &[0; 3]);
+    let is_still = starts(b"\xff\xd8\xff")
+        || starts(b"\x89PNG\r\n\x1a\n")
+        || starts(b"GIF87a")
+        || starts(b"GIF89a")
+        || (starts(b"RIFF") && at(8, b"WEBP"))
+        || starts(b"II*\0")
+        || starts(b"MM\0*")
+        || is_bitmap
+        || (at(4, b"ftyp")
+            && [&b"avif"[..], b"avis", b"heic", b"heix", b"mif1", b"msf1"].iter().any(|brand| at(8, brand)));
+    match () {
+        () if is_still => Content::Still,
+        () if mp4::recognises(head) => Content::Mp4,
+        () if starts(b"%PDF") || starts(b"PK\x03\x04") || starts(b"#EXTM3U") || starts(b"<") => Content::Foreign,
+        () => Content::Other,
+    }
+}
+
+/// What the plan needs to know of `source`.
+pub async fn facts(origin: &Origin, source: &Source) -> Result<Facts> {
+    if recognise(origin, source).await? != Content::Still {
+        return facts_of(&*index(origin, source).await?, source);
+    }
+    let file = read_still(origin, source).await?;
+    blocking(move |_| stills::facts(&file)).await
+}
+
+/// What the plan needs to know of `source`, whose index is at hand. Fails where its pictures are of a codec that is not
+/// decoded.
+pub fn facts_of(index: &Index, source: &Source) -> Result<Facts> {
+    if let Some(track) = index.video() {
+        frames::check_support(track)?;
+    }
+    Ok(index.facts(source.size))
+}
+
+/// The whole of a stored picture.
+pub async fn read_still(origin: &Origin, source: &Source) -> Result<Bytes> {
+    if source.size > STILL_BYTES_MAX {
+        return Err(Error::too_large(format!("a picture of more than {STILL_BYTES_MAX} bytes")));
+    }
+    origin.read(source, 0..source.size).await
+}
+
+/// What `source` is, by its first bytes.
+pub async fn recognise(origin: &Origin, source: &Source) -> Result<Content> {
+    Ok(content(&origin.read(source, 0..source.size.min(HEAD_BYTES)).await?))
+}
+
+/// The index of `source`. Fails with [`Kind::Unsupported`] where it is no media, or damaged beyond use.
+pub async fn index(origin: &Origin, source: &Source) -> Result<Arc<Index>> {
+    let opened = origin.open(source).await?;
+    blocking(move |stop| {
+        let head = opened.read(0..opened.size().min(HEAD_BYTES))?;
+        let mut index = match content(&head) {
+            Content::Mp4 => read_mp4(&opened, stop)?,
+            Content::Other => scan_container(&opened, stop)?,
+            Content::Still => return Err(Error::unsupported("the file is a picture and has no tracks")),
+            Content::Foreign => return Err(Error::unsupported("the file is neither video nor sound nor picture")),
+        };
+        complete(&mut index, &opened)?;
+        opened.check_version()?;
+        Ok(Arc::new(index))
+    })
+    .await
+}
+
+/// Runs `work` on a thread that may block. The flag it is given is set when nobody waits for it any more.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce(&AtomicBool) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    struct SetOnDrop(Arc<AtomicBool>);
+    impl Drop for SetOnDrop {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let guard = SetOnDrop(Arc::default());
+    let stop = Arc::clone(&guard.0);
+    let outcome = tokio::task::spawn_blocking(move || work(&stop)).await;
+    drop(guard);
+    outcome.map_err(|cause| Error::new(Kind::Internal, "reading the file was given up").caused_by(cause))?
+}
+
+fn read_mp4(opened: &Opened, stop: &AtomicBool) -> Result<Index> {
+    let (mut reader, mut range) = Reader::new(opened.size());
+    let mut total = 0u64;
+    loop {
+        total = total.saturating_add(range.end.saturating_sub(range.start));
+        if total > INDEX_BYTES_MAX {
+            return Err(Error::too_large(format!("the file's tables take more than {INDEX_BYTES_MAX} bytes")));
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Err(given_up());
+        }
+        match reader.feed(&opened.read(range)?)? {
+            Step::Read(next) => range = next,
+            Step::Done(index) => return Ok(*index),
+        }
+    }
+}
+
+fn scan_container(opened: &Opened, stop: &AtomicBool) -> Result<Index> {
+    let deadline = Instant::now() + SCAN_TIME_MAX;
+    scan(&mut Reading(opened), &|| stop.load(Ordering::Relaxed) || Instant::now() > deadline)
+}
+
+fn given_up() -> Error {
+    Error::new(Kind::TimedOut, "reading the file was given up")
+}
+
+/// A file of the origin as the demuxer reads it.
+pub(super) struct Reading<'a>(pub(super) &'a Opened);
+
+impl ReadAt for Reading<'_> {
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
+
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+}
+
+/// Asks the first keyframe of the video track for what the container left open, and takes pictures without a size for none.
+fn complete(index: &mut Index, opened: &Opened) -> Result<()> {
+    let is_video = |track: &&mut Track| track.video().is_some() && !track.samples.is_empty();
+    let Some(track) = index.tracks.iter_mut().find(is_video) else { return Ok(()) };
+    if frames::check_support(track).is_err() {
+        return Ok(());
+    }
+    if probe::is_needed(track)
+        && let Some(keyframe) = first_keyframe(track, opened)?
+        && let Some(format) = probe::complete(track, &keyframe)?
+    {
+        track.media = Media::Video(format);
+    }
+    if track.video().is_some_and(|format| format.coded.is_empty()) {
+        return Err(Error::unsupported("the size of the video's pictures cannot be made out"));
+    }
+    Ok(())
+}
+
+fn first_keyframe(track: &Track, opened: &Opened) -> Result<Option<Bytes>> {
+    let first = track.samples.range(0..track.samples.len()).take(64).find(|sample| sample.keyframe);
+    let Some(first) = first.filter(|first| first.size <= PROBE_BYTES_MAX) else { return Ok(None) };
+    let end = first.offset.saturating_add(first.size.into());
+    match track.packing {
+        Packing::Plain if end <= opened.size() => opened.read(first.offset..end).map(Some),
+        Packing::Plain => Ok(None),
+        Packing::Demuxed => {
+            let deadline = Instant::now() + SCAN_TIME_MAX;
+            let stop = || Instant::now() > deadline;
+            let coded = demux::demux(&mut Reading(opened), track, first.number..=first.number, &stop)?;
+            Ok(coded.into_iter().next().map(|coded| coded.data))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(head: &[u8], expected: Content) {
+        assert_eq!(content(head), expected);
+    }
+
+    #[test]
+    fn files_are_told_by_their_first_bytes() {
+        check(b"\xff\xd8\xff\xe0\0\x10JFIF", Content::Still);
+        check(b"\x89PNG\r\n\x1a\n", Content::Still);
+        check(b"RIFF\x10\0\0\0WEBPVP8 ", Content::Still);
+        check(b"RIFF\x10\0\0\0AVI LIST", Content::Other);
+        check(b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", Content::Still);
+        check(b"BMW is a car maker of some renown.", Content::Other);
+        check(b"\0\0\0\x1cftypavif\0\0\0\0avif", Content::Still);
+        check(b"\x1a\x45\xdf\xa3", Content::Other);
+        check(b"#EXTM3U\n/etc/passwd", Content::Foreign);
+        check(b"%PDF-1.7", Content::Foreign);
+        check(b"", Content::Other);
+    }
+}

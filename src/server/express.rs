@@ -1,0 +1,241 @@
+//! The fast lane of HTTP/1.1: answers of the current second go out beneath hyper, which sees only the other requests.
+//!
+//! Between requests a connection is at a boundary, where nothing of the last answer is left to be sent and hyper waits for the
+//! next head. A plain request whose answer is at hand is answered right there. Any other complete head without a body is lent
+//! to hyper, byte for byte, and the boundary is reached again when its answer has been flushed. Whatever is neither gives the
+//! connection to hyper for good.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::head::{self, Head};
+use super::pulse::Pulse;
+use super::recent::{Answer, Recent};
+use super::{response, telemetry};
+
+/// A stream that answers what it can.
+#[derive(Debug)]
+pub(super) struct Express<S> {
+    stream: S,
+    pulse: Arc<Pulse>,
+    recent: Arc<Recent>,
+    phase: Phase,
+    input: Input,
+    output: Option<Output>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Between requests.
+    Boundary,
+    /// Hyper has, or gets, one request: so many bytes of it are still to be read, and so many had begun before it.
+    Lent { left: usize, begun: u32 },
+    /// Hyper has the connection.
+    Given,
+}
+
+/// Bytes that came in and are nobody's yet.
+#[derive(Debug, Default)]
+struct Input {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+/// An answer that is being sent.
+#[derive(Debug)]
+struct Output {
+    answer: Arc<Answer>,
+    sent: usize,
+    begun: Instant,
+}
+
+/// Most bytes that wait in a connection's input.
+const INPUT_MAX: usize = 8 * 1024;
+/// Most answers in a row before other connections have their turn.
+const ANSWERS_AT_ONCE: usize = 16;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
+    /// A stream at a boundary.
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Arc<Recent>) -> Express<S> {
+        Express { stream, pulse, recent, phase: Phase::Boundary, input: Input::default(), output: None }
+    }
+
+    /// Sends what is left of an answer.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(output) = &mut self.output {
+            let rest = &output.answer.bytes[output.sent..];
+            if rest.is_empty() {
+                telemetry::express(output.begun.elapsed());
+                self.pulse.end();
+                self.output = None;
+                break;
+            }
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => output.sent += sent,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Answers requests at a boundary for as long as answers are at hand. Ready at the end of the stream, or where the phase
+    /// has changed.
+    fn poll_boundary(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        for _ in 0..ANSWERS_AT_ONCE {
+            ready!(self.poll_output(cx))?;
+            if self.input.is_empty() && ready!(self.input.poll_fill(&mut self.stream, cx))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            self.next();
+            if self.phase != Phase::Boundary {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Decides who answers the request at the front of the input.
+    fn next(&mut self) {
+        let (begun, _) = self.pulse.requests();
+        let (length, target) = match head::head(self.input.rest()) {
+            Head::Plain { length, target } => (length, target),
+            Head::Bodyless { length } => {
+                self.phase = Phase::Lent { left: length, begun };
+                return;
+            }
+            Head::Other => {
+                self.phase = Phase::Given;
+                return;
+            }
+        };
+        match self.recent.get(target, response::now()) {
+            Some(answer) => {
+                tracing::debug!(target: "vedette::access", method = "GET", url = %target.escape_ascii(), status = 200);
+                self.pulse.begin(hyper::Version::HTTP_11);
+                self.output = Some(Output { answer, sent: 0, begun: Instant::now() });
+                self.input.start += length;
+            }
+            None => self.phase = Phase::Lent { left: length, begun },
+        }
+    }
+
+    /// Waits for the end of the stream while hyper works on a request, and keeps what else comes for later.
+    fn poll_lent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.input.rest().len() < INPUT_MAX {
+            if ready!(self.input.poll_fill(&mut self.stream, cx))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        // The boundary wakes who waits here.
+        Poll::Pending
+    }
+}
+
+impl Input {
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start == self.bytes.len()
+    }
+
+    /// Moves at most `most` bytes to `buf`; how many.
+    fn give(&mut self, buf: &mut ReadBuf<'_>, most: usize) -> usize {
+        let count = self.rest().len().min(most).min(buf.remaining());
+        buf.put_slice(&self.bytes[self.start..self.start + count]);
+        self.start += count;
+        count
+    }
+
+    /// Reads what has come; how many bytes, zero at the end of the stream. There must be room.
+    fn poll_fill(&mut self, stream: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.is_empty() {
+            self.bytes.clear();
+        } else {
+            self.bytes.drain(..self.start);
+        }
+        self.start = 0;
+        let filled = self.bytes.len();
+        self.bytes.resize(INPUT_MAX, 0);
+        let mut buf = ReadBuf::new(&mut self.bytes[filled..]);
+        let result = Pin::new(stream).poll_read(cx, &mut buf);
+        let count = buf.filled().len();
+        self.bytes.truncate(filled + count);
+        result.map_ok(|()| count)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Express<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.phase == Phase::Boundary {
+            ready!(this.poll_boundary(cx))?;
+        }
+        match this.phase {
+            // The end of the stream.
+            Phase::Boundary => Poll::Ready(Ok(())),
+            Phase::Lent { left: 0, .. } => this.poll_lent(cx),
+            Phase::Lent { left, begun } => {
+                let left = left - this.input.give(buf, left);
+                this.phase = Phase::Lent { left, begun };
+                Poll::Ready(Ok(()))
+            }
+            Phase::Given if this.input.is_empty() => Pin::new(&mut this.stream).poll_read(cx, buf),
+            Phase::Given => {
+                this.input.give(buf, usize::MAX);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Express<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_output(cx))?;
+        Pin::new(&mut this.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_output(cx))?;
+        Pin::new(&mut this.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// Hyper flushes when all it had to say is written: with its request answered, the connection is at a boundary again.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
+        if let Phase::Lent { left: 0, begun } = this.phase {
+            let (now, all_ended) = this.pulse.requests();
+            if now != begun && all_ended {
+                this.phase = Phase::Boundary;
+                if !this.input.is_empty() {
+                    cx.waker().wake_by_ref();
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_output(cx))?;
+        Pin::new(&mut this.stream).poll_shutdown(cx)
+    }
+}

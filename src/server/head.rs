@@ -1,0 +1,205 @@
+//! The head of an HTTP/1.1 request as far as it decides who answers it: strict where it matters, and silent when in doubt.
+
+/// What the front of a buffer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head<'a> {
+    /// A complete head of so many bytes that asks for a target with `GET` and says nothing that changes the answer.
+    Plain { length: usize, target: &'a [u8] },
+    /// A complete head of so many bytes that no body follows.
+    Bodyless { length: usize },
+    /// Anything else: incomplete, malformed, with a body, or of another protocol.
+    Other,
+}
+
+/// What one field does to a head.
+enum Effect {
+    None,
+    Matters,
+    Frames,
+    Host,
+}
+
+/// What stands at the front of `buffer`. Where this calls a head complete and bodyless, so does every reader of RFC 9112:
+/// names are tokens that the colon follows at once, lines end in CR LF, and neither stands alone anywhere (sections 2.2, 5).
+pub(super) fn head(buffer: &[u8]) -> Head<'_> {
+    parse(buffer).unwrap_or(Head::Other)
+}
+
+fn parse(buffer: &[u8]) -> Option<Head<'_>> {
+    let first = line(buffer)?;
+    let (method, rest) = word(first)?;
+    let (target, version) = word(rest)?;
+    if version != b"HTTP/1.1" || method == b"CONNECT" || !target.iter().all(u8::is_ascii_graphic) {
+        return None;
+    }
+    let mut at = first.len() + 2;
+    let mut plain = method == b"GET" && target.first() == Some(&b'/');
+    let mut hosts = 0;
+    loop {
+        let field = line(buffer.get(at..)?)?;
+        at += field.len() + 2;
+        if field.is_empty() {
+            break;
+        }
+        match effect(field)? {
+            Effect::None => {}
+            Effect::Matters => plain = false,
+            Effect::Frames => return None,
+            Effect::Host => hosts += 1,
+        }
+    }
+    let head = if plain && hosts == 1 { Head::Plain { length: at, target } } else { Head::Bodyless { length: at } };
+    Some(head)
+}
+
+/// The bytes before CR LF; `None` where there is no line end yet, or a control character before it.
+fn line(buffer: &[u8]) -> Option<&[u8]> {
+    let end = buffer.iter().position(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f)?;
+    (buffer.get(end..end + 2)? == b"\r\n").then(|| &buffer[..end])
+}
+
+/// The bytes before the first space and those after it.
+fn word(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = line.iter().position(|&byte| byte == b' ')?;
+    Some((&line[..end], &line[end + 1..]))
+}
+
+fn effect(field: &[u8]) -> Option<Effect> {
+    let colon = field.iter().position(|&byte| byte == b':')?;
+    let (name, value) = (&field[..colon], field[colon + 1..].trim_ascii());
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    if name.is_empty() || !name.iter().all(is_token) {
+        return None;
+    }
+    let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+    let begins = |prefix: &[u8]| name.get(..prefix.len()).is_some_and(|front| front.eq_ignore_ascii_case(prefix));
+    // Most fields are told by their first letter.
+    let effect = match name[0].to_ascii_lowercase() {
+        b'h' if is(b"host") => Effect::Host,
+        b'c' if begins(b"content-") => Effect::Frames,
+        b'c' if is(b"connection") && !value.eq_ignore_ascii_case(b"keep-alive") => Effect::Frames,
+        b'e' if begins(b"expect") => Effect::Frames,
+        b'h' if begins(b"http2-") => Effect::Frames,
+        b'i' if begins(b"if-") => Effect::Matters,
+        b'k' if is(b"keep-alive") => Effect::Frames,
+        b'p' if begins(b"proxy-") => Effect::Frames,
+        b'r' if is(b"range") => Effect::Matters,
+        b't' if is(b"te") || begins(b"transfer-") || begins(b"trailer") => Effect::Frames,
+        b'u' if is(b"upgrade") => Effect::Frames,
+        _ => Effect::None,
+    };
+    Some(effect)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLAIN: &str =
+        "GET /p/1/thumbnail/entry_id/0_x HTTP/1.1\r\nHost: x\r\nUser-Agent: y\r\nConnection: Keep-Alive\r\n\r\n";
+
+    #[track_caller]
+    fn check(text: &str, expected: Head<'_>) {
+        assert_eq!(head(text.as_bytes()), expected, "{text:?}");
+    }
+
+    fn with(field: &str) -> String {
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{field}\r\n\r\n")
+    }
+
+    #[test]
+    fn plain_heads() {
+        let target = b"/p/1/thumbnail/entry_id/0_x";
+        check(PLAIN, Head::Plain { length: PLAIN.len(), target });
+        check(&format!("{PLAIN}GET"), Head::Plain { length: PLAIN.len(), target });
+        for field in [
+            "Cookie: a=b",
+            "Accept: image/webp",
+            "Accept-Encoding: gzip",
+            "X-Forwarded-For: 1",
+            "Cache-Control: no-cache",
+            "Empty:",
+        ] {
+            let text = with(field);
+            check(&text, Head::Plain { length: text.len(), target: b"/" });
+        }
+    }
+
+    #[test]
+    fn what_matters_to_the_answer() {
+        for field in ["Range: bytes=0-1", "If-None-Match: \"x\"", "if-range: x", "Host: y"] {
+            let text = with(field);
+            check(&text, Head::Bodyless { length: text.len() });
+        }
+        for text in [
+            "GET / HTTP/1.1\r\n\r\n",
+            "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        ] {
+            check(text, Head::Bodyless { length: text.len() });
+        }
+    }
+
+    #[test]
+    fn what_is_left_to_others() {
+        for field in [
+            "Content-Length: 1",
+            "content-length: 0",
+            "Transfer-Encoding: chunked",
+            "TRANSFER-ENCODING: x",
+            "Connection: close",
+            "Connection: keep-alive, upgrade",
+            "Upgrade: h2c",
+            "Expect: 100-continue",
+            "TE: trailers",
+            "Content-Length : 1",
+            " folded: line",
+            "no colon",
+            ": empty",
+            "bad\u{1}: control",
+            "a: b\rc: d",
+            "a: b\nContent-Length: 5",
+            "nul: \0",
+        ] {
+            check(&with(field), Head::Other);
+        }
+        for text in [
+            "",
+            "GET",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+            "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
+            "GET / HTTP/1.1\nHost: x\n\n",
+            "\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /ü HTTP/1.1\r\nHost: x\r\n\r\n",
+        ] {
+            check(text, Head::Other);
+        }
+    }
+
+    #[test]
+    fn an_incomplete_head_is_not_one() {
+        for end in 0..PLAIN.len() {
+            check(&PLAIN[..end], Head::Other);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            head(&bytes);
+        }
+
+        #[test]
+        fn a_length_ends_in_an_empty_line(text in "GET /[a-z]{0,3} HTTP/1.1\r\n([a-z]{1,3}: ?[a-z]{0,3}\r\n){0,3}\r\n[a-zA-Z\r\n :]{0,20}") {
+            if let Head::Plain { length, .. } | Head::Bodyless { length } = head(text.as_bytes()) {
+                prop_assert!(text[..length].ends_with("\r\n\r\n"));
+                prop_assert!(!text[..length - 2].contains("\r\n\r\n"));
+            }
+        }
+    }
+}
