@@ -1,5 +1,6 @@
-//! Stored pictures: JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF files to a decoded picture in sRGB.
+//! Stored pictures: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC files to a decoded picture in sRGB.
 
+mod items;
 mod jpeg;
 mod markers;
 mod others;
@@ -22,6 +23,7 @@ const BYTES_MAX: u64 = 1 << 30;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Jpeg,
+    Items,
     Other(image::ImageFormat),
 }
 
@@ -32,7 +34,8 @@ struct Header {
     orientation: Orientation,
 }
 
-/// True where the first bytes of a file (64 are enough) are those of a picture that [`decode`] knows.
+/// True where the first bytes of a file (18 are enough) are those of a picture that [`decode`] knows. AVIF and HEIC are
+/// ISO BMFF too, so ask here before asking whether it is a video.
 pub fn recognises(head: &[u8]) -> bool {
     kind_of(head).is_some()
 }
@@ -42,6 +45,7 @@ pub fn recognises(head: &[u8]) -> bool {
 pub fn facts(file: &[u8]) -> Result<Facts> {
     let header = match kind(file)? {
         Kind::Jpeg => jpeg::header(file)?,
+        Kind::Items => items::header(file)?,
         Kind::Other(format) => others::header(file, format)?,
     };
     check_size(header.size)?;
@@ -56,12 +60,13 @@ pub fn facts(file: &[u8]) -> Result<Facts> {
 pub fn decode(file: Bytes, at_least: Size) -> Result<Picture> {
     match kind(&file)? {
         Kind::Jpeg => jpeg::decode(&file, at_least),
+        Kind::Items => items::decode(&file),
         Kind::Other(format) => others::decode(&file, format),
     }
 }
 
 fn kind(file: &[u8]) -> Result<Kind> {
-    const KNOWN: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF are";
+    const KNOWN: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC are";
     kind_of(file).ok_or_else(|| Error::unsupported(format!("the file is not of a known picture format; {KNOWN}")))
 }
 
@@ -72,6 +77,7 @@ fn kind_of(head: &[u8]) -> Option<Kind> {
     let bitmap_header = head.get(14..18).map_or(0, |size| u32::from_le_bytes([size[0], size[1], size[2], size[3]]));
     match () {
         () if at(0, &[0xFF, 0xD8, 0xFF]) => Some(Kind::Jpeg),
+        () if items::recognises(head) => Some(Kind::Items),
         () if at(0, b"\x89PNG\r\n\x1a\n") => Some(Kind::Other(Png)),
         () if at(0, b"GIF87a") || at(0, b"GIF89a") => Some(Kind::Other(Gif)),
         () if at(0, b"RIFF") && at(8, b"WEBP") => Some(Kind::Other(WebP)),

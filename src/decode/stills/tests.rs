@@ -1,6 +1,7 @@
 //! Pictures written by other code, read back: colours, depth, alpha, orientation, profiles, limits, and damage.
 
 use std::io::Cursor;
+use std::sync::LazyLock;
 
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, RgbImage};
 use moxcms::ColorProfile;
@@ -9,8 +10,9 @@ use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
 use super::*;
 use crate::error;
+use crate::thumbnail::encode::encode;
 use crate::thumbnail::transform::render;
-use crate::thumbnail::{Geometry, Layout, Packed, Pixels, RasterPixels, Rect, Rgb};
+use crate::thumbnail::{Encoding, Format, Geometry, Layout, Packed, Pixels, Raster, RasterPixels, Rect, Rgb};
 
 /// Four quarters: red, green, blue, white.
 fn quarters(width: u32, height: u32) -> RgbImage {
@@ -325,6 +327,100 @@ fn the_first_of_several_frames_is_shown() {
     check(out);
 }
 
+fn avif(image: impl Into<DynamicImage>) -> Vec<u8> {
+    let image = image.into();
+    let (size, alpha) = (Size { width: image.width(), height: image.height() }, image.color().has_alpha());
+    let pixels = if alpha {
+        RasterPixels::Rgba8(image.into_rgba8().into_raw())
+    } else {
+        RasterPixels::Rgb8(image.into_rgb8().into_raw())
+    };
+    let encoding = Encoding { format: Format::Avif, quality: 95, density: 0, background: Rgb::WHITE };
+    encode(&Raster { size, pixels }, &encoding).unwrap()
+}
+
+#[test]
+fn avif_is_read() {
+    let picture = check(avif(quarters(64, 48)));
+    assert_eq!(picture.size, Size { width: 64, height: 48 });
+    check(avif(quarters(61, 45)));
+}
+
+#[test]
+fn alpha_of_avif_is_kept() {
+    let clear = image::RgbaImage::from_fn(64, 64, |x, _| image::Rgba([200, 40, 90, if x < 32 { 255 } else { 60 }]));
+    let picture = decode(avif(clear).into(), FULL).unwrap();
+    assert!(picture.has_alpha());
+    let crop = Rect { x: 0, y: 0, width: 64, height: 64 };
+    let geometry =
+        Geometry { reference: picture.size, crop, scaled: picture.size, canvas: picture.size, left: 0, top: 0 };
+    let RasterPixels::Rgba8(data) = render(&picture, &geometry, Rgb::BLACK, Layout::Rgba8).unwrap().pixels else {
+        panic!()
+    };
+    let near = |at: usize, expected: [u8; 4]| data[at * 4..][..4].iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 8);
+    assert!(near(32 * 64 + 8, [200, 40, 90, 255]) && near(32 * 64 + 56, [200, 40, 90, 60]));
+}
+
+fn boxed(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
+    let body = parts.concat();
+    [&(body.len() as u32 + 8).to_be_bytes()[..], kind, &body].concat()
+}
+
+/// The body of the first box of a kind in a file, wherever it lies.
+fn body_of<'a>(file: &'a [u8], kind: &[u8; 4]) -> &'a [u8] {
+    let at = file.windows(4).position(|word| word == kind).unwrap();
+    let length = u32::from_be_bytes(file[at - 4..at].try_into().unwrap()) as usize;
+    &file[at + 4..at - 4 + length]
+}
+
+/// An AVIF of four tiles of 64x64 in a grid of 120x100, turned a quarter clockwise (ISO/IEC 23008-12 section 6.6.2.3).
+fn grid() -> Vec<u8> {
+    let tiles = [RED, GREEN, BLUE, WHITE].map(|colour| avif(RgbImage::from_pixel(64, 64, image::Rgb(colour))));
+    let data = tiles.each_ref().map(|tile| body_of(tile, b"mdat"));
+    let shape = [0, 0, 1, 1, 0, 120, 0, 100];
+    let ispe = |width: u32, height: u32| boxed(b"ispe", &[&[0; 4], &width.to_be_bytes(), &height.to_be_bytes()]);
+    let infe = |id: u8, kind: &[u8; 4]| boxed(b"infe", &[&[2, 0, 0, 0, 0, id, 0, 0], kind, &[0]]);
+    let names: Vec<u8> = (2..=5).flat_map(|id| infe(id, b"av01")).collect();
+    let link = |id: u8, properties: &[u8]| [&[0, id, properties.len() as u8], properties].concat();
+    let links: Vec<u8> = (2..=5).flat_map(|id| link(id, &[1, 0x82, 5])).collect();
+    let properties =
+        [ispe(64, 64), boxed(b"av1C", &[body_of(&tiles[0], b"av1C")]), ispe(120, 100), boxed(b"irot", &[&[3]])];
+    let colr = boxed(b"colr", &[b"nclx", &[0, 1, 0, 13, 0, 6, 0x80]]);
+    let properties = [properties.concat(), colr].concat();
+    let ftyp = boxed(b"ftyp", &[b"avif\0\0\0\0mif1"]);
+    let meta = |offset: u32| {
+        let mut places = Vec::new();
+        let mut at = offset;
+        for (id, length) in std::iter::once(shape.len()).chain(data.iter().map(|data| data.len())).enumerate() {
+            places.extend([0, id as u8 + 1, 0, 0, 0, 1]);
+            places.extend(at.to_be_bytes());
+            places.extend((length as u32).to_be_bytes());
+            at += length as u32;
+        }
+        let hdlr = boxed(b"hdlr", &[&[0; 8], b"pict", &[0; 13]]);
+        let pitm = boxed(b"pitm", &[&[0; 4], &[0, 1]]);
+        let iloc = boxed(b"iloc", &[&[0, 0, 0, 0, 0x44, 0, 0, 5], &places]);
+        let iinf = boxed(b"iinf", &[&[0, 0, 0, 0, 0, 5], &infe(1, b"grid"), &names]);
+        let dimg = boxed(b"dimg", &[&[0, 1, 0, 4, 0, 2, 0, 3, 0, 4, 0, 5]]);
+        let iref = boxed(b"iref", &[&[0; 4], &dimg]);
+        let ipma = boxed(b"ipma", &[&[0; 4], &[0, 0, 0, 5], &link(1, &[3, 0x84, 5]), &links]);
+        let iprp = boxed(b"iprp", &[&boxed(b"ipco", &[&properties]), &ipma]);
+        boxed(b"meta", &[&[0; 4], &hdlr, &pitm, &iloc, &iinf, &iref, &iprp])
+    };
+    let before = (ftyp.len() + meta(0).len() + 8) as u32;
+    let mdat = boxed(b"mdat", &[&shape, &data.concat()]);
+    [ftyp, meta(before), mdat].concat()
+}
+
+#[test]
+fn tiles_of_avif_are_put_together_and_turned() {
+    let file = grid();
+    assert_eq!(facts(&file).unwrap().picture.unwrap().shown, Size { width: 100, height: 120 });
+    let picture = decode(file.into(), FULL).unwrap();
+    assert_eq!(picture.size, Size { width: 120, height: 100 });
+    check_quarters(&picture, [BLUE, RED, WHITE, GREEN]);
+}
+
 /// One file of each kind, with a profile and an orientation where they can have them.
 fn specimens() -> Vec<Vec<u8>> {
     let profile = ColorProfile::new_display_p3();
@@ -334,6 +430,8 @@ fn specimens() -> Vec<Vec<u8>> {
         .map(|format| file_of(quarters(12, 10), format))
         .to_vec();
     files.push(with_segment(&jpeg, 0xE1, &exif(6)));
+    files.push(avif(quarters(16, 16)));
+    files.push(grid());
     files.push(png(&profile, ExtendedColorType::Rgb8, &[234, 51, 35].repeat(64), 8));
     files
 }
@@ -343,12 +441,13 @@ proptest! {
 
     #[test]
     fn damage_never_panics(
-        kind in 0..6usize,
+        kind in 0..8usize,
         cut in 0.0..1.0f64,
         flips in prop::collection::vec((0.0..1.0f64, 0..8u8), 0..6),
         whole in any::<bool>(),
     ) {
-        let mut file = specimens().swap_remove(kind);
+        static SPECIMENS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(specimens);
+        let mut file = SPECIMENS[kind].clone();
         let length = file.len() as f64;
         flips.iter().for_each(|&(at, bit)| file[(at * length) as usize] ^= 1 << bit);
         if !whole {
