@@ -99,7 +99,7 @@ async fn picture(
     let begun = Instant::now();
     let plan = delivery.plan(request, accepts).await?;
     let planned = begun.elapsed();
-    let etag = format!("\"{:032x}\"", u128::from_be_bytes(plan.key.0));
+    let etag = format!("\"{}\"", plan.key);
     let current = Validators { etag: &etag, modified: plan.modified };
     let standing = Standing {
         etag: response::text(format_args!("{etag}")),
@@ -117,7 +117,7 @@ async fn picture(
     let delivered = delivery.artifact(&plan).await?;
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
     if delivered.outcome != Outcome::Hit {
-        tracing::info!(target: "vedette::made", work = ?plan.work, ms = millis(begun.elapsed()));
+        tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
     }
     let mut response = sent(head, &standing, current, &delivered);
     describe(response.headers_mut(), &delivered, planned, begun.elapsed());
