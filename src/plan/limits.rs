@@ -29,13 +29,11 @@ impl Sheet {
 /// The longest side that a format can hold, in pixels.
 pub(super) fn side_max(format: Format) -> u32 {
     match format {
-        // What encoders of JPEG take; the dialect's limit for strips too.
-        Format::Jpeg | Format::Pdf => 65_500,
-        Format::Gif | Format::Avif => 65_535,
         Format::Webp => 16_383,
         Format::Psd => 30_000,
+        // What encoders of JPEG take, and the dialect's limit for strips.
+        Format::Jpeg | Format::Pdf | Format::Gif | Format::Bmp | Format::Tiff | Format::Avif => 65_500,
         Format::Png | Format::Png8 | Format::Png24 | Format::Png32 | Format::Png48 | Format::Png64 => 65_500,
-        Format::Bmp | Format::Tiff => 65_500,
     }
 }
 

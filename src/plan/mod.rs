@@ -151,19 +151,8 @@ pub struct Policy {
 /// begins at 1001/30000 s has to answer for 0.033.
 pub const SLACK: Micros = Micros(500);
 
-impl Default for Policy {
-    fn default() -> Policy {
-        Policy {
-            output_pixels_max: 50_000_000,
-            slices_max: 1000,
-            quality: 75,
-            thumb_offset: Micros(3_000_000),
-            max_age: 3600,
-            max_age_unready: 60,
-            draft_is_error: false,
-        }
-    }
-}
+/// The quality of formats without loss, whatever is asked for: they have only one.
+const LOSSLESS: u8 = 100;
 
 /// What is known of a source: its facts, or why there are none.
 pub type Known<'a> = (&'a Source, Result<Arc<Facts>>);
@@ -227,12 +216,7 @@ fn work(thumbnail: &Thumbnail, scene: &Scene<'_>, accepts: Accepts, policy: &Pol
     let sheet = Sheet { tile: geometry.canvas, count };
     let format = thumbnail.format.unwrap_or_else(|| negotiated(accepts, sheet));
     limits::check_sheet(sheet, format, policy)?;
-    let encoding = Encoding {
-        format,
-        quality: thumbnail.quality.unwrap_or(policy.quality),
-        density: thumbnail.density,
-        background: thumbnail.background,
-    };
+    let encoding = encoding(thumbnail, format, policy);
     let tiles = match &scene.content {
         _ if found.is_none() => copies(Subject::Blank, count),
         Content::Video(ladder) => frames(thumbnail, scene, ladder, &geometry),
@@ -243,6 +227,15 @@ fn work(thumbnail: &Thumbnail, scene: &Scene<'_>, accepts: Accepts, policy: &Pol
         Tiles::Copies { subject, count: 1 } => Work::Thumbnail { subject, geometry, encoding },
         tiles => Work::Strip { tiles, geometry, encoding },
     })
+}
+
+/// How the picture is written; what its format has no use for is the same for every request.
+fn encoding(thumbnail: &Thumbnail, format: Format, policy: &Policy) -> Encoding {
+    let lossy = matches!(format, Format::Jpeg | Format::Pdf | Format::Webp | Format::Avif);
+    let quality = if lossy { thumbnail.quality.unwrap_or(policy.quality) } else { LOSSLESS };
+    let has_density = !matches!(format, Format::Gif | Format::Webp | Format::Avif);
+    let density = if has_density { thumbnail.density } else { 0 };
+    Encoding { format, quality, density, background: thumbnail.background }
 }
 
 fn copies(subject: Subject, count: u32) -> Tiles {
@@ -294,6 +287,8 @@ fn resolved(thumbnail: &Thumbnail, scene: &Scene<'_>, count: u32) -> Option<Geom
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::entry::{EntryKind, Flavor, FlavorId, Moderation, Thumb};
     use crate::error::Code;
@@ -303,7 +298,7 @@ mod tests {
     const SECOND: i64 = 1_000_000;
 
     /// An entry, and what looking at its files gives.
-    #[derive(Clone)]
+    #[derive(Clone, Debug)]
     struct Stage {
         entry: Entry,
         facts: Vec<(Source, Result<Arc<Facts>>)>,
@@ -350,7 +345,16 @@ mod tests {
                 captions: Vec::new(),
                 attachments: Vec::new(),
             };
-            Stage { entry, facts: Vec::new(), policy: Policy::default(), accepts: Accepts::default() }
+            let policy = Policy {
+                output_pixels_max: 50_000_000,
+                slices_max: 1000,
+                quality: 75,
+                thumb_offset: Micros(3 * SECOND),
+                max_age: 3600,
+                max_age_unready: 60,
+                draft_is_error: false,
+            };
+            Stage { entry, facts: Vec::new(), policy, accepts: Accepts::default() }
         }
 
         /// A video of three flavors: 1080p, 720p and 360p.
@@ -445,7 +449,7 @@ mod tests {
     fn a_whole_line() {
         let line = Stage::ladder().line("/width/640/vid_sec/2/format/png");
         let expected = "thumbnail frame \"low\"@v at 2.0005 crop 1920x1080+0+0 of 1920x1080 to 640x360+0+0 on 640x360 \
-                        png quality 75 density 0 background ffffff";
+                        png quality 100 density 0 background ffffff";
         assert_eq!(line, expected);
     }
 
@@ -772,6 +776,10 @@ mod tests {
         assert_ne!(key("/width/640"), key("/width/641"));
         assert_ne!(key("/vid_sec/1"), key("/vid_sec/1/exact/0"));
         assert_ne!(key(""), key("/bgcolor/0"));
+        assert_eq!(key("/format/png"), key("/format/png/quality/10"));
+        assert_ne!(key("/format/png"), key("/format/png/density/72"));
+        assert_ne!(key("/format/webp"), key("/format/webp/quality/10"));
+        assert_eq!(key("/format/webp"), key("/format/webp/density/72"));
     }
 
     #[test]
@@ -787,6 +795,94 @@ mod tests {
             &plan.key.to_string(),
         ] {
             assert!(text.contains(words), "{words} in\n{text}");
+        }
+    }
+
+    fn any_facts() -> impl Strategy<Value = Result<Facts>> {
+        let side = || prop_oneof![0..3_u32, 1..4000_u32, any::<u32>()];
+        let time = || prop_oneof![0..3_i64, 0..100 * SECOND, 0..=i64::MAX].prop_map(Micros);
+        let picture = proptest::option::weighted(0.9, (side(), side(), time()));
+        (picture, time(), any::<u64>(), 0..10).prop_map(|(picture, duration, bitrate, luck)| {
+            if luck == 0 {
+                return broken();
+            }
+            let picture = picture.map(|(width, height, last_frame)| PictureFacts {
+                shown: Size { width, height },
+                last_frame,
+                frames: 1,
+            });
+            Ok(Facts { duration, bitrate, picture, has_audio: false })
+        })
+    }
+
+    fn any_stage() -> impl Strategy<Value = Stage> {
+        use EntryKind::{Audio, Data, Document, Image, Video};
+        let kind = proptest::sample::select(vec![Video, Video, Video, Image, Audio, Document, Data]);
+        let some = |most| proptest::collection::vec(any_facts(), 0..most);
+        let offset = proptest::option::of(any::<u64>());
+        (kind, some(5), some(3), offset, any::<[bool; 2]>()).prop_map(|(kind, flavors, thumbs, offset, flags)| {
+            let mut stage = Stage::new(kind);
+            for (at, facts) in flavors.into_iter().enumerate() {
+                stage = stage.flavor(&format!("f{at}"), facts);
+            }
+            for (at, facts) in thumbs.into_iter().enumerate() {
+                stage = stage.thumb(&format!("t{at}"), flags[0] && at == 1, facts);
+            }
+            stage.entry.thumb_offset_ms = offset;
+            stage.accepts = Accepts { avif: flags[1], webp: flags[0] };
+            stage
+        })
+    }
+
+    fn any_pair() -> impl Strategy<Value = String> {
+        let names: Vec<_> = request::thumbnail::PARAMETERS.iter().map(|parameter| parameter.name).collect();
+        let value =
+            prop_oneof!["[0-9]{1,3}", "[0-9]{4,6}", "-1", "[0-9]{1,2}\\.[0-9]{1,3}", "(auto|webp|original|f0|f1)"];
+        let hot =
+            proptest::sample::select(vec!["width", "height", "type", "vid_slices", "vid_sec", "src_x", "rel_width"]);
+        let name = prop_oneof![hot, proptest::sample::select(names)];
+        (name, value)
+            .prop_filter("the entry stays", |(name, _)| *name != "entry_id")
+            .prop_map(|(n, v)| format!("/{n}/{v}"))
+    }
+
+    /// The latest time that a frame of `source` may be asked for at.
+    fn last_of(stage: &Stage, source: &Source) -> Micros {
+        let (_, facts) = stage.facts.iter().find(|(of, _)| of == source).unwrap();
+        let last = facts.as_ref().unwrap().picture.unwrap().last_frame;
+        Micros(last.0.saturating_add(SLACK.0))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn every_plan_keeps_its_promises(stage in any_stage(), pairs in proptest::collection::vec(any_pair(), 0..7)) {
+            let Ok(plan) = stage.plan(&pairs.concat()) else {
+                return Ok(());
+            };
+            let (geometry, count) = match &plan.work {
+                Work::Thumbnail { subject, geometry, .. } => {
+                    if let Subject::Frame { source, at, .. } = subject {
+                        prop_assert!(*at >= SLACK && *at <= last_of(&stage, source));
+                    }
+                    (geometry, 1)
+                }
+                Work::Strip { tiles: Tiles::Copies { count, .. }, geometry, .. } => (geometry, *count),
+                Work::Strip { tiles: Tiles::Frames { source, moments, .. }, geometry, .. } => {
+                    prop_assert!(moments.is_sorted() && moments.first() != moments.last());
+                    prop_assert!(moments[0] >= SLACK && moments[moments.len() - 1] <= last_of(&stage, source));
+                    (geometry, moments.len() as u32)
+                }
+            };
+            prop_assert_eq!(count > 1, matches!(plan.work, Work::Strip { .. }));
+            let Geometry { reference, crop, scaled, canvas, left, top } = *geometry;
+            prop_assert!(crop.width > 0 && crop.height > 0 && !scaled.is_empty());
+            prop_assert!(crop.x + crop.width <= reference.width && crop.y + crop.height <= reference.height);
+            prop_assert!(left + scaled.width <= canvas.width && top + scaled.height <= canvas.height);
+            prop_assert!(canvas.area() * u64::from(count) <= stage.policy.output_pixels_max);
+            prop_assert!(canvas.width * count <= 65_500 && canvas.height <= 65_500);
+            prop_assert!(!explain(&plan).is_empty());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The parameters of a thumbnail URL.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::path::{self, Route};
 use super::wish::{Side, Wish};
@@ -151,6 +152,13 @@ pub struct Parameter {
     /// What it does.
     pub meaning: &'static str,
     set: Setter,
+}
+
+/// A row of the table of parameters in Markdown: name, values, default, meaning.
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "| `{}` | {} | {} | {} |", self.name, self.values, self.default, self.meaning)
+    }
 }
 
 /// Takes the decoded value of a parameter into a wish; a later one replaces an earlier one.
@@ -767,7 +775,8 @@ mod tests {
     fn names_are_unique_and_ranges_hold() {
         for (at, parameter) in PARAMETERS.iter().enumerate() {
             assert!(PARAMETERS[..at].iter().all(|other| other.name != parameter.name), "{}", parameter.name);
-            assert!(!parameter.values.is_empty() && !parameter.meaning.is_empty() && !parameter.default.is_empty());
+            let cells = parameter.to_string().matches('|').count();
+            assert!(cells == 5 && !parameter.to_string().contains("|  |"), "{parameter}");
         }
         let number = |text: &str| text.split(&[' ', ','][..]).next().unwrap().parse::<i64>().ok();
         let ranges = PARAMETERS.iter().filter(|p| p.name != "bgcolor").filter_map(|p| {

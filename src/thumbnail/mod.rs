@@ -247,6 +247,20 @@ impl Format {
     }
 }
 
+impl RasterPixels {
+    /// What kind of pixels they are.
+    pub fn layout(&self) -> Layout {
+        match self {
+            RasterPixels::Yuv420(_) => Layout::Yuv420,
+            RasterPixels::Yuv444(_) => Layout::Yuv444,
+            RasterPixels::Rgb8(_) => Layout::Rgb8,
+            RasterPixels::Rgba8(_) => Layout::Rgba8,
+            RasterPixels::Rgb16(_) => Layout::Rgb16,
+            RasterPixels::Rgba16(_) => Layout::Rgba16,
+        }
+    }
+}
+
 impl Picture {
     /// Bytes it occupies in memory, roughly.
     pub fn weight(&self) -> usize {
@@ -259,6 +273,14 @@ impl Picture {
             Pixels::Packed(Packed::Rgb16(data) | Packed::Rgba16(data)) => data.len() * 2,
         };
         size_of::<Picture>() + pixels
+    }
+
+    /// Whether any of it may be transparent.
+    pub fn has_alpha(&self) -> bool {
+        match &self.pixels {
+            Pixels::Yuv(planes) => planes.alpha.is_some(),
+            Pixels::Packed(packed) => matches!(packed, Packed::Rgba8(_) | Packed::Rgba16(_)),
+        }
     }
 
     /// The size that a viewer sees.

@@ -1,1 +1,0 @@
-//! a raster to bytes of a picture format.

@@ -1,1 +1,0 @@
-//! geometry and picture to a raster.
