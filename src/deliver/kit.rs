@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::Config;
 use super::artifact::Timings;
 use super::frames::{self, Group, Target};
 use super::pool::{Admission, Limits as PoolLimits, Pool, Stop};
 use super::sources::{self, Content};
-use super::Config;
 use crate::cache::{Cache, Limits, Outcome};
 use crate::decode::frames::Decoders;
 use crate::decode::stills;
@@ -61,11 +61,8 @@ struct FrameKey {
 impl Kit {
     /// A kit of the sizes in `config`.
     pub(super) fn new(config: &Config, origin: Origin) -> Result<Kit> {
-        let limits = |bytes_max| Limits {
-            bytes_max,
-            age_max: config.work_timeout,
-            failures_kept: config.failures_kept,
-        };
+        let limits =
+            |bytes_max| Limits { bytes_max, age_max: config.work_timeout, failures_kept: config.failures_kept };
         let pool = PoolLimits { workers: config.workers, queue_max: config.queue_max, queue_wait: config.queue_wait };
         Ok(Kit {
             origin,
@@ -115,7 +112,12 @@ impl Kit {
     }
 
     /// The frame of `source` for the moment `at`, and what it took.
-    pub(super) async fn frame(&self, source: &Source, at: Micros, precision: Precision) -> Result<(Arc<Frame>, Timings)> {
+    pub(super) async fn frame(
+        &self,
+        source: &Source,
+        at: Micros,
+        precision: Precision,
+    ) -> Result<(Arc<Frame>, Timings)> {
         let begun = Instant::now();
         let index = self.index(source).await?;
         let mut timings = Timings { index: begun.elapsed(), ..Timings::default() };
@@ -163,7 +165,8 @@ impl Kit {
         let read = begun.elapsed();
         let (index, decoders) = (Arc::clone(index), Arc::clone(&self.decoders));
         let work = move |stop: &Stop| {
-            let (begun, mut scale, mut made) = (Instant::now(), Duration::ZERO, Vec::with_capacity(loaded.targets.len()));
+            let (begun, mut scale, mut made) =
+                (Instant::now(), Duration::ZERO, Vec::with_capacity(loaded.targets.len()));
             frames::decode(&decoders, &index, &loaded, &|| stop.is_set(), &mut |target, picture| {
                 let begun = Instant::now();
                 made.push(each(target, picture)?);

@@ -21,6 +21,7 @@ use crate::access;
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
 use crate::error::{Code, Result};
+use crate::media::time::Micros;
 use crate::origin::Origin;
 use crate::plan::key::Key;
 use crate::plan::{self, Plan, Policy};
@@ -68,6 +69,19 @@ const WORK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Long enough that a page that reloads does not repeat the work, short enough that a repaired file shows at once.
 const FAILURES_KEPT: Duration = Duration::from_secs(5);
 
+/// A picture of 8K.
+const OUTPUT_PIXELS_MAX: u64 = 36_000_000;
+/// Ten times what players ask for.
+const SLICES_MAX: u32 = 1000;
+/// What the dialect documents.
+const QUALITY: u8 = 75;
+/// Past the black of most openings.
+const THUMB_OFFSET: Micros = Micros(3_000_000);
+/// What the dialect sends for an entry that is ready.
+const MAX_AGE: u32 = 3600;
+/// What the dialect sends for anything else.
+const MAX_AGE_UNREADY: u32 = 60;
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -80,7 +94,15 @@ impl Default for Config {
             queue_wait: QUEUE_WAIT,
             work_timeout: WORK_TIMEOUT,
             failures_kept: FAILURES_KEPT,
-            policy: Policy::default(),
+            policy: Policy {
+                output_pixels_max: OUTPUT_PIXELS_MAX,
+                slices_max: SLICES_MAX,
+                quality: QUALITY,
+                thumb_offset: THUMB_OFFSET,
+                max_age: MAX_AGE,
+                max_age_unready: MAX_AGE_UNREADY,
+                draft_is_error: false,
+            },
         }
     }
 }

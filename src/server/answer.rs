@@ -56,12 +56,9 @@ async fn routed(delivery: &Delivery, head: &Head, target: &str) -> (Asked, Respo
     if let Some(refusal) = refused(head) {
         return (Asked::Other, refusal);
     }
-    if target == "/" {
-        return (Asked::Other, response::plain(StatusCode::OK, LANDING));
-    }
     let accepts = accepts(&head.headers);
     match request::parse(target) {
-        None => (Asked::Other, response::plain(StatusCode::NOT_FOUND, "nothing is served under this path")),
+        None => (Asked::Other, response::plain(StatusCode::NOT_FOUND, NOTHING_HERE)),
         // What is too large before anything is looked up is the URL itself.
         Some(Err(error)) if error.kind() == Kind::TooLarge => {
             (Asked::Other, response::plain(StatusCode::URI_TOO_LONG, error.message()))
