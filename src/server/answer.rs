@@ -15,9 +15,9 @@ use crate::deliver::{Delivered, Delivery, Outcome};
 use crate::error::{Error, Kind};
 use crate::request::{self, Accepts};
 
-/// What the service is, for who asks its root.
-const LANDING: &str =
-    "vedette: a frame of any video, at any size, by URL. Try /p/1/thumbnail/entry_id/{id}/width/640/vid_sec/10";
+/// What the service is, for who asks for something else.
+const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a frame of any video, at any size, by URL: \
+                            /p/1/thumbnail/entry_id/{id}/width/640/vid_sec/10";
 
 /// The answer to a request, counted and logged. The body of the request, if it has one, is not looked at.
 pub(super) async fn answer<B>(delivery: &Delivery, recent: &Recent, request: Request<B>) -> Response<Body> {
