@@ -4,13 +4,21 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use vedette::catalog::Catalog;
 use vedette::config::table::ROWS;
 use vedette::config::{self, Level, Log, LogFormat, Settings, Sources};
+use vedette::deliver::Delivery;
+use vedette::origin::Origin;
+use vedette::plan;
+use vedette::request::{self, Accepts};
+use vedette::server::Server;
 
 /// What goes wrong is told on the standard error, a line each.
 type Outcome = Result<(), Vec<String>>;
@@ -32,6 +40,8 @@ fn main() -> ExitCode {
 
 fn run(matches: &ArgMatches) -> Outcome {
     match matches.subcommand() {
+        Some(("serve", given)) => serve(settings(given)?),
+        Some(("explain", given)) => explain(given, &settings(given)?),
         Some(("check-config", given)) => check_config(&settings(given)?),
         Some(("health", given)) => health(given),
         _ => Err(vec!["no such command".to_owned()]),
@@ -39,6 +49,7 @@ fn run(matches: &ArgMatches) -> Outcome {
 }
 
 fn command() -> Command {
+    let url = Arg::new("url").value_name("URL").required(true).help("Path and query, or a whole URL");
     let health_url = Arg::new("url").value_name("URL").help("Asked instead of the admin listener of the settings");
     let command = Command::new("vedette")
         .version(env!("CARGO_PKG_VERSION"))
@@ -48,6 +59,8 @@ fn command() -> Command {
         )
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(Command::new("serve").about("Answers requests until it is told to stop"))
+        .subcommand(Command::new("explain").about("Prints what would be done for a URL, without doing it").arg(url))
         .subcommand(
             Command::new("check-config").about("Prints the settings, and what is wrong with them or the library"),
         )
@@ -94,11 +107,94 @@ fn print(text: impl Display) -> Outcome {
     }
 }
 
+/// What is wrong, with all its causes.
+fn fault(error: impl std::fmt::Debug) -> Vec<String> {
+    vec![format!("{error:?}")]
+}
+
+fn runtime() -> Result<Runtime, Vec<String>> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(fault)
+}
+
+/// Everything that answers are made of.
+fn delivery(settings: &Settings) -> Result<(Catalog, Delivery), Vec<String>> {
+    let catalog = Catalog::open(&settings.catalog).map_err(fault)?;
+    let origin = Origin::folder(&settings.catalog.media).map_err(fault)?;
+    let delivery = Delivery::new(&settings.deliver, catalog.clone(), origin).map_err(fault)?;
+    Ok((catalog, delivery))
+}
+
+/// Answers requests until SIGTERM or SIGINT, then finishes the open ones; a second signal ends it at once.
+fn serve(settings: Settings) -> Outcome {
+    log(settings.log);
+    runtime()?.block_on(async {
+        let (catalog, delivery) = delivery(&settings)?;
+        let mut signals = Signals::new().map_err(fault)?;
+        let server = Server::bind(settings.server).await.map_err(fault)?;
+        print(format_args!("vedette answers on http://{}\n", server.address().map_err(fault)?))?;
+        if let Some(address) = server.admin_address().map_err(fault)? {
+            print(format_args!("health and metrics on http://{address}\n"))?;
+        }
+        let survey = tokio::spawn(async move {
+            match catalog.survey().await {
+                Ok(entries) => tracing::info!(entries, "the library is listed"),
+                Err(error) => tracing::warn!(?error, "the library cannot be listed"),
+            }
+        });
+        let stop = async move {
+            signals.next().await;
+            tracing::info!("stopping");
+            tokio::spawn(async move {
+                signals.next().await;
+                std::process::exit(1);
+            });
+        };
+        let outcome = server.serve(Arc::new(delivery), stop).await.map_err(fault);
+        survey.abort();
+        outcome
+    })
+}
+
+/// The signals that tell the service to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Prints what would be done for a URL.
+fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
+    let url = given.get_one::<String>("url").map(String::as_str).unwrap_or_default();
+    let target = match url.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |start| &rest[start..]),
+        None => url,
+    };
+    let unknown = || vec![format!("{target}: no URL of this service begins like that")];
+    let request = request::parse(target).ok_or_else(unknown)?.map_err(fault)?;
+    runtime()?.block_on(async {
+        let (_, delivery) = delivery(settings)?;
+        let plan = delivery.plan(&request, Accepts::default()).await.map_err(fault)?;
+        print(plan::explain(&plan))
+    })
+}
+
 /// Prints the settings; fails with what is wrong with the library.
 fn check_config(settings: &Settings) -> Outcome {
     print(settings)?;
-    let catalog = Catalog::open(&settings.catalog).map_err(|error| vec![format!("{error:?}")])?;
-    let items = catalog.walk().map_err(|error| vec![format!("{error:?}")])?;
+    let catalog = Catalog::open(&settings.catalog).map_err(fault)?;
+    let items = catalog.walk().map_err(fault)?;
     let faults: Vec<_> = items.filter_map(Result::err).collect();
     if faults.is_empty() { Ok(()) } else { Err(lines(faults)) }
 }

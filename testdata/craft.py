@@ -7,7 +7,7 @@ import zlib
 
 
 def main(command, *arguments):
-    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "hostile": hostile}[command](*arguments)
+    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "co64": co64, "hostile": hostile}[command](*arguments)
 
 
 def read(path):
@@ -125,6 +125,30 @@ def nostss(source, target):
     at = find(data, *TABLES, b"stss")
     data[at + 4 : at + 8] = b"free"
     write(target, data)
+
+
+def co64(source, target):
+    """The clip, whose moov is last, with chunk offsets of 64 bits (section 8.7.5)."""
+    data = read(source)
+    moov = find(data, b"moov")
+    write(target, data[:moov], wide_offsets(data[moov:]))
+
+
+def wide_offsets(boxes):
+    """The boxes with every table of chunk offsets widened, and all sizes to match."""
+    result, at = b"", 0
+    while at < len(boxes):
+        size, name = struct.unpack_from(">I4s", boxes, at)
+        body = boxes[at + 8 : at + size]
+        if name in TABLES:
+            body = wide_offsets(body)
+        if name == b"stco":
+            count = struct.unpack_from(">I", body, 4)[0]
+            body = body[:8] + struct.pack(f">{count}Q", *struct.unpack_from(f">{count}I", body, 8))
+            name = b"co64"
+        result += struct.pack(">I4s", len(body) + 8, name) + body
+        at += size
+    return result
 
 
 def turned(angle, source, target):

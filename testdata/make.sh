@@ -199,11 +199,15 @@ copy() { ff -i 0_avc.mp4 -c copy "$@"; }
 copy 0_moov_last.mp4
 copy -movflags +frag_keyframe+empty_moov+default_base_moof 0_fragmented.mp4
 copy -movflags +frag_keyframe+empty_moov+default_base_moof+global_sidx 0_fragmented_sidx.mp4
+# Offsets of 64 bits; composition offsets with a sign in place of an edit list.
+python3 ../../craft.py co64 0_moov_last.mp4 0_co64.mp4
+copy -movflags +negative_cts_offsets 0_signed_offsets.mp4
 copy 0_mov.mov
 copy 0_mkv.mkv
 copy 0_ts.ts
 copy 0_flv.flv
 beside ff "${small[@]}" -c:v mpeg4 -q:v 3 -g 25 -bf 0 0_avi.avi
+beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 0_program_stream.mpg
 
 # --- Times -----------------------------------------------------------------------------------------------------------
 
@@ -235,6 +239,7 @@ lying() {
   python3 ../../craft.py turned "$1" "$work/lying-$1.mp4" "0_rotated_$1.mp4"
 }
 beside turned
+beside ff "${small[@]}" -frames:v 50 -vf scale=321:181 -c:v libvpx-vp9 -b:v 600k -g 25 -deadline realtime -cpu-used 8 0_odd.webm
 # PAL wide screen: 720x576 with pixels of 64:45, shown as 1024x576.
 beside ff "${small[@]}" -frames:v 50 -vf scale=720:576,setsar=64/45 "${avc[@]}" 0_anamorphic.mp4
 

@@ -266,9 +266,10 @@ impl Names {
     /// The names as they are, or `known` ones where nothing changed or reading them again would take too much of the time.
     fn look(library: &Library, known: Option<Names>, now: Instant) -> io::Result<Names> {
         if let Some(names) = &known {
-            let is_exact = library.is_listed(&names.listing, names.read_at)?;
+            let is_same = library.is_listed(&names.listing, names.read_at)?;
             let rests = now.saturating_duration_since(names.read) < names.cost.saturating_mul(LISTING_REST);
-            if is_exact || (rests && names.cost > LISTING_CHEAP) {
+            if is_same || (rests && names.cost > LISTING_CHEAP) {
+                let is_exact = is_same && names.listing.is_whole;
                 return Ok(Names { checked: now, is_exact, ..names.clone() });
             }
         }
@@ -276,7 +277,8 @@ impl Names {
         let start = Instant::now();
         let listing = Arc::new(library.list()?);
         tell_left_out(&listing, known.as_ref().map(|names| &*names.listing));
-        Ok(Names { listing, read_at, read: now, cost: start.elapsed(), checked: now, is_exact: true })
+        let is_exact = listing.is_whole;
+        Ok(Names { listing, read_at, read: now, cost: start.elapsed(), checked: now, is_exact })
     }
 }
 
@@ -540,6 +542,19 @@ mod tests {
             assert_eq!(lists(), 1, "one read of the names serves all who need them");
             assert!(catalog.shared.is_absent(&id("0_other"), Instant::now()), "no look is needed to know it");
         });
+    }
+
+    #[test]
+    fn a_folder_of_too_many_files_is_a_fault() {
+        let folder = Folder::new();
+        folder.write("0_a/", "");
+        for n in 0..10_000 {
+            fs::File::create(folder.0.join(format!("0_a/{n}.mp4"))).unwrap();
+        }
+        let fault = folder.catalog(LONG).walk().unwrap().next().unwrap().unwrap_err();
+        assert_eq!(fault.to_string(), "0_a: 10000 names or more, fewer are allowed");
+        fs::remove_file(folder.0.join("0_a/7.mp4")).unwrap();
+        assert!(folder.catalog(LONG).walk().unwrap().next().unwrap().is_ok());
     }
 
     #[test]

@@ -42,7 +42,10 @@ fn every_frame_carries_its_number() {
     for name in ["0_vfr.mp4", "0_opengop_avc.mp4", "0_opengop_hevc.mp4", "0_fragmented_sidx.mp4", "0_moov_last.mp4"] {
         check(name, 0, 75);
     }
-    for name in ["0_prores.mov", "0_422.mp4", "0_444.mp4", "0_pq.mp4", "0_hlg.mp4", "0_rotated_90.mp4"] {
+    for name in ["0_co64.mp4", "0_signed_offsets.mp4", "0_program_stream.mpg"] {
+        check(name, 0, 75);
+    }
+    for name in ["0_odd.webm", "0_prores.mov", "0_422.mp4", "0_444.mp4", "0_pq.mp4", "0_hlg.mp4", "0_rotated_90.mp4"] {
         check(name, 0, 50);
     }
     check("0_edit_trimmed.mp4", 15, 60);

@@ -12,6 +12,8 @@ use crate::entry::EntryId;
 pub(in crate::catalog) struct Listing {
     /// The folder's stamp from before its names were read.
     pub(super) stamp: Stamp,
+    /// Whether all names of the folder are in it.
+    pub(in crate::catalog) is_whole: bool,
     children: Vec<Row>,
 }
 
@@ -71,7 +73,7 @@ impl Listing {
         };
         let mut children: Vec<Row> = names.into_iter().filter_map(row).collect();
         children.sort_unstable_by(Row::order);
-        Listing { stamp, children }
+        Listing { stamp, is_whole: true, children }
     }
 
     /// What it knows of `id`; `None` where it has no such name.

@@ -53,8 +53,9 @@ const FILES_MAX: usize = 10_000;
 /// What a flavor, or any other file of an entry, occupies in memory: the structure with a few short texts.
 const PART_WEIGHT: usize = 400;
 
-/// The most names of the library's folder: each takes some 60 bytes in memory.
-const CHILDREN_MAX: usize = 20_000_000;
+/// The most names of the library's folder that are listed: each takes some 60 bytes in memory. Entries beyond are found
+/// if their file's name can be guessed.
+const CHILDREN_MAX: usize = 5_000_000;
 
 /// The name of the library's own folder beneath itself.
 const HERE: &str = ".";
@@ -74,6 +75,8 @@ struct Gathering<'a> {
     now: SystemTime,
     basis: Vec<(String, Option<Stamp>)>,
     is_settled: bool,
+    /// The folder that holds more files than are looked at.
+    overfull: Option<String>,
 }
 
 impl Library {
@@ -85,7 +88,7 @@ impl Library {
     /// Reads an entry as it is at `now`. `None` where there is none, or, without a hint, where only the names of the folder
     /// can tell.
     pub(super) fn read(&self, id: &EntryId, hint: Option<Hint<'_>>, now: SystemTime) -> io::Result<Option<Reading>> {
-        let mut gathering = Gathering { root: &self.root, now, basis: Vec::new(), is_settled: true };
+        let mut gathering = Gathering { root: &self.root, now, basis: Vec::new(), is_settled: true, overfull: None };
         gathering.look(HERE)?;
         let own = self.root.look(id.as_str())?;
         let is_folder = own.is_some_and(|stamp| stamp.is_folder);
@@ -139,8 +142,11 @@ impl Library {
     pub(super) fn list(&self) -> io::Result<Listing> {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let (stamp, names) = self.root.list(HERE, CHILDREN_MAX)?.ok_or_else(gone)?;
+        let is_whole = names.len() < CHILDREN_MAX;
         let is_folder = |name: &str| Some(self.root.look(name).ok()??.is_folder);
-        Ok(Listing::new(stamp, names, is_folder))
+        let mut listing = Listing::new(stamp, names, is_folder);
+        listing.is_whole = is_whole;
+        Ok(listing)
     }
 
     /// True where the folder's names are sure to be those of `listing` still.
@@ -231,6 +237,10 @@ impl Gathering<'_> {
             return Ok(None);
         };
         self.note(path, Some(stamp));
+        if names.len() == FILES_MAX {
+            self.overfull = Some(path.to_owned());
+            return Ok(Some((stamp, Vec::new())));
+        }
         names.retain(|name| name.is_folder != Some(true) && !naming::is_ignored(&name.text));
         names.sort_unstable_by(|a, b| a.text.cmp(&b.text));
         let mut files = Vec::with_capacity(names.len());
@@ -245,6 +255,11 @@ impl Gathering<'_> {
 
     /// The entry made of `findings` and the text of the sidecar at `path`.
     fn reading(mut self, mut findings: Findings<'_>, path: &str, text: Option<Vec<u8>>) -> io::Result<Reading> {
+        if let Some(file) = self.overfull {
+            let message = format!("{FILES_MAX} names or more, fewer are allowed");
+            let outcome = Err(Fault { file, line: None, message });
+            return Ok(Reading { outcome, basis: self.basis, is_settled: self.is_settled });
+        }
         let text = text.unwrap_or_default();
         let fault = |line, message| Fault { file: path.to_owned(), line, message };
         let outcome = match parsed(&text) {

@@ -189,7 +189,7 @@ impl<'a> Chunks<'a> {
 
     /// Where the samples of these sizes lie, as far as the chunks hold them. All lie inside the file.
     fn places(&self, mut sizes: impl Iterator<Item = u32>) -> Result<Places> {
-        let mut places = Places::default();
+        let mut places = Places::with_room(sizes.size_hint().0 as u32, self.count);
         let mut offsets = self.offsets;
         for row in self.rows() {
             let (chunks, samples) = row?;

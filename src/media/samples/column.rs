@@ -60,7 +60,7 @@ impl Extremes {
     }
 
     fn suits_runs(&self) -> bool {
-        self.runs * size_of::<(u32, i64)>() <= self.len as usize * self.width()
+        self.runs <= 1 || self.runs * size_of::<(u32, i64)>() <= self.len as usize * self.width()
     }
 }
 

@@ -22,7 +22,19 @@ pub(in crate::media) struct Places {
 }
 
 impl Places {
+    /// An empty one with room for so many samples in so many runs.
+    pub(in crate::media) fn with_room(samples: u32, runs: u32) -> Places {
+        let words = samples.div_ceil(WORD) as usize;
+        Places {
+            starts: Vec::with_capacity(words),
+            ranks: Vec::with_capacity(words),
+            lows: Vec::with_capacity(words + runs.min(samples) as usize),
+            ..Places::default()
+        }
+    }
+
     /// Adds a sample at the end. The offset and the size do not exceed 63 bits together.
+    #[inline]
     pub(in crate::media) fn push(&mut self, offset: u64, size: u32) {
         let bit = self.count % WORD;
         if bit == 0 {
