@@ -28,7 +28,11 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
     ("config", Layer::Shell, &["error", "media", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"]),
     ("lib", Layer::Core, &[]),
-    ("main", Layer::Shell, &["error", "media", "request", "catalog", "origin", "deliver", "server", "config"]),
+    (
+        "main",
+        Layer::Shell,
+        &["error", "entry", "media", "request", "plan", "catalog", "origin", "deliver", "server", "config"],
+    ),
 ];
 
 /// Foreign crates with owners; no other module names them.
