@@ -22,7 +22,7 @@ use crate::media::picture::Size;
 use crate::media::time::Micros;
 use crate::request::thumbnail::{Moment, Thumbnail};
 use crate::request::{Accepts, Request};
-use crate::thumbnail::{Encoding, Fit, Format, Geometry, Rect, encode, geometry};
+use crate::thumbnail::{Encoding, Fit, Format, Geometry, Rect, encode, geometry, placeholder};
 
 /// A decided request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,14 +119,8 @@ pub enum Precision {
     Keyframe,
 }
 
-/// The pictures that stand for content without one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Placeholder {
-    /// A video or image that has no content yet.
-    Draft,
-    /// Sound without a picture.
-    Audio,
-}
+/// The pictures that stand for content without one, as the plan calls them.
+pub type Placeholder = placeholder::Kind;
 
 /// What a site decides about thumbnails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
