@@ -2,6 +2,7 @@
 
 pub mod encode;
 pub mod geometry;
+pub mod placeholder;
 pub mod sheet;
 pub mod transform;
 

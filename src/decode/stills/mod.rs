@@ -1,19 +1,109 @@
-//! Stored pictures: JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF files to a decoded picture in sRGB.
+//! Stored pictures: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC files to a decoded picture in sRGB.
+
+mod items;
+mod jpeg;
+mod markers;
+mod others;
+mod profile;
 
 use bytes::Bytes;
 
-use crate::error::Result;
-use crate::media::Facts;
-use crate::media::picture::Size;
+use crate::error::{Error, Result};
+use crate::media::picture::{Orientation, Size};
+use crate::media::time::Micros;
+use crate::media::{Facts, PictureFacts};
 use crate::thumbnail::Picture;
 
-/// What the header of a stored picture says.
-pub fn facts(_file: &[u8]) -> Result<Facts> {
-    todo!()
+/// Most pixels of a stored picture. One with more would take over a gigabyte while it is decoded.
+pub const PIXELS_MAX: u64 = 100_000_000;
+/// Most bytes that a decoder may take at once, for formats whose decoders can be told.
+const BYTES_MAX: u64 = 1 << 30;
+
+/// What a file of a stored picture is, by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Jpeg,
+    Items,
+    Other(image::ImageFormat),
+}
+
+/// What the header of a picture says.
+struct Header {
+    /// As stored.
+    size: Size,
+    orientation: Orientation,
+}
+
+/// True where the first bytes of a file (18 are enough) are those of a picture that [`decode`] knows. AVIF and HEIC are
+/// ISO BMFF too, so ask here before asking whether it is a video.
+pub fn recognises(head: &[u8]) -> bool {
+    kind_of(head).is_some()
+}
+
+/// What the header of a stored picture says. Fails with `unsupported` for what is no picture, and with `too large` for
+/// one that would not be decoded.
+pub fn facts(file: &[u8]) -> Result<Facts> {
+    let header = match kind(file)? {
+        Kind::Jpeg => jpeg::header(file)?,
+        Kind::Items => items::header(file)?,
+        Kind::Other(format) => others::header(file, format)?,
+    };
+    check_size(header.size)?;
+    let shown = header.size.turned(header.orientation);
+    let picture = Some(PictureFacts { shown, last_frame: Micros(0), frames: 1 });
+    Ok(Facts { duration: Micros(0), bitrate: 0, picture, has_audio: false })
 }
 
 /// The picture in a file, first frame of several. May be smaller than stored where that decodes faster, but covers
-/// `at_least` (upright) unless the stored picture itself is smaller.
-pub fn decode(_file: Bytes, _at_least: Size) -> Result<Picture> {
-    todo!()
+/// `at_least` (upright) unless the stored picture itself is smaller. Fails as [`facts`] does, and with `unsupported` for
+/// a damaged file.
+pub fn decode(file: Bytes, at_least: Size) -> Result<Picture> {
+    match kind(&file)? {
+        Kind::Jpeg => jpeg::decode(&file, at_least),
+        Kind::Items => items::decode(&file),
+        Kind::Other(format) => others::decode(&file, format),
+    }
 }
+
+fn kind(file: &[u8]) -> Result<Kind> {
+    const KNOWN: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC are";
+    kind_of(file).ok_or_else(|| Error::unsupported(format!("the file is not of a known picture format; {KNOWN}")))
+}
+
+fn kind_of(head: &[u8]) -> Option<Kind> {
+    use image::ImageFormat::{Bmp, Gif, Png, Tiff, WebP};
+    let at = |offset: usize, bytes: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(bytes));
+    // The size of the second header, which tells a bitmap from a text that starts with BM.
+    let bitmap_header = head.get(14..18).map_or(0, |size| u32::from_le_bytes([size[0], size[1], size[2], size[3]]));
+    match () {
+        () if at(0, &[0xFF, 0xD8, 0xFF]) => Some(Kind::Jpeg),
+        () if items::recognises(head) => Some(Kind::Items),
+        () if at(0, b"\x89PNG\r\n\x1a\n") => Some(Kind::Other(Png)),
+        () if at(0, b"GIF87a") || at(0, b"GIF89a") => Some(Kind::Other(Gif)),
+        () if at(0, b"RIFF") && at(8, b"WEBP") => Some(Kind::Other(WebP)),
+        () if at(0, b"II*\0") || at(0, b"MM\0*") => Some(Kind::Other(Tiff)),
+        () if at(0, b"BM") && matches!(bitmap_header, 12 | 40 | 52 | 56 | 64 | 108 | 124) => Some(Kind::Other(Bmp)),
+        () => None,
+    }
+}
+
+/// Refuses what would take too much to decode.
+fn check_size(size: Size) -> Result<()> {
+    if size.is_empty() {
+        return Err(Error::unsupported("the picture has no size"));
+    }
+    if size.area() > PIXELS_MAX {
+        let pixels = size.area();
+        return Err(Error::too_large(format!(
+            "the stored picture is {size}, {pixels} pixels; at most {PIXELS_MAX} are decoded"
+        )));
+    }
+    Ok(())
+}
+
+fn damaged(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::unsupported("the picture file is damaged").caused_by(cause)
+}
+
+#[cfg(test)]
+mod tests;

@@ -102,3 +102,6 @@ fn avif(raster: &Raster, encoding: &Encoding) -> Result<Vec<u8>> {
     };
     Ok(file.map_err(failed)?.avif_file)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! PNG, WebP, GIF, BMP and TIFF: first frame, at full size, to colours of the depth they were stored in.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+
+use super::profile::{self, Inks};
+use super::{BYTES_MAX, Header, check_size, damaged};
+use crate::error::{Error, Result};
+use crate::media::picture::{Color, Orientation, Size};
+use crate::thumbnail::{Packed, Picture, Pixels};
+
+/// Size and orientation.
+pub(super) fn header(file: &[u8], format: ImageFormat) -> Result<Header> {
+    let mut decoder = open(file, format)?;
+    Ok(header_of(&mut decoder))
+}
+
+/// The picture.
+pub(super) fn decode(file: &[u8], format: ImageFormat) -> Result<Picture> {
+    let mut decoder = open(file, format)?;
+    let Header { size, orientation } = header_of(&mut decoder);
+    check_size(size)?;
+    if decoder.total_bytes() > BYTES_MAX {
+        return Err(refused());
+    }
+    let profile = decoder.icc_profile().ok().flatten();
+    let image = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    let pixels = Pixels::Packed(in_srgb(image, profile.as_deref())?);
+    Ok(Picture { size, sample_aspect: (1, 1), orientation, color: Color::default(), pixels })
+}
+
+fn open(file: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_> {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(BYTES_MAX);
+    let mut reader = ImageReader::with_format(Cursor::new(file), format);
+    reader.limits(limits);
+    reader.into_decoder().map_err(failed)
+}
+
+fn header_of(decoder: &mut impl ImageDecoder) -> Header {
+    let (width, height) = decoder.dimensions();
+    let orientation = decoder.orientation().map_or(1, image::metadata::Orientation::to_exif);
+    Header { size: Size { width, height }, orientation: Orientation::from_exif(orientation.into()) }
+}
+
+fn failed(error: image::ImageError) -> Error {
+    match error {
+        image::ImageError::Limits(_) => refused().caused_by(error),
+        image::ImageError::Unsupported(_) => {
+            Error::unsupported("the picture file uses a feature that is not supported").caused_by(error)
+        }
+        error => damaged(error),
+    }
+}
+
+fn refused() -> Error {
+    Error::too_large(format!("the stored picture takes more than {BYTES_MAX} bytes to decode, which is the limit"))
+}
+
+fn in_srgb(image: DynamicImage, profile: Option<&[u8]>) -> Result<Packed> {
+    let grey = matches!(image, DynamicImage::ImageLuma8(_) | DynamicImage::ImageLuma16(_));
+    let alpha = image.color().has_alpha();
+    let wide = image.color().bytes_per_pixel() / image.color().channel_count() > 1;
+    let inks = match (grey, alpha) {
+        (_, true) => Inks::ColoursAndAlpha,
+        (true, false) => Inks::Grey,
+        (false, false) => Inks::Colours,
+    };
+    let conversion = profile.and_then(|profile| profile::conversion(profile, inks));
+    Ok(match (conversion, wide, alpha) {
+        (None, false, false) => Packed::Rgb8(image.into_rgb8().into_raw().into()),
+        (None, false, true) => Packed::Rgba8(image.into_rgba8().into_raw().into()),
+        (None, true, false) => Packed::Rgb16(image.into_rgb16().into_raw()),
+        (None, true, true) => Packed::Rgba16(image.into_rgba16().into_raw()),
+        (Some(conversion), false, false) if grey => Packed::Rgb8(conversion.bytes(image.into_luma8().as_raw())?.into()),
+        (Some(conversion), false, false) => Packed::Rgb8(conversion.bytes(image.into_rgb8().as_raw())?.into()),
+        (Some(conversion), false, true) => Packed::Rgba8(conversion.bytes(image.into_rgba8().as_raw())?.into()),
+        (Some(conversion), true, false) if grey => Packed::Rgb16(conversion.words(image.into_luma16().as_raw())?),
+        (Some(conversion), true, false) => Packed::Rgb16(conversion.words(image.into_rgb16().as_raw())?),
+        (Some(conversion), true, true) => Packed::Rgba16(conversion.words(image.into_rgba16().as_raw())?),
+    })
+}
