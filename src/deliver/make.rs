@@ -9,7 +9,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::artifact::{Artifact, Timings};
 use super::frames::{self, Group, Target};
 use super::kit::{Film, Frame, Kit};
-use super::placeholder;
 use super::pool::{Admission, Stop};
 use super::strip::Strip;
 use crate::entry::Source;
@@ -19,7 +18,7 @@ use crate::media::time::Micros;
 use crate::plan::{Precision, Subject, Tiles, Work};
 use crate::thumbnail::encode::encode;
 use crate::thumbnail::transform::{layout_for, render};
-use crate::thumbnail::{Encoding, Geometry, Packed, Picture, Pixels, Rgb};
+use crate::thumbnail::{Encoding, Geometry, Packed, Picture, Pixels, Rgb, placeholder};
 
 /// The artifact of `work`.
 pub(super) async fn artifact(kit: Kit, work: Work) -> Result<Artifact> {
@@ -53,7 +52,7 @@ async fn subject_of(
         Subject::Blank => Ok(drawn(blank(background))),
         Subject::Placeholder(what) => {
             let what = *what;
-            let (picture, _) = kit.pool.run(Admission::Begin, move |_: &Stop| Ok(placeholder::draw(what))).await?;
+            let (picture, _) = kit.pool.run(Admission::Begin, move |_: &Stop| Ok(placeholder::picture(what))).await?;
             Ok(drawn(picture))
         }
     }
