@@ -536,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_of_a_live_stream_starts_at_zero() {
+    fn a_cut_of_a_live_stream_starts_as_if_it_were_all() {
         let index = index(&fragmented(25_000_000));
         let [video, sound] = &index.tracks[..] else { panic!("{index:?}") };
         assert_eq!(video.samples.range(0..2).map(|sample| sample.time.0).collect::<Vec<_>>(), [1000, 0]);
