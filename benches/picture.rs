@@ -65,7 +65,8 @@ fn frames(criterion: &mut Criterion) {
         bench.iter(|| render(black_box(&hd), &fit(HD, 640, 360), Rgb::WHITE, Layout::Yuv420));
     });
     group.bench_function("1080p to 640x360 JPEG", |bench| {
-        bench.iter(|| encode(&render(black_box(&hd), &fit(HD, 640, 360), Rgb::WHITE, Layout::Yuv420).ok()?, &jpeg).ok());
+        bench
+            .iter(|| encode(&render(black_box(&hd), &fit(HD, 640, 360), Rgb::WHITE, Layout::Yuv420).ok()?, &jpeg).ok());
     });
     group.bench_function("1080p to 160x90 JPEG", |bench| {
         bench.iter(|| encode(&render(black_box(&hd), &fit(HD, 160, 90), Rgb::WHITE, Layout::Yuv420).ok()?, &jpeg).ok());
