@@ -1,7 +1,7 @@
 //! Command line to settings to parts to service; the only place that exits.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,6 +22,9 @@ use vedette::server::Server;
 
 /// What goes wrong is told on the standard error, a line each.
 type Outcome = Result<(), Vec<String>>;
+
+/// More than the first line of any answer.
+const ANSWER_LINE_MAX: u64 = 256;
 
 /// How long `health` waits for each step.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -234,11 +237,10 @@ fn ask(authority: &str, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
     stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
     stream.set_write_timeout(Some(HEALTH_TIMEOUT))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
-    let mut start = [0; 256];
-    let count = stream.read(&mut start)?;
-    let line = start[..count].split(|&b| b == b'\r' || b == b'\n').next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(line).into_owned())
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n").as_bytes())?;
+    let mut line = Vec::new();
+    BufReader::new(stream.take(ANSWER_LINE_MAX)).read_until(b'\n', &mut line)?;
+    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
 /// Begins to log, to the standard error.
@@ -254,5 +256,86 @@ fn log(log: Log) {
     match log.format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+    // A panic ends the work of one request; the log tells of it in the form that was asked for.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panic");
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn given(arguments: &[&str]) -> (String, ArgMatches) {
+        let matches = command().try_get_matches_from([&["vedette"], arguments].concat()).unwrap();
+        let (name, given) = matches.subcommand().unwrap();
+        (name.to_owned(), given.clone())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_is_a_flag_before_and_after_the_command() {
+        for row in ROWS {
+            let flag = format!("--{}", config::flag(row));
+            let value = config::shown(row, &Settings::default());
+            for arguments in [["serve", &flag, &value], [&flag, &value, "serve"]] {
+                let (name, matches) = given(&arguments);
+                assert_eq!((name.as_str(), matches.get_one::<String>(row.name)), ("serve", Some(&value)));
+            }
+        }
+    }
+
+    #[test]
+    fn flags_become_settings_and_faults_name_them() {
+        let (_, matches) = given(&["serve", "--workers", "3", "--media", "/srv/media"]);
+        let read = settings(&matches).unwrap();
+        assert_eq!((read.deliver.workers, read.catalog.media), (3, "/srv/media".into()));
+        let (_, matches) = given(&["serve", "--workers", "x", "--listen", "y"]);
+        let faults = settings(&matches).unwrap_err();
+        assert_eq!(faults.len(), 2);
+        assert!(faults[0].starts_with("--listen: ") && faults[1].starts_with("--workers: "), "{faults:?}");
+        let (_, matches) = given(&["serve", "--config", "/nowhere/vedette.toml"]);
+        assert!(settings(&matches).unwrap_err()[0].starts_with("/nowhere/vedette.toml: "));
+    }
+
+    #[test]
+    fn health_is_what_the_answer_says() {
+        #[track_caller]
+        fn check(answer: &'static str, expected: bool) {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}/health", listener.local_addr().unwrap());
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 1024];
+                let count = stream.read(&mut request).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+                String::from_utf8_lossy(&request[..count]).into_owned()
+            });
+            let (_, matches) = given(&["health", &url]);
+            assert_eq!(health(&matches).is_ok(), expected, "{answer:?}");
+            assert!(server.join().unwrap().starts_with("GET /health HTTP/1.1\r\n"));
+        }
+        check("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", true);
+        check("HTTP/1.1 503 Service Unavailable\r\n\r\n", false);
+        check("", false);
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_is_reached_at_home() {
+        #[track_caller]
+        fn check(address: &str, expected: &str) {
+            assert_eq!(reachable(address.parse().unwrap()).to_string(), expected);
+        }
+        check("0.0.0.0:90", "127.0.0.1:90");
+        check("[::]:90", "[::1]:90");
+        check("10.1.2.3:90", "10.1.2.3:90");
     }
 }

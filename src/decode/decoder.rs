@@ -56,6 +56,14 @@ pub(super) fn silence() {
     ONCE.call_once(|| unsafe { av::av_log_set_level(av::AV_LOG_QUIET) });
 }
 
+/// The four letters that tell a decoder what the codec alone does not; zero where there is nothing to tell. ProRes 4444 has
+/// 12 bits, and its frame header (SMPTE RDD 36 section 5.1.1) tells it from the rest of the family by its chroma.
+pub(super) fn tag(codec: Codec, first: &[u8]) -> u32 {
+    const CHROMA_AT: usize = 20;
+    let is_4444 = codec == Codec::ProRes && first.get(CHROMA_AT).is_some_and(|flags| flags >> 6 == 3);
+    if is_4444 { u32::from_le_bytes(*b"ap4h") } else { 0 }
+}
+
 /// An open decoder.
 #[derive(Debug)]
 pub(super) struct Decoder {
@@ -81,8 +89,8 @@ pub(super) enum Output {
 }
 
 impl Decoder {
-    /// Opens the decoder of a video track.
-    pub(super) fn open(track: &Track) -> Result<Decoder> {
+    /// Opens the decoder of a video track, under the four letters that [`tag`] gives.
+    pub(super) fn open(track: &Track, tag: u32) -> Result<Decoder> {
         silence();
         let name = name(track.codec)?;
         let coded = track.video().map(|format| format.coded).unwrap_or_default();
@@ -102,6 +110,8 @@ impl Decoder {
         };
         let mut decoder = Decoder { context, packet };
         decoder.configure(track, coded)?;
+        // SAFETY: the context is owned and not open yet.
+        unsafe { (*context.as_ptr()).codec_tag = tag };
         // SAFETY: the context was made for this codec and is not open yet; no options.
         check(unsafe { av::avcodec_open2(decoder.context.as_ptr(), codec, ptr::null_mut()) })
             .map_err(|error| Error::unsupported("the video's codec configuration is damaged").caused_by(error))?;

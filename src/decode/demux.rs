@@ -114,7 +114,8 @@ fn collect(demuxer: &mut Demuxer<'_>, track: &Track, samples: &[Sample]) -> Resu
             // A parser that was entered elsewhere cut the stream otherwise.
             return Ok(None);
         }
-        coded.push(Coded { time: sample.time, data: Bytes::copy_from_slice(demuxer.data()) });
+        let alpha = demuxer.alpha().map(Bytes::copy_from_slice);
+        coded.push(Coded { time: sample.time, data: Bytes::copy_from_slice(demuxer.data()), alpha });
         if coded.len() == samples.len() {
             return Ok(Some(coded));
         }

@@ -230,6 +230,23 @@ impl<'a> Demuxer<'a> {
         }
     }
 
+    /// The opacity that Matroska carries beside the last sample: block addition 1 of VP8 and VP9 (RFC 9559 section 5.1.3.5.2.2).
+    pub(super) fn alpha(&self) -> Option<&[u8]> {
+        const ID_BYTES: usize = 8;
+        const OPACITY: [u8; ID_BYTES] = 1u64.to_be_bytes();
+        let kind = av::AVPacketSideDataType::AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL;
+        let mut length = 0;
+        // SAFETY: the packet is owned; the side data is of the length written, and stays as long as the packet's bytes.
+        let addition = unsafe {
+            let data = av::av_packet_get_side_data(self.packet.as_ptr(), kind, &mut length);
+            if data.is_null() {
+                return None;
+            }
+            std::slice::from_raw_parts(data, length)
+        };
+        addition.strip_prefix(&OPACITY)
+    }
+
     /// Where the bytes of the last sample lie in the file as one run, if they do so within `window` bytes of where it was found.
     pub(super) fn payload(&mut self, position: u64, window: usize, scratch: &mut Vec<u8>) -> Option<u64> {
         let wanted = self.data().len();

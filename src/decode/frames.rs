@@ -21,6 +21,8 @@ pub struct Coded {
     pub time: Ticks,
     /// Its bytes as the container carries them.
     pub data: Bytes,
+    /// The same frame's opacity, coded as a grey picture of the same codec beside it, as WebM does it.
+    pub alpha: Option<Bytes>,
 }
 
 /// Most decoders kept open without work.
@@ -44,6 +46,7 @@ struct Setup {
     codec: Codec,
     config: Bytes,
     coded: Size,
+    tag: u32,
 }
 
 #[derive(Debug)]
@@ -80,13 +83,46 @@ impl Decoders {
         stop: &dyn Fn() -> bool,
         on_frame: &mut dyn FnMut(Ticks, Picture) -> Result<()>,
     ) -> Result<()> {
+        if samples.iter().all(|sample| sample.alpha.is_none()) {
+            return self.decode_opaque(track, samples, wanted, stop, on_frame);
+        }
+        let veil =
+            |sample: &Coded| Coded { time: sample.time, data: sample.alpha.clone().unwrap_or_default(), alpha: None };
+        let veils: Vec<Coded> = samples.iter().map(veil).collect();
+        let mut alphas = HashMap::new();
+        let keep = &mut |time, picture| {
+            alphas.insert(time, picture);
+            Ok(())
+        };
+        match self.decode_opaque(track, &veils, wanted, stop, keep) {
+            // Damaged opacity leaves the pictures opaque.
+            Err(error) if error.kind() != Kind::Unsupported => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        self.decode_opaque(track, samples, wanted, stop, &mut |time, mut picture| {
+            if let Some(alpha) = alphas.remove(&time) {
+                planes::add_alpha(&mut picture, alpha);
+            }
+            on_frame(time, picture)
+        })
+    }
+
+    fn decode_opaque(
+        &self,
+        track: &Track,
+        samples: &[Coded],
+        wanted: &[Ticks],
+        stop: &dyn Fn() -> bool,
+        on_frame: &mut dyn FnMut(Ticks, Picture) -> Result<()>,
+    ) -> Result<()> {
         let Some(format) = track.video() else {
             return Err(Error::new(Kind::Internal, "a track without pictures was to be decoded"));
         };
-        let setup = Setup { codec: track.codec, config: track.config.clone(), coded: format.coded };
+        let tag = decoder::tag(track.codec, samples.first().map_or(&[], |first| &first.data));
+        let setup = Setup { codec: track.codec, config: track.config.clone(), coded: format.coded, tag };
         let mut decoder = match self.take(&setup) {
             Some(decoder) => decoder,
-            None => Decoder::open(track)?,
+            None => Decoder::open(track, tag)?,
         };
         let mut pass = Pass { track, format, samples, targets: targets(samples, wanted), shown: 0, on_frame };
         let clean = pass.run(&mut decoder, stop)?;

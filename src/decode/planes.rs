@@ -29,6 +29,15 @@ pub(super) fn picture(frame: &Arc<Frame>, codec: Codec, format: &VideoFormat) ->
     })
 }
 
+/// Makes the luma of `alpha` the opacity of `picture`, if the two are of one kind.
+pub(super) fn add_alpha(picture: &mut Picture, alpha: Picture) {
+    if let (Pixels::Yuv(planes), Pixels::Yuv(veil)) = (&mut picture.pixels, alpha.pixels)
+        && (planes.depth, planes.y.size) == (veil.depth, veil.y.size)
+    {
+        planes.alpha = Some(veil.y);
+    }
+}
+
 /// What a frame says of itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stated {

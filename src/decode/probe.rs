@@ -1,6 +1,6 @@
 //! What a video stream says of its own shape, for containers that do not say it.
 
-use super::decoder::{Decoder, Output};
+use super::decoder::{self, Decoder, Output};
 use super::planes;
 use crate::error::Result;
 use crate::media::{Codec, Track, VideoFormat};
@@ -17,7 +17,7 @@ pub fn is_needed(track: &Track) -> bool {
 /// has none, its colour where the container leaves it open. The format as it is where the picture does not decode.
 pub fn complete(track: &Track, keyframe: &[u8]) -> Result<Option<VideoFormat>> {
     let Some(format) = track.video().copied() else { return Ok(None) };
-    let mut decoder = Decoder::open(track)?;
+    let mut decoder = Decoder::open(track, decoder::tag(track.codec, keyframe))?;
     decoder.send(keyframe, 0)?;
     decoder.finish();
     let Output::Frame(frame) = decoder.receive()? else { return Ok(Some(format)) };

@@ -34,6 +34,8 @@ pub(super) struct Stream {
     pub(super) ticks: i64,
     /// Whether it is a picture beside the media, not a track.
     pub(super) is_attached: bool,
+    /// Whether its samples come with their opacity beside them.
+    pub(super) has_alpha: bool,
 }
 
 /// What is known of the stream at place `at`, which the container gives the number `id` if `has_ids`.
@@ -64,6 +66,7 @@ pub(super) unsafe fn describe(stream: *const av::AVStream, at: usize, has_ids: b
             language: language(raw),
             timescale,
             ticks,
+            has_alpha: text(raw, c"alpha_mode").is_some_and(|mode| mode.to_bytes() == b"1"),
             is_attached: raw.disposition & av::AV_DISPOSITION_ATTACHED_PIC != 0,
         })
     }
@@ -149,14 +152,19 @@ fn config(parameters: &av::AVCodecParameters) -> Bytes {
 }
 
 fn language(stream: &av::AVStream) -> Option<String> {
-    // SAFETY: the stream's dictionary is alive, or null, which the function takes; the value is a C string.
-    let value = unsafe {
-        let entry = av::av_dict_get(stream.metadata, c"language".as_ptr(), std::ptr::null(), 0).as_ref()?;
-        CStr::from_ptr(entry.value)
-    };
-    let text = value.to_str().ok()?;
+    let text = text(stream, c"language")?.to_str().ok()?;
     let is_tag = (2..=35).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     (is_tag && text != "und").then(|| text.to_owned())
+}
+
+/// What the container says of a stream under `key`.
+fn text<'a>(stream: &'a av::AVStream, key: &CStr) -> Option<&'a CStr> {
+    // SAFETY: the stream's dictionary is alive, or null, which the function takes; the value is a C string that lives as
+    // long as the stream.
+    unsafe {
+        let entry = av::av_dict_get(stream.metadata, key.as_ptr(), std::ptr::null(), 0).as_ref()?;
+        Some(CStr::from_ptr(entry.value))
+    }
 }
 
 fn codec(id: u32, tag: u32) -> Codec {

@@ -201,7 +201,8 @@ impl Loading<'_> {
                 return Err(Error::unsupported("the file ends before its samples do"));
             }
             let bytes = self.opened.read(start..end)?;
-            coded.extend(run.iter().map(|sample| Coded { time: sample.time, data: cut(&bytes, start, sample) }));
+            let whole = |sample: &Sample| Coded { time: sample.time, data: cut(&bytes, start, sample), alpha: None };
+            coded.extend(run.iter().map(whole));
         }
         Ok(coded)
     }
@@ -251,5 +252,135 @@ fn set_apart(samples: &mut [Coded], start: u32, targets: &[Target]) {
         if wanted.get(&sample.time).is_some_and(|&wanted| wanted != number) {
             sample.time = Ticks(i64::MIN + i64::from(number));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::picture::{Color, Orientation, Size};
+    use crate::media::samples::{Collector, Raw};
+    use crate::media::time::Timescale;
+    use crate::media::{Codec, Container, Media, VideoFormat};
+
+    /// A video of 25 frames a second with a keyframe each `gop` frames.
+    fn index(frames: u32, gop: u32) -> Index {
+        let mut collector = Collector::new();
+        for number in 0..frames {
+            let time = Ticks(i64::from(number) * 40);
+            let raw = Raw {
+                offset: u64::from(number) * 1000,
+                size: 900,
+                decode_time: time,
+                time,
+                duration: 40,
+                keyframe: number % gop == 0,
+            };
+            collector.push(raw).unwrap();
+        }
+        let format = VideoFormat {
+            coded: Size { width: 64, height: 36 },
+            sample_aspect: (1, 1),
+            orientation: Orientation::default(),
+            color: Color::default(),
+        };
+        let track = Track {
+            id: 1,
+            timescale: Timescale::new(1000).unwrap(),
+            language: None,
+            codec: Codec::Avc,
+            config: Bytes::new(),
+            media: Media::Video(format),
+            samples: collector.finish(),
+            packing: Packing::Plain,
+        };
+        Index { container: Container::Mp4, tracks: vec![track] }
+    }
+
+    /// Expects groups as `(from, [(frame, moments)])`.
+    #[track_caller]
+    fn check(index: &Index, moments: &[i64], precision: Precision, expected: &[(u32, &[(u32, &[usize])])]) {
+        let moments: Vec<Micros> = moments.iter().copied().map(Micros).collect();
+        let groups = groups(index, &moments, precision);
+        let got: Vec<(u32, Vec<(u32, &[usize])>)> = groups
+            .iter()
+            .map(|group| (group.from, group.targets.iter().map(|t| (t.number, &t.moments[..])).collect()))
+            .collect();
+        let expected: Vec<(u32, Vec<(u32, &[usize])>)> =
+            expected.iter().map(|(from, targets)| (*from, targets.to_vec())).collect();
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn moments_of_one_gop_are_one_group_and_equal_frames_are_one_target() {
+        let index = index(100, 25);
+        let moments = [3_000_000, 0, 10_000, 40_000, 1_000_000, 3_999_000, 99_000_000];
+        check(
+            &index,
+            &moments,
+            Precision::Exact,
+            &[(0, &[(0, &[1, 2]), (1, &[3])]), (25, &[(25, &[4])]), (75, &[(75, &[0]), (99, &[5, 6])])],
+        );
+    }
+
+    #[test]
+    fn half_a_millisecond_early_is_on_time() {
+        let index = index(100, 25);
+        check(&index, &[39_500], Precision::Exact, &[(0, &[(1, &[0])])]);
+        check(&index, &[39_499], Precision::Exact, &[(0, &[(0, &[0])])]);
+        check(&index, &[-5], Precision::Exact, &[(0, &[(0, &[0])])]);
+        check(&index, &[i64::MAX], Precision::Exact, &[(75, &[(99, &[0])])]);
+    }
+
+    #[test]
+    fn keyframes_answer_for_what_follows_them() {
+        check(
+            &index(100, 25),
+            &[1_900_000, 2_000_000],
+            Precision::Keyframe,
+            &[(25, &[(25, &[0])]), (50, &[(50, &[1])])],
+        );
+    }
+
+    #[test]
+    fn a_frame_too_far_from_its_keyframe_is_answered_by_the_keyframe() {
+        let index = index(REACH_SAMPLES_MAX * 2, REACH_SAMPLES_MAX * 2);
+        let far = i64::from(REACH_SAMPLES_MAX) * 40_000;
+        let groups = groups(&index, &[Micros(far), Micros(far - 40_000)], Precision::Exact);
+        let targets: Vec<_> = groups[0].targets.iter().map(|target| (target.number, target.precision)).collect();
+        assert_eq!(targets, [(0, Precision::Keyframe), (REACH_SAMPLES_MAX - 1, Precision::Exact)]);
+    }
+
+    #[test]
+    fn samples_near_each_other_are_read_at_once() {
+        let sample = |offset: u64, size: u32| Sample {
+            number: 0,
+            offset,
+            size,
+            decode_time: Ticks(0),
+            time: Ticks(0),
+            duration: 1,
+            keyframe: true,
+        };
+        let near = [sample(0, 10), sample(10, 10), sample(20 + HOLE_BYTES_MAX, 10)];
+        let far = [
+            sample(31 + HOLE_BYTES_MAX * 2, 10),
+            sample(5, 10),
+            sample(15, READ_BYTES_MAX as u32),
+            sample(u64::MAX, 9),
+        ];
+        let all = [&near[..], &far].concat();
+        let lengths: Vec<usize> = runs(&all).map(<[Sample]>::len).collect();
+        assert_eq!(lengths, [3, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn times_that_an_edit_list_gives_twice_are_told_apart() {
+        let coded = |time: i64| Coded { time: Ticks(time), data: Bytes::new(), alpha: None };
+        let mut samples = [coded(0), coded(40), coded(40), coded(80)];
+        let target = Target { number: 12, time: Ticks(40), moments: vec![0], precision: Precision::Exact };
+        set_apart(&mut samples, 10, &[target]);
+        let times: Vec<i64> = samples.iter().map(|sample| sample.time.0).collect();
+        assert_eq!(times, [0, i64::MIN + 11, 40, 80]);
     }
 }

@@ -2,17 +2,29 @@
 
 pub mod artifact;
 pub mod frames;
+mod kit;
+mod make;
+mod placeholder;
 pub mod pool;
 pub mod sources;
+mod strip;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use self::artifact::Artifact;
-use self::pool::{Load, Pool};
-use crate::error::Result;
+use self::kit::Kit;
+use self::pool::Load;
+use crate::access;
+use crate::cache::{Cache, Limits, Outcome as Cached};
+use crate::catalog::Catalog;
+use crate::error::{Code, Result};
 use crate::media::time::Micros;
-use crate::plan::{Plan, Policy};
+use crate::origin::Origin;
+use crate::plan::key::Key;
+use crate::plan::{self, Plan, Policy};
 use crate::request::{Accepts, Request};
 
 /// The settings of caches, workers and pictures.
@@ -56,10 +68,11 @@ const QUEUE_WAIT: Duration = Duration::from_secs(10);
 const WORK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Long enough that a page that reloads does not repeat the work, short enough that a repaired file shows at once.
 const FAILURES_KEPT: Duration = Duration::from_secs(5);
-/// 25 megapixels: a full 4K picture three times over.
-const OUTPUT_PIXELS_MAX: u64 = 25_000_000;
-/// What the dialect allows a strip of the default width.
-const SLICES_MAX: u32 = 545;
+
+/// A picture of 8K.
+const OUTPUT_PIXELS_MAX: u64 = 36_000_000;
+/// Ten times what players ask for.
+const SLICES_MAX: u32 = 1000;
 /// What the dialect documents.
 const QUALITY: u8 = 75;
 /// Past the black of most openings.
@@ -94,11 +107,13 @@ impl Default for Config {
     }
 }
 
-/// Everything that answers are made of: a catalog, an origin, caches, and workers. `Delivery::new(config, catalog, origin)`
-/// makes one.
+/// Everything that answers are made of: a catalog, what makes artifacts, and the artifacts themselves.
 #[derive(Debug)]
 pub struct Delivery {
-    pool: Pool,
+    catalog: Catalog,
+    kit: Kit,
+    artifacts: Cache<Key, Arc<Artifact>>,
+    policy: Policy,
 }
 
 /// An artifact, and where it came from.
@@ -122,18 +137,48 @@ pub enum Outcome {
 }
 
 impl Delivery {
-    /// How busy the workers are.
-    pub fn load(&self) -> Load {
-        self.pool.load()
+    /// Delivery from a catalog whose files rest at an origin. Fails where the system has no threads for workers.
+    pub fn new(config: &Config, catalog: Catalog, origin: Origin) -> Result<Delivery> {
+        let limits = Limits {
+            bytes_max: config.artifacts_bytes_max,
+            age_max: config.work_timeout,
+            failures_kept: config.failures_kept,
+        };
+        let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
+        Ok(Delivery { catalog, kit: Kit::new(config, origin)?, artifacts, policy: config.policy })
     }
 
-    /// What will be done for a request, and what names its result.
-    pub async fn plan(&self, _request: &Request, _accepts: Accepts) -> Result<Plan> {
-        todo!()
+    /// How busy the workers are.
+    pub fn load(&self) -> Load {
+        self.kit.pool.load()
+    }
+
+    /// What will be done for a request, and what names its result. Opens only files whose facts are not known yet.
+    pub async fn plan(&self, request: &Request, accepts: Accepts) -> Result<Plan> {
+        let Request::Thumbnail(thumbnail) = request;
+        let entry = self.catalog.entry(&thumbnail.entry).await?;
+        let grant = access::check(&entry)?;
+        let known = plan::sources(request, &entry).into_iter().map(|source| async move {
+            // Why there are no facts is for the plan to judge: it may do without.
+            (source, self.kit.facts(source).await)
+        });
+        let known = join_all(known).await;
+        plan::plan(request, &entry, &known, grant, accepts, &self.policy)
+            .map_err(|error| error.or_code(Code::ImageResizeFailed))
     }
 
     /// The artifact of a plan: kept, or made now.
-    pub async fn artifact(&self, _plan: &Plan) -> Result<Delivered> {
-        todo!()
+    pub async fn artifact(&self, plan: &Plan) -> Result<Delivered> {
+        let make = || {
+            let made = make::artifact(self.kit.clone(), plan.work.clone());
+            async move { made.await.map(Arc::new).map_err(|error| error.or_code(Code::ImageResizeFailed)) }
+        };
+        let (artifact, outcome) = self.artifacts.get_or_make(plan.key, make).await?;
+        let outcome = match outcome {
+            Cached::Hit => Outcome::Hit,
+            Cached::Miss => Outcome::Made,
+            Cached::Shared => Outcome::Shared,
+        };
+        Ok(Delivered { artifact, outcome })
     }
 }

@@ -11,7 +11,7 @@ use crate::decode::{demux, frames, probe, stills};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 use crate::media::mp4::{self, Reader, Step};
-use crate::media::{Facts, Index, Media, Packing, Track};
+use crate::media::{Container, Facts, Index, Media, Packing, Track};
 use crate::origin::{Opened, Origin};
 
 /// Bytes at the start of a file that tell what it is.
@@ -179,7 +179,10 @@ fn complete(index: &mut Index, opened: &Opened) -> Result<()> {
     if frames::check_support(track).is_err() {
         return Ok(());
     }
-    if probe::is_needed(track)
+    // libavformat has looked at the pictures already.
+    let is_ours = matches!(index.container, Container::Mp4 | Container::FragmentedMp4);
+    let is_unclear = track.video().is_some_and(|format| format.coded.is_empty());
+    if (is_unclear || (is_ours && probe::is_needed(track)))
         && let Some(keyframe) = first_keyframe(track, opened)?
         && let Some(format) = probe::complete(track, &keyframe)?
     {

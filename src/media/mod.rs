@@ -1,6 +1,7 @@
 //! What a stored file holds: tracks, samples and what is known of them.
 
 pub mod codec;
+pub mod describe;
 pub mod mp4;
 pub mod picture;
 pub mod samples;

@@ -73,7 +73,7 @@ pub enum Subject {
     Frame {
         /// The video.
         source: Source,
-        /// The frame with the greatest time that is not after this one. It is [`SLACK`] past the moment asked for.
+        /// The moment, not after the last frame.
         at: Micros,
         /// Whether the frame itself is shown or the keyframe before it.
         precision: Precision,
@@ -146,10 +146,6 @@ pub struct Policy {
     /// Whether a draft is an error instead of a placeholder.
     pub draft_is_error: bool,
 }
-
-/// How far past the moment asked for the frame on display may begin: times in URLs and tables are rounded, and the frame that
-/// begins at 1001/30000 s has to answer for 0.033.
-pub const SLACK: Micros = Micros(500);
 
 /// The quality of formats without loss, whatever is asked for: they have only one.
 const LOSSLESS: u8 = 100;
@@ -248,7 +244,7 @@ fn frames(thumbnail: &Thumbnail, scene: &Scene<'_>, ladder: &Ladder<'_>, geometr
     let latest = moments.last().copied().unwrap_or_default();
     let rung = ladder.choose(thumbnail, geometry, latest);
     for moment in &mut moments {
-        *moment = Micros((*moment).min(rung.picture.last_frame).0.saturating_add(SLACK.0));
+        *moment = (*moment).min(rung.picture.last_frame);
     }
     let source = rung.flavor.source.clone();
     let precision = if thumbnail.keyframe_only { Precision::Keyframe } else { Precision::Exact };
@@ -448,7 +444,7 @@ mod tests {
     #[test]
     fn a_whole_line() {
         let line = Stage::ladder().line("/width/640/vid_sec/2/format/png");
-        let expected = "thumbnail frame \"low\"@v at 2.0005 crop 1920x1080+0+0 of 1920x1080 to 640x360+0+0 on 640x360 \
+        let expected = "thumbnail frame \"low\"@v at 2 crop 1920x1080+0+0 of 1920x1080 to 640x360+0+0 on 640x360 \
                         png quality 100 density 0 background ffffff";
         assert_eq!(line, expected);
     }
@@ -456,41 +452,41 @@ mod tests {
     #[test]
     fn moments_of_a_video() {
         Stage::ladder()
-            .shows("", "thumbnail frame \"low\"@v at 3.0005")
-            .shows("/vid_sec/0", "thumbnail frame \"low\"@v at 0.0005")
-            .shows("/vid_sec/99", "thumbnail frame \"low\"@v at 9.9605")
-            .shows("/vid_sec/1/exact/0", "thumbnail keyframe \"low\"@v at 1.0005")
-            .shows("/vid_slices/4/vid_slice/1", "thumbnail frame \"low\"@v at 2.5005")
-            .shows("/vid_slices/4/vid_slice/9", "thumbnail frame \"low\"@v at 7.5005")
-            .shows("/vid_slices/3", "strip 3 of frame \"low\"@v at 0.0005,3.333833,6.667166")
-            .shows("/vid_slices/2/start_sec/9/end_sec/99", "strip 2 of frame \"low\"@v at 9.0005,9.5005")
-            .shows("/vid_slices/2/start_sec/99", "strip 2 of frame \"low\"@v at 9.9605")
-            .shows("/vid_slices/3/vid_sec/1", "strip 3 of frame \"low\"@v at 1.0005")
-            .shows("/vid_slices/1", "thumbnail frame \"low\"@v at 0.0005");
+            .shows("", "thumbnail frame \"low\"@v at 3")
+            .shows("/vid_sec/0", "thumbnail frame \"low\"@v at 0")
+            .shows("/vid_sec/99", "thumbnail frame \"low\"@v at 9.96")
+            .shows("/vid_sec/1/exact/0", "thumbnail keyframe \"low\"@v at 1")
+            .shows("/vid_slices/4/vid_slice/1", "thumbnail frame \"low\"@v at 2.5")
+            .shows("/vid_slices/4/vid_slice/9", "thumbnail frame \"low\"@v at 7.5")
+            .shows("/vid_slices/3", "strip 3 of frame \"low\"@v at 0,3.333333,6.666666")
+            .shows("/vid_slices/2/start_sec/9/end_sec/99", "strip 2 of frame \"low\"@v at 9,9.5")
+            .shows("/vid_slices/2/start_sec/99", "strip 2 of frame \"low\"@v at 9.96")
+            .shows("/vid_slices/3/vid_sec/1", "strip 3 of frame \"low\"@v at 1")
+            .shows("/vid_slices/1", "thumbnail frame \"low\"@v at 0");
         let offset = |ms| Stage::ladder().with(|stage| stage.entry.thumb_offset_ms = Some(ms));
-        offset(4500).shows("", "thumbnail frame \"low\"@v at 4.5005");
-        offset(u64::MAX).shows("", "thumbnail frame \"low\"@v at 9.9605");
+        offset(4500).shows("", "thumbnail frame \"low\"@v at 4.5");
+        offset(u64::MAX).shows("", "thumbnail frame \"low\"@v at 9.96");
     }
 
     #[test]
     fn the_smallest_flavor_that_covers() {
         Stage::ladder()
-            .shows("/width/640", "thumbnail frame \"low\"@v at 3.0005")
-            .shows("/width/641", "thumbnail frame \"mid\"@v at 3.0005")
-            .shows("/height/720", "thumbnail frame \"mid\"@v at 3.0005")
-            .shows("/height/721", "thumbnail frame \"top\"@v at 3.0005")
-            .shows("/width/9000", "thumbnail frame \"top\"@v at 3.0005")
-            .shows("/width/0/height/0", "thumbnail frame \"top\"@v at 3.0005")
+            .shows("/width/640", "thumbnail frame \"low\"@v at 3")
+            .shows("/width/641", "thumbnail frame \"mid\"@v at 3")
+            .shows("/height/720", "thumbnail frame \"mid\"@v at 3")
+            .shows("/height/721", "thumbnail frame \"top\"@v at 3")
+            .shows("/width/9000", "thumbnail frame \"top\"@v at 3")
+            .shows("/width/0/height/0", "thumbnail frame \"top\"@v at 3")
             // A quarter of the picture has a quarter of the pixels.
-            .shows("/src_w/960/width/320", "thumbnail frame \"low\"@v at 3.0005")
-            .shows("/src_w/960/width/321", "thumbnail frame \"mid\"@v at 3.0005")
-            .shows("/width/360/height/360/type/3", "thumbnail frame \"low\"@v at 3.0005")
-            .shows("/width/361/height/361/type/3", "thumbnail frame \"mid\"@v at 3.0005")
-            .shows("/width/100/source/original", "thumbnail frame \"top\"@v at 3.0005")
-            .shows("/width/100/flavor_id/mid", "thumbnail frame \"mid\"@v at 3.0005")
-            .shows("/width/9000/flavor_id/mid", "thumbnail frame \"mid\"@v at 3.0005")
-            .shows("/width/100/flavor_id/none", "thumbnail frame \"low\"@v at 3.0005")
-            .shows("/width/100/flavor_id/mid/source/original", "thumbnail frame \"top\"@v at 3.0005");
+            .shows("/src_w/960/width/320", "thumbnail frame \"low\"@v at 3")
+            .shows("/src_w/960/width/321", "thumbnail frame \"mid\"@v at 3")
+            .shows("/width/360/height/360/type/3", "thumbnail frame \"low\"@v at 3")
+            .shows("/width/361/height/361/type/3", "thumbnail frame \"mid\"@v at 3")
+            .shows("/width/100/source/original", "thumbnail frame \"top\"@v at 3")
+            .shows("/width/100/flavor_id/mid", "thumbnail frame \"mid\"@v at 3")
+            .shows("/width/9000/flavor_id/mid", "thumbnail frame \"mid\"@v at 3")
+            .shows("/width/100/flavor_id/none", "thumbnail frame \"low\"@v at 3")
+            .shows("/width/100/flavor_id/mid/source/original", "thumbnail frame \"top\"@v at 3");
     }
 
     #[test]
@@ -499,13 +495,13 @@ mod tests {
             Stage::ladder().with(|stage| ids.iter().for_each(|id| stage.flavor_mut(id).tags.push("thumbsource".into())))
         };
         tagged(&["mid"])
-            .shows("/width/100", "thumbnail frame \"mid\"@v at 3.0005")
-            .shows("/width/1900", "thumbnail frame \"mid\"@v at 3.0005")
-            .shows("/width/1900/source/original", "thumbnail frame \"top\"@v at 3.0005")
+            .shows("/width/100", "thumbnail frame \"mid\"@v at 3")
+            .shows("/width/1900", "thumbnail frame \"mid\"@v at 3")
+            .shows("/width/1900/source/original", "thumbnail frame \"top\"@v at 3")
             .cuts("/width/0/height/0", "1920x1080+0+0 of 1920x1080 to 1920x1080+0+0 on 1920x1080");
         tagged(&["mid", "low"])
-            .shows("/width/100", "thumbnail frame \"low\"@v at 3.0005")
-            .shows("/width/1900", "thumbnail frame \"mid\"@v at 3.0005");
+            .shows("/width/100", "thumbnail frame \"low\"@v at 3")
+            .shows("/width/1900", "thumbnail frame \"mid\"@v at 3");
     }
 
     #[test]
@@ -527,8 +523,8 @@ mod tests {
         assert!(ladder.line("/width/0/height/0").contains("of 1920x1080"));
         let flagged = ladder.clone().with(|stage| stage.flavor_mut("mid").is_original = true);
         assert!(flagged.line("/width/0/height/0").contains("of 1280x720"));
-        flagged.shows("/width/1300", "thumbnail frame \"top\"@v at 3.0005");
-        flagged.shows("/width/9000", "thumbnail frame \"mid\"@v at 3.0005");
+        flagged.shows("/width/1300", "thumbnail frame \"top\"@v at 3");
+        flagged.shows("/width/9000", "thumbnail frame \"mid\"@v at 3");
         let stated = ladder.with(|stage| stage.flavor_mut("low").bitrate = Some(9000));
         assert!(stated.line("/width/0/height/0").contains("of 640x360"));
     }
@@ -536,8 +532,8 @@ mod tests {
     #[test]
     fn broken_flavors_are_passed_over() {
         let stage = Stage::ladder().flavor("bad", broken()).with(|stage| stage.flavor_mut("bad").is_original = true);
-        stage.shows("", "thumbnail frame \"low\"@v at 3.0005");
-        stage.shows("/flavor_id/bad", "thumbnail frame \"low\"@v at 3.0005");
+        stage.shows("", "thumbnail frame \"low\"@v at 3");
+        stage.shows("/flavor_id/bad", "thumbnail frame \"low\"@v at 3");
         assert_eq!(stage.plan("").unwrap().max_age, 3600);
         let video = || Stage::new(EntryKind::Video);
         video().flavor("bad", broken()).refuses("", Code::ImageResizeFailed, "text is no video");
@@ -561,10 +557,10 @@ mod tests {
             Stage::ladder().flavor("short", Ok(facts))
         };
         short(5 * SECOND)
-            .shows("/vid_sec/2", "thumbnail frame \"short\"@v at 2.0005")
-            .shows("/vid_sec/8", "thumbnail frame \"low\"@v at 8.0005")
-            .shows("/vid_slices/2", "strip 2 of frame \"short\"@v at 0.0005,5.0005");
-        short(9 * SECOND).shows("/vid_sec/99", "thumbnail frame \"short\"@v at 9.0005");
+            .shows("/vid_sec/2", "thumbnail frame \"short\"@v at 2")
+            .shows("/vid_sec/8", "thumbnail frame \"low\"@v at 8")
+            .shows("/vid_slices/2", "strip 2 of frame \"short\"@v at 0,5");
+        short(9 * SECOND).shows("/vid_sec/99", "thumbnail frame \"short\"@v at 9");
     }
 
     #[test]
@@ -577,14 +573,14 @@ mod tests {
         stage
             .shows("", "thumbnail picture \"poster\"@v")
             .cuts("", "800x600+0+0 of 800x600 to 120x90+0+0 on 120x90")
-            .shows("/vid_sec/0", "thumbnail frame \"low\"@v at 0.0005")
-            .shows("/vid_slices/2", "strip 2 of frame \"low\"@v at 0.0005,5.0005")
+            .shows("/vid_sec/0", "thumbnail frame \"low\"@v at 0")
+            .shows("/vid_slices/2", "strip 2 of frame \"low\"@v at 0,5")
             .cuts("/src_w/50/rel_width/100", "800x600+0+0 of 800x600 to 120x90+0+0 on 120x90")
             .cuts("/src_w/10/rel_width/100/width/96", "192x600+0+0 of 800x600 to 96x300+0+0 on 96x300");
         Stage::ladder().thumb("poster", true, broken()).refuses("", Code::ImageResizeFailed, "text is no video");
         let sound = Facts { picture: None, ..still_facts(1, 1) };
         Stage::ladder().thumb("poster", true, Ok(sound)).refuses("", Code::ImageResizeFailed, "no picture");
-        Stage::ladder().thumb("other", false, broken()).shows("", "thumbnail frame \"low\"@v at 3.0005");
+        Stage::ladder().thumb("other", false, broken()).shows("", "thumbnail frame \"low\"@v at 3");
     }
 
     #[test]
@@ -662,7 +658,7 @@ mod tests {
             // No height: the narrowest.
             .shows("/nearest_aspect_ratio/1/width/320/height/0", "thumbnail picture \"square\"@v")
             // A moment: type 3 on the frame.
-            .shows("/nearest_aspect_ratio/1/width/90/height/90/vid_sec/1", "thumbnail frame \"low\"@v at 1.0005")
+            .shows("/nearest_aspect_ratio/1/width/90/height/90/vid_sec/1", "thumbnail frame \"low\"@v at 1")
             .cuts(
                 "/nearest_aspect_ratio/1/width/90/height/90/vid_sec/1",
                 "1080x1080+420+0 of 1920x1080 to 90x90+0+0 on 90x90",
@@ -672,7 +668,7 @@ mod tests {
         twins.shows("/nearest_aspect_ratio/1/width/90/height/90", "thumbnail picture \"b\"@v");
         // Nothing to choose from: as if it were not asked.
         let none = Stage::ladder().thumb("bad", false, broken());
-        none.shows("/nearest_aspect_ratio/1/type/5/width/90/height/90", "thumbnail frame \"low\"@v at 3.0005").cuts(
+        none.shows("/nearest_aspect_ratio/1/type/5/width/90/height/90", "thumbnail frame \"low\"@v at 3").cuts(
             "/nearest_aspect_ratio/1/type/5/width/90/height/90",
             "1920x1080+0+0 of 1920x1080 to 90x90+0+0 on 90x90",
         );
@@ -727,7 +723,7 @@ mod tests {
         );
         stage.refuses("/vid_slices/200/width/100/format/webp", Code::BadQuery, "20000x56 pixels (200 of 100x56)");
         stage.refuses("/vid_slices/200/width/100/format/webp", Code::BadQuery, "16383 pixels a side in webp");
-        stage.shows("/vid_slices/2147483647/vid_slice/0/width/0/height/0", "thumbnail frame \"top\"@v at 0.0005");
+        stage.shows("/vid_slices/2147483647/vid_slice/0/width/0/height/0", "thumbnail frame \"top\"@v at 0");
         // A strip of original sizes is narrowed to what can be held.
         stage.cuts("/width/0/height/0/vid_slices/20", "1920x1080+0+0 of 1920x1080 to 1920x1080+0+0 on 1920x1080");
         let roomy = stage.with(|stage| stage.policy.output_pixels_max = u64::MAX);
@@ -760,7 +756,7 @@ mod tests {
         for status in [Status::Import, Status::Preconvert, Status::Pending, Status::Moderate, Status::ErrorConverting] {
             let unready = stage.clone().with(|stage| stage.entry.status = status);
             assert_eq!(unready.plan("").unwrap().max_age, 60);
-            unready.shows("", "thumbnail frame \"low\"@v at 3.0005");
+            unready.shows("", "thumbnail frame \"low\"@v at 3");
         }
         let changed = stage.with(|stage| stage.entry.updated = 600);
         assert_eq!(changed.plan("").unwrap().modified, 600);
@@ -786,14 +782,9 @@ mod tests {
     fn an_explanation() {
         let plan = Stage::ladder().plan("/width/640").unwrap();
         let text = explain(&plan);
-        for words in [
-            "0_x of partner 7",
-            "frame \"low\"@v at 3.0005",
-            "640x360",
-            "jpg quality 75",
-            "3600 s",
-            &plan.key.to_string(),
-        ] {
+        for words in
+            ["0_x of partner 7", "frame \"low\"@v at 3", "640x360", "jpg quality 75", "3600 s", &plan.key.to_string()]
+        {
             assert!(text.contains(words), "{words} in\n{text}");
         }
     }
@@ -849,8 +840,7 @@ mod tests {
     /// The latest time that a frame of `source` may be asked for at.
     fn last_of(stage: &Stage, source: &Source) -> Micros {
         let (_, facts) = stage.facts.iter().find(|(of, _)| of == source).unwrap();
-        let last = facts.as_ref().unwrap().picture.unwrap().last_frame;
-        Micros(last.0.saturating_add(SLACK.0))
+        facts.as_ref().unwrap().picture.unwrap().last_frame
     }
 
     proptest! {
@@ -864,14 +854,14 @@ mod tests {
             let (geometry, count) = match &plan.work {
                 Work::Thumbnail { subject, geometry, .. } => {
                     if let Subject::Frame { source, at, .. } = subject {
-                        prop_assert!(*at >= SLACK && *at <= last_of(&stage, source));
+                        prop_assert!(*at >= Micros(0) && *at <= last_of(&stage, source));
                     }
                     (geometry, 1)
                 }
                 Work::Strip { tiles: Tiles::Copies { count, .. }, geometry, .. } => (geometry, *count),
                 Work::Strip { tiles: Tiles::Frames { source, moments, .. }, geometry, .. } => {
                     prop_assert!(moments.is_sorted() && moments.first() != moments.last());
-                    prop_assert!(moments[0] >= SLACK && moments[moments.len() - 1] <= last_of(&stage, source));
+                    prop_assert!(moments[0] >= Micros(0) && moments[moments.len() - 1] <= last_of(&stage, source));
                     (geometry, moments.len() as u32)
                 }
             };

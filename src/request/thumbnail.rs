@@ -400,15 +400,23 @@ pub(super) fn wanted(asked: (Option<u32>, Option<u32>), default: (Option<u32>, O
     Size { width: asked.0.unwrap_or(0), height: asked.1.unwrap_or(0) }
 }
 
-/// The thumbnail that a route and a query ask for. Names are case-sensitive, unknown ones ignored.
+/// The thumbnail that a route and a query ask for. Names are case-sensitive; unknown ones are ignored, with whatever bytes they
+/// bring.
 pub(super) fn parse(route: &Route<'_>, query: &str) -> Result<Thumbnail> {
     let mut wish = Wish::default();
     path::pairs(route.pairs, query, |name, value| {
-        if let Some(parameter) = PARAMETERS.iter().find(|parameter| parameter.name == name) {
-            (parameter.set)(&mut wish, without_suffix(value));
+        if let Some(parameter) = parameter(name) {
+            (parameter.set)(&mut wish, without_suffix(path::decode(value)?));
         }
+        Ok(())
     })?;
     wish.check(route.partner)
+}
+
+/// The parameter of a name as it stands in a URL.
+fn parameter(name: &str) -> Option<&'static Parameter> {
+    let named = |name: &str| PARAMETERS.iter().find(|parameter| parameter.name == name);
+    if name.contains('%') { named(&path::decode(name).ok()?) } else { named(name) }
 }
 
 impl Thumbnail {
@@ -544,7 +552,8 @@ mod tests {
             "/p/1/thumbnail/entry_id/0_x.jpg",
             "/p/1/thumbnail/entry_id/%30_x",
             "/p/1/thumbnail//entry_id//0_x//",
-            "/p/1/thumbnail/name/cover.jpg/entry_id/0_x/odd",
+            "/p/1/thumbnail/name/cover.jpg/entry_id/0_x/odd%",
+            "/p/1/thumbnail/%65ntry_id/0_x/%ff/x/%/%/name/%e9t%e9.jpg/%00/%00?%=%",
             "/p/1/thumbnail/entry_id/0_x/WIDTH/5/Type/2/strip/1/crop_provider/x/upload_token_id/y/widget_id/_1",
         ] {
             assert_eq!(parsed(target).unwrap(), plain(), "{target}");
@@ -753,6 +762,14 @@ mod tests {
             let error = fault(&format!("/entry_id/{id}"));
             assert_eq!((error.kind(), error.code().map(|code| code.number())), (Kind::NotFound, Some(1)), "{id}");
             assert!(!error.message().contains('\n'), "{id}");
+        }
+    }
+
+    #[test]
+    fn values_are_text() {
+        for rest in ["/entry_id/0_x%00", "/entry_id/%ff", "/entry_id/0_x/width/%", "/entry_id/0_x?ks=%c0%ae"] {
+            let error = fault(rest);
+            assert_eq!((error.kind(), error.code()), (Kind::Invalid, None), "{rest}");
         }
     }
 

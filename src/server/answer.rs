@@ -15,9 +15,9 @@ use crate::deliver::{Delivered, Delivery, Outcome};
 use crate::error::{Error, Kind};
 use crate::request::{self, Accepts};
 
-/// What the service is, for who asks its root.
-const LANDING: &str =
-    "vedette: a frame of any video, at any size, by URL. Try /p/1/thumbnail/entry_id/{id}/width/640/vid_sec/10";
+/// What the service is, for who asks for something else.
+const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a frame of any video, at any size, by URL: \
+                            /p/1/thumbnail/entry_id/{id}/width/640/vid_sec/10";
 
 /// The answer to a request, counted and logged. The body of the request, if it has one, is not looked at.
 pub(super) async fn answer<B>(delivery: &Delivery, recent: &Recent, request: Request<B>) -> Response<Body> {
@@ -56,12 +56,9 @@ async fn routed(delivery: &Delivery, head: &Head, target: &str) -> (Asked, Respo
     if let Some(refusal) = refused(head) {
         return (Asked::Other, refusal);
     }
-    if target == "/" {
-        return (Asked::Other, response::plain(StatusCode::OK, LANDING));
-    }
     let accepts = accepts(&head.headers);
     match request::parse(target) {
-        None => (Asked::Other, response::plain(StatusCode::NOT_FOUND, "nothing is served under this path")),
+        None => (Asked::Other, response::plain(StatusCode::NOT_FOUND, NOTHING_HERE)),
         // What is too large before anything is looked up is the URL itself.
         Some(Err(error)) if error.kind() == Kind::TooLarge => {
             (Asked::Other, response::plain(StatusCode::URI_TOO_LONG, error.message()))
@@ -99,7 +96,7 @@ async fn picture(
     let begun = Instant::now();
     let plan = delivery.plan(request, accepts).await?;
     let planned = begun.elapsed();
-    let etag = format!("\"{:032x}\"", u128::from_be_bytes(plan.key.0));
+    let etag = format!("\"{}\"", plan.key);
     let current = Validators { etag: &etag, modified: plan.modified };
     let standing = Standing {
         etag: response::text(format_args!("{etag}")),
@@ -117,7 +114,7 @@ async fn picture(
     let delivered = delivery.artifact(&plan).await?;
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
     if delivered.outcome != Outcome::Hit {
-        tracing::info!(target: "vedette::made", work = ?plan.work, ms = millis(begun.elapsed()));
+        tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
     }
     let mut response = sent(head, &standing, current, &delivered);
     describe(response.headers_mut(), &delivered, planned, begun.elapsed());

@@ -20,7 +20,7 @@ use crate::error::{Code, Error, Kind};
 #[derive(Debug, Default)]
 pub(super) struct Body {
     bytes: Bytes,
-    open: Option<OpenRequest>,
+    _open: Option<OpenRequest>,
 }
 
 impl Body {
@@ -31,7 +31,7 @@ impl Body {
 
     /// The same body, which keeps `open` until it is sent off.
     pub(super) fn keeping(self, open: OpenRequest) -> Body {
-        Body { open: Some(open), ..self }
+        Body { _open: Some(open), ..self }
     }
 }
 
@@ -308,7 +308,7 @@ fn share(headers: &mut HeaderMap) {
 }
 
 fn respond(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body { bytes: body, open: None });
+    let mut response = Response::new(Body { bytes: body, _open: None });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use image::{Rgba, RgbaImage};
-use vedette::decode::frames::{Coded, Decoders};
+use vedette::decode::frames::Decoders;
 use vedette::deliver::{frames, sources};
 use vedette::entry::Source;
 use vedette::error::{Kind, Result};
@@ -123,7 +123,7 @@ fn check_file(path: &Path, first: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (expected, alone, together) = runtime.block_on(async {
         let clip = Clip::open(path).await.unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
-        let moments: Vec<Micros> = moments(path).into_iter().map(Micros).collect();
+        let moments = expected_moments(path);
         let mut alone = Vec::new();
         for moment in &moments {
             alone.push(clip.number(moment.0, Precision::Exact).await);
@@ -135,6 +135,14 @@ fn check_file(path: &Path, first: u32) {
     assert!(!expected.is_empty());
     assert_eq!(alone, expected, "{} one by one", path.display());
     assert_eq!(together, expected, "{} at once", path.display());
+}
+
+/// When each frame is shown. A file in fragments is taken for a cut out of a stream, and starts with its first frame.
+fn expected_moments(path: &Path) -> Vec<Micros> {
+    let moments = moments(path);
+    let is_cut = path.to_str().unwrap().contains("fragmented");
+    let start = if is_cut { moments[0] } else { 0 };
+    moments.into_iter().map(|moment| Micros(moment - start)).collect()
 }
 
 /// Copies the video of a clip into other containers and checks every frame there.
@@ -197,4 +205,94 @@ fn every_frame_of_copies_of_other_codecs() {
     check_copies("0_vp8.webm", &["ogg", "avi"]);
     check_copies("0_prores.mov", &["mkv"]);
     check_copies("0_mpeg2.ts", &["mpg", "mkv"]);
+}
+
+/// The opacity in the middle of the picture and in a corner below the number.
+async fn opacity(name: &str, moment: i64) -> (u16, u16) {
+    let picture = Clip::of(name).await.picture(moment, Precision::Exact).await;
+    let planes = planes(&picture);
+    let alpha = planes.alpha.as_ref().expect("opacity");
+    let Size { width, height } = picture.size;
+    let level = |x, y| at(alpha, planes.depth, x, y) >> (planes.depth - 8);
+    (level(width / 2, height / 2), level(2, height - 3))
+}
+
+#[tokio::test]
+async fn opacity_is_kept() {
+    assert!(matches!(opacity("0_vp9_alpha.webm", 1_400_000).await, (250.., ..6)));
+}
+
+#[test]
+fn every_frame_of_every_codec_in_mp4() {
+    let names = ["0_avc.mp4", "0_avc10.mp4", "0_422.mp4", "0_444.mp4", "0_fullrange.mp4", "0_hevc.mp4", "0_hevc10.mp4"];
+    for name in names.into_iter().chain(["0_pq.mp4", "0_hlg.mp4", "0_av1.mp4", "0_mpeg4.mp4"]) {
+        check(name, 0);
+    }
+    for name in ["0_prores.mov", "0_prores_alpha.mov", "0_mov.mov"] {
+        check(name, 0);
+    }
+}
+
+#[test]
+fn every_frame_of_every_kind_of_mp4() {
+    for name in ["0_moov_last.mp4", "0_fragmented.mp4", "0_fragmented_sidx.mp4", "0_one_frame.mp4"] {
+        check(name, 0);
+    }
+    for name in ["0_vfr.mp4", "0_opengop_avc.mp4", "0_opengop_hevc.mp4", "0_edit_empty.mp4"] {
+        check(name, 0);
+    }
+    check("0_edit_trimmed.mp4", 15);
+    check_copies("0_vp9.webm", &["mp4"]);
+    check_copies("0_mpeg2.ts", &["mp4"]);
+}
+
+/// All frames of a clip as ffmpeg decodes them, every sample of every plane.
+fn decoded(path: &Path, format: &str) -> Vec<Vec<u16>> {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-threads", "1", "-i"])
+        .arg(path)
+        .args(["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", format, "-"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let frames = moments(path).len();
+    assert_eq!(output.stdout.len() % frames, 0);
+    let sample = |bytes: &[u8]| u16::from_le_bytes([bytes[0], bytes.get(1).copied().unwrap_or(0)]);
+    let width = if format.ends_with("le") { 2 } else { 1 };
+    let frames = output.stdout.chunks_exact(output.stdout.len() / frames);
+    frames.map(|frame| frame.chunks_exact(width).map(sample).collect()).collect()
+}
+
+/// Each frame, asked for alone, so that all that nothing refers to is left out, is what decoding everything gives.
+#[track_caller]
+fn check_exact(name: &str, format: &str) {
+    let path = media(name);
+    let expected = decoded(&path, format);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let faults = runtime.block_on(async {
+        let clip = Clip::open(&path).await.unwrap();
+        let mut faults = Vec::new();
+        for (frame, moment) in expected_moments(&path).into_iter().enumerate() {
+            let picture = clip.picture(moment.0, Precision::Exact).await;
+            if samples(&picture) != expected[frame] {
+                faults.push(frame);
+            }
+        }
+        faults
+    });
+    assert!(faults.is_empty(), "{name}: frames {faults:?} differ");
+}
+
+#[test]
+fn frames_are_the_same_bit_for_bit_as_when_all_are_decoded() {
+    for name in ["0_avc.mp4", "0_opengop_avc.mp4", "0_hevc.mp4", "0_opengop_hevc.mp4", "0_av1.mp4", "0_mpeg4.mp4"] {
+        check_exact(name, "yuv420p");
+    }
+    for name in ["0_vp8.webm", "0_vp9.webm", "0_mpeg2.ts", "0_interlaced.ts"] {
+        check_exact(name, "yuv420p");
+    }
+    check_exact("0_hevc10.mp4", "yuv420p10le");
+    check_exact("0_422.mp4", "yuv422p");
+    check_exact("0_prores_alpha.mov", "yuva444p12le");
+    check_exact("0_mjpeg.avi", "yuvj420p");
 }

@@ -2,5 +2,6 @@
 
 #![cfg(test)]
 
+mod http;
 mod samples;
 mod support;

@@ -92,7 +92,7 @@ fn tile(decoders: &Decoders, tile: &Tile<'_>) -> Result<Picture> {
         samples: Samples::default(),
         packing: Packing::Plain,
     };
-    let samples = [Coded { time: Ticks(0), data: Bytes::copy_from_slice(&tile.data) }];
+    let samples = [Coded { time: Ticks(0), data: Bytes::copy_from_slice(&tile.data), alpha: None }];
     let mut decoded = None;
     decoders.decode(&track, &samples, &[Ticks(0)], &|| false, &mut |_, picture| {
         decoded = Some(picture);

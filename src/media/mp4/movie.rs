@@ -6,6 +6,7 @@ use super::boxes::{Atom, Kind, damaged};
 use super::entry::{self, Coding, Pictures};
 use super::tables::{self, Budget};
 use crate::error::{Error, Result};
+use crate::media::codec::{self, Stated};
 use crate::media::picture::{Orientation, Size, Turn};
 use crate::media::samples::{Edit, Samples};
 use crate::media::time::{Ticks, Timescale, rescale};
@@ -125,7 +126,8 @@ fn draft(trak: Atom<'_>, header: &Header) -> Result<Draft> {
     let (coding, media) = match &handler(mdia)? {
         b"vide" | b"pict" => {
             let (coding, pictures) = entry.video()?;
-            (coding, Media::Video(shown.format(&pictures, header)))
+            let format = shown.format(&pictures, header, codec::stated(coding.codec, coding.config));
+            (coding, Media::Video(format))
         }
         b"soun" => entry.audio().map(|(coding, format)| (coding, Media::Audio(format)))?,
         _ => (entry.other(), Media::Other),
@@ -189,8 +191,10 @@ impl TrackHeader {
         Ok(TrackHeader { id, enabled: flags & 1 != 0, orientation, shown: (cursor.u32()?, cursor.u32()?) })
     }
 
-    fn format(&self, pictures: &Pictures, header: &Header) -> VideoFormat {
+    /// The container's word counts more than the codec's, and that more than the size that the track is shown in.
+    fn format(&self, pictures: &Pictures, header: &Header, stated: Stated) -> VideoFormat {
         let Pictures { mut coded, sample_aspect, color } = *pictures;
+        let sample_aspect = sample_aspect.or(stated.sample_aspect);
         if coded.is_empty() {
             coded = Size { width: self.shown.0 >> 16, height: self.shown.1 >> 16 };
         }
@@ -198,7 +202,7 @@ impl TrackHeader {
             coded,
             sample_aspect: sample_aspect.or_else(|| self.stretch(coded)).unwrap_or((1, 1)),
             orientation: self.orientation.then(header.orientation),
-            color,
+            color: color.or(stated.color),
         }
     }
 

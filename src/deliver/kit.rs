@@ -1,0 +1,207 @@
+//! What artifacts are made with: the origin, workers, decoders, and what is remembered on the way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+
+use super::Config;
+use super::artifact::Timings;
+use super::frames::{self, Group, Target};
+use super::pool::{Admission, Limits as PoolLimits, Pool, Stop};
+use super::sources::{self, Content};
+use crate::cache::{Cache, Limits, Outcome};
+use crate::decode::frames::Decoders;
+use crate::decode::stills;
+use crate::entry::Source;
+use crate::error::{Error, Kind, Result};
+use crate::media::picture::Size;
+use crate::media::time::Micros;
+use crate::media::{Facts, Index};
+use crate::origin::Origin;
+use crate::plan::Precision;
+use crate::thumbnail::Picture;
+
+/// Most media indexes that are read at once: each may take hundreds of megabytes while it is parsed.
+const READINGS_MAX: usize = 8;
+
+/// What artifacts are made with. Clones share everything.
+#[derive(Clone, Debug)]
+pub(super) struct Kit {
+    /// Where stored files rest.
+    pub(super) origin: Origin,
+    /// Threads for work.
+    pub(super) pool: Arc<Pool>,
+    /// Open decoders.
+    pub(super) decoders: Arc<Decoders>,
+    facts: Cache<Source, Arc<Facts>>,
+    indexes: Cache<Source, Arc<Index>>,
+    frames: Cache<FrameKey, Arc<Frame>>,
+    readings: Arc<Semaphore>,
+}
+
+/// A decoded frame of a video, or a decoded stored picture.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// Its pixels.
+    pub(super) picture: Picture,
+    /// When it is shown; `None` for a stored picture.
+    pub(super) time: Option<Micros>,
+}
+
+/// The name of a frame: a sample of a source. A keyframe asked for by time may turn out to be another sample than the tables
+/// said, so the precision belongs to the name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct FrameKey {
+    source: Source,
+    number: u32,
+    precision: Precision,
+}
+
+impl Kit {
+    /// A kit of the sizes in `config`.
+    pub(super) fn new(config: &Config, origin: Origin) -> Result<Kit> {
+        let limits =
+            |bytes_max| Limits { bytes_max, age_max: config.work_timeout, failures_kept: config.failures_kept };
+        let pool = PoolLimits { workers: config.workers, queue_max: config.queue_max, queue_wait: config.queue_wait };
+        Ok(Kit {
+            origin,
+            pool: Arc::new(Pool::new(pool)?),
+            decoders: Arc::default(),
+            facts: Cache::new(limits(config.facts_max), |_, _| 1),
+            indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
+            frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
+            readings: Arc::new(Semaphore::new(READINGS_MAX)),
+        })
+    }
+
+    /// What the plan needs to know of `source`.
+    pub(super) async fn facts(&self, source: &Source) -> Result<Arc<Facts>> {
+        let make = || {
+            let (kit, source) = (self.clone(), source.clone());
+            async move { kit.read_facts(&source).await.map(Arc::new) }
+        };
+        let (facts, outcome) = self.facts.get_or_make(source.clone(), make).await?;
+        count("facts", outcome);
+        Ok(facts)
+    }
+
+    async fn read_facts(&self, source: &Source) -> Result<Facts> {
+        match sources::recognise(&self.origin, source).await? {
+            Content::Still => sources::facts(&self.origin, source).await,
+            Content::Mp4 | Content::Other | Content::Foreign => {
+                let index = self.index(source).await?;
+                sources::facts_of(&index, source)
+            }
+        }
+    }
+
+    /// The index of `source`.
+    pub(super) async fn index(&self, source: &Source) -> Result<Arc<Index>> {
+        let make = || {
+            let (kit, source) = (self.clone(), source.clone());
+            async move {
+                let closed = |error| Error::new(Kind::Internal, "the service is stopping").caused_by(error);
+                let _reading = kit.readings.acquire().await.map_err(closed)?;
+                sources::index(&kit.origin, &source).await
+            }
+        };
+        let (index, outcome) = self.indexes.get_or_make(source.clone(), make).await?;
+        count("indexes", outcome);
+        Ok(index)
+    }
+
+    /// The frame of `source` for the moment `at`, and what it took.
+    pub(super) async fn frame(
+        &self,
+        source: &Source,
+        at: Micros,
+        precision: Precision,
+    ) -> Result<(Arc<Frame>, Timings)> {
+        let begun = Instant::now();
+        let index = self.index(source).await?;
+        let mut timings = Timings { index: begun.elapsed(), ..Timings::default() };
+        let group = frames::groups(&index, &[at], precision).into_iter().next();
+        let group = group.ok_or_else(|| Error::unsupported("the video shows nothing"))?;
+        let target = group.targets.first().ok_or_else(|| Error::new(Kind::Internal, "a group without a frame"))?;
+        let key = FrameKey { source: source.clone(), number: target.number, precision: target.precision };
+        let took = Arc::new(std::sync::OnceLock::new());
+        let make = || {
+            let (kit, source, took) = (self.clone(), source.clone(), Arc::clone(&took));
+            async move {
+                let (frame, timings) = kit.decode_one(&source, index, group).await?;
+                let _ = took.set(timings);
+                Ok(Arc::new(frame))
+            }
+        };
+        let (frame, outcome) = self.frames.get_or_make(key, make).await?;
+        count("frames", outcome);
+        if let Some(decoding) = took.get() {
+            timings.add(*decoding);
+        }
+        Ok((frame, timings))
+    }
+
+    async fn decode_one(&self, source: &Source, index: Arc<Index>, group: Group) -> Result<(Frame, Timings)> {
+        let each = |target: &Target, picture: Picture| Ok((target.time, picture));
+        let (frames, timings) = self.decode(source, &index, group, Admission::Begin, each).await?;
+        let (time, picture) = frames.into_iter().next().ok_or_else(no_frame)?;
+        let timescale = index.video().ok_or_else(no_frame)?.timescale;
+        Ok((Frame { picture, time: Some(time.micros(timescale)) }, timings))
+    }
+
+    /// Reads and decodes a group on a worker; what `each` makes of its frames, there and then, and what it took. The time that
+    /// `each` takes counts as scaling.
+    pub(super) async fn decode<T: Send + 'static>(
+        &self,
+        source: &Source,
+        index: &Arc<Index>,
+        group: Group,
+        admission: Admission,
+        mut each: impl FnMut(&Target, Picture) -> Result<T> + Send + 'static,
+    ) -> Result<(Vec<T>, Timings)> {
+        let begun = Instant::now();
+        let loaded = frames::read(&self.origin, source, index, group).await?;
+        let read = begun.elapsed();
+        let (index, decoders) = (Arc::clone(index), Arc::clone(&self.decoders));
+        let work = move |stop: &Stop| {
+            let (begun, mut scale, mut made) =
+                (Instant::now(), Duration::ZERO, Vec::with_capacity(loaded.targets.len()));
+            frames::decode(&decoders, &index, &loaded, &|| stop.is_set(), &mut |target, picture| {
+                let begun = Instant::now();
+                made.push(each(target, picture)?);
+                scale += begun.elapsed();
+                Ok(())
+            })?;
+            Ok((made, begun.elapsed().saturating_sub(scale), scale))
+        };
+        let ((made, decode, scale), queue) = self.pool.run(admission, work).await?;
+        Ok((made, Timings { queue, read, decode, scale, ..Timings::default() }))
+    }
+
+    /// The stored picture `source`, not much larger than what covers `at_least`, and what it took.
+    pub(super) async fn still(&self, source: &Source, at_least: Size) -> Result<(Arc<Frame>, Timings)> {
+        let begun = Instant::now();
+        let file = sources::read_still(&self.origin, source).await?;
+        let read = begun.elapsed();
+        let work = move |_: &Stop| {
+            let begun = Instant::now();
+            Ok((stills::decode(file, at_least)?, begun.elapsed()))
+        };
+        let ((picture, decode), queue) = self.pool.run(Admission::Begin, work).await?;
+        Ok((Arc::new(Frame { picture, time: None }), Timings { queue, read, decode, ..Timings::default() }))
+    }
+}
+
+fn no_frame() -> Error {
+    Error::unsupported("no frame could be decoded")
+}
+
+/// Counts what a cache was asked for.
+fn count(cache: &'static str, outcome: Outcome) {
+    match outcome {
+        Outcome::Hit => metrics::counter!("vedette_cache_hits_total", "cache" => cache).increment(1),
+        Outcome::Miss => metrics::counter!("vedette_cache_misses_total", "cache" => cache).increment(1),
+        Outcome::Shared => metrics::counter!("vedette_cache_shared_total", "cache" => cache).increment(1),
+    }
+}

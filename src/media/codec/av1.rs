@@ -1,0 +1,259 @@
+//! AV1: open bitstream units, the sequence header, the start of frame headers (AV1 Bitstream & Decoding Process section 5).
+
+use super::Stated;
+use super::bits::Bits;
+use crate::media::picture::{Color, Range};
+
+/// Units by kind (section 6.2.2).
+const SEQUENCE_HEADER: u8 = 1;
+const FRAME_HEADER: u8 = 3;
+const FRAME: u8 = 6;
+
+/// Where a flag of the sequence stands for "each frame says".
+const EACH_FRAME: u32 = 2;
+
+/// The kinds and the bodies of the units in a row of them. Ends at the first that is not whole.
+fn units(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    std::iter::from_fn(move || {
+        let (head, mut rest) = bytes.split_first()?;
+        if head & 4 != 0 {
+            rest = rest.get(1..)?;
+        }
+        let length = match head & 2 {
+            0 => rest.len(),
+            _ => {
+                let (length, behind) = leb128(rest)?;
+                rest = behind;
+                length
+            }
+        };
+        let (body, behind) = rest.split_at_checked(length)?;
+        bytes = behind;
+        Some((head >> 3 & 15, body))
+    })
+}
+
+/// A number of seven bits a byte, lowest first (section 4.10.5).
+fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut number = 0u64;
+    for (place, byte) in bytes.iter().enumerate().take(8) {
+        number |= u64::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            return Some((usize::try_from(number).ok()?, &bytes[place + 1..]));
+        }
+    }
+    None
+}
+
+/// What the header of a sequence says that matters to the headers of its frames.
+#[derive(Debug)]
+struct Sequence {
+    reduced: bool,
+    /// Whether frames carry times for a model of the decoder, which are not read here.
+    timed: bool,
+    /// Bits of the number of a frame; zero where they have none.
+    id_bits: u32,
+    screen_content: u32,
+    integer_vectors: u32,
+    order_bits: u32,
+    color: Color,
+}
+
+impl Sequence {
+    /// The first sequence header of a configuration: `av1C` (AV1 ISO Media File Format Binding section 2.3.3).
+    fn of(config: &[u8]) -> Option<Sequence> {
+        let (_, body) = units(config.get(4..)?).find(|(kind, _)| *kind == SEQUENCE_HEADER)?;
+        Sequence::read(&mut Bits::of(body))
+    }
+
+    /// Section 5.5.1.
+    fn read(bits: &mut Bits<'_>) -> Option<Sequence> {
+        let profile = bits.number(3)?;
+        bits.skip(1)?;
+        let reduced = bits.bit()?;
+        let timed = match reduced {
+            true => bits.skip(5).map(|()| false)?,
+            false => operating_points(bits)?,
+        };
+        let (wide, high) = (bits.number(4)? + 1, bits.number(4)? + 1);
+        bits.skip((wide + high) as usize)?;
+        let id_bits = match !reduced && bits.bit()? {
+            true => bits.number(4)? + 2 + bits.number(3)? + 1,
+            false => 0,
+        };
+        bits.skip(3)?;
+        let (mut screen_content, mut integer_vectors, mut order_bits) = (EACH_FRAME, EACH_FRAME, 0);
+        if !reduced {
+            bits.skip(4)?;
+            let ordered = bits.bit()?;
+            bits.skip(if ordered { 2 } else { 0 })?;
+            screen_content = if bits.bit()? { EACH_FRAME } else { bits.number(1)? };
+            if screen_content > 0 {
+                integer_vectors = if bits.bit()? { EACH_FRAME } else { bits.number(1)? };
+            }
+            order_bits = if ordered { bits.number(3)? + 1 } else { 0 };
+        }
+        bits.skip(3)?;
+        let color = colors(bits, profile)?;
+        Some(Sequence { reduced, timed, id_bits, screen_content, integer_vectors, order_bits, color })
+    }
+}
+
+/// Passes over timing and operating points; whether frames carry times for the model of the decoder.
+fn operating_points(bits: &mut Bits<'_>) -> Option<bool> {
+    let (mut model, mut delay_bits) = (false, 0);
+    if bits.bit()? {
+        bits.skip(64)?;
+        if bits.bit()? {
+            bits.uvlc()?;
+        }
+        model = bits.bit()?;
+        if model {
+            delay_bits = bits.number(5)? as usize + 1;
+            bits.skip(42)?;
+        }
+    }
+    let display_delay = bits.bit()?;
+    for _ in 0..=bits.number(5)? {
+        bits.skip(12)?;
+        let level = bits.number(5)?;
+        bits.skip(usize::from(level > 7))?;
+        if model && bits.bit()? {
+            bits.skip(2 * delay_bits + 1)?;
+        }
+        if display_delay && bits.bit()? {
+            bits.skip(4)?;
+        }
+    }
+    Some(model)
+}
+
+/// Section 5.5.2.
+fn colors(bits: &mut Bits<'_>, profile: u32) -> Option<Color> {
+    if bits.bit()? && profile == 2 {
+        bits.skip(1)?;
+    }
+    let gray = profile != 1 && bits.bit()?;
+    let codes = match bits.bit()? {
+        true => [bits.number(8)?, bits.number(8)?, bits.number(8)?],
+        false => [2; 3],
+    };
+    // sRGB has no bit for its range, which is full.
+    let full = (!gray && codes == [1, 13, 0]) || bits.bit()?;
+    let [primaries, transfer, matrix] = codes.map(|code| code as u16);
+    Some(Color::from_codes(primaries, transfer, matrix, if full { Range::Full } else { Range::Limited }))
+}
+
+/// What the start of a frame's header says.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    /// A frame decoded before is shown.
+    Existing,
+    /// A key frame.
+    Key,
+    /// Any other.
+    Other,
+}
+
+fn start(bits: &mut Bits<'_>) -> Option<Start> {
+    if bits.bit()? {
+        return Some(Start::Existing);
+    }
+    Some(if bits.number(2)? == 0 { Start::Key } else { Start::Other })
+}
+
+/// True where the sample brings its own sequence header, and its first frame is a key frame.
+pub(super) fn starts_decoding(sample: &[u8]) -> Option<bool> {
+    let mut units = units(sample).filter(|(kind, _)| [SEQUENCE_HEADER, FRAME_HEADER, FRAME].contains(kind));
+    let (kind, body) = units.next()?;
+    if kind != SEQUENCE_HEADER {
+        return Some(false);
+    }
+    // A sequence of stills alone has frames without the bits looked at here, all of them key frames.
+    if Bits::of(body).number(5)? & 1 == 1 {
+        return Some(true);
+    }
+    let (_, frame) = units.find(|(kind, _)| *kind != SEQUENCE_HEADER)?;
+    Some(matches!(start(&mut Bits::of(frame))?, Start::Key))
+}
+
+/// True where no frame of the sample is kept to refer to: all that later frames take from earlier ones, probabilities and
+/// motion included, they take from frames that were kept (section 7.20).
+pub(super) fn is_droppable(config: &[u8], sample: &[u8]) -> bool {
+    let mut frames = units(sample).filter(|(kind, _)| [SEQUENCE_HEADER, FRAME_HEADER, FRAME].contains(kind)).peekable();
+    let Some(sequence) = Sequence::of(config).filter(|_| frames.peek().is_some()) else {
+        return false;
+    };
+    frames.all(|(kind, body)| kind != SEQUENCE_HEADER && refreshes(&sequence, &mut Bits::of(body)) == Some(0))
+}
+
+/// The slots that a frame is kept in, a bit each; `None` where that is not read (section 5.9.2).
+fn refreshes(sequence: &Sequence, bits: &mut Bits<'_>) -> Option<u32> {
+    const INTRA_ONLY: u32 = 2;
+    const SWITCH: u32 = 3;
+    if sequence.reduced || sequence.timed || bits.bit()? {
+        return None;
+    }
+    let kind = bits.number(2)?;
+    let shown = bits.bit()?;
+    if kind == 0 || kind == SWITCH {
+        return None;
+    }
+    bits.skip(usize::from(!shown))?;
+    let resilient = bits.bit()?;
+    bits.skip(1)?;
+    let screen_content = if sequence.screen_content == EACH_FRAME { bits.number(1)? } else { sequence.screen_content };
+    if screen_content > 0 && sequence.integer_vectors == EACH_FRAME {
+        bits.skip(1)?;
+    }
+    // The number of the frame, whether it states its size, its place in display order.
+    bits.skip((sequence.id_bits + 1 + sequence.order_bits) as usize)?;
+    bits.skip(if resilient || kind == INTRA_ONLY { 0 } else { 3 })?;
+    bits.number(8)
+}
+
+/// What the configuration says of pictures.
+pub(super) fn stated(config: &[u8]) -> Option<Stated> {
+    Some(Stated { sample_aspect: None, color: Sequence::of(config)?.color })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by libaom of 320x240 with the colours of BT.709 in full range.
+    const CONFIG: [u8; 20] = [
+        0x81, 0x00, 0x0c, 0x00, 0x0a, 0x0e, 0x00, 0x00, 0x00, 0x04, 0x3c, 0xff, 0xbc, 0xda, 0xf9, 0x10, 0x10, 0x10,
+        0x18, 0x40,
+    ];
+
+    #[test]
+    fn the_configuration_states_colours() {
+        let color = Color::from_codes(1, 1, 1, Range::Full);
+        assert_eq!(stated(&CONFIG), Some(Stated { sample_aspect: None, color }));
+        assert_eq!(stated(&CONFIG[..10]), None);
+        assert_eq!(stated(&[]), None);
+    }
+
+    #[track_caller]
+    fn check(sample: &[u8], droppable: bool, starts: Option<bool>) {
+        assert_eq!((is_droppable(&CONFIG, sample), starts_decoding(sample)), (droppable, starts), "{sample:x?}");
+    }
+
+    #[test]
+    fn samples_by_their_headers() {
+        let key = [&[0x12, 0][..], &CONFIG[4..], &[0x30, 0x14, 0x00, 0xa0, 0x88, 0x10]].concat();
+        let kept = [0x30, 0x32, 0x02, 0x08, 0x0a, 0x10, 0x8c, 0x83, 0x48];
+        let unkept = [0x32, 9, 0x32, 0x1c, 0x00, 0x0f, 0x58, 0xc8, 0x83, 0x48, 0x00];
+        check(&key, false, Some(true));
+        check(&kept, false, Some(false));
+        check(&unkept, true, Some(false));
+        check(&[&unkept[..], &kept].concat(), false, Some(false));
+        check(&[&CONFIG[4..], &unkept].concat(), false, Some(false));
+        // One that shows a frame decoded before may stand for more than itself.
+        check(&[0x1a, 0x01, 0xc8], false, Some(false));
+        check(&[0x12, 0], false, None);
+        check(&unkept[..4], false, None);
+        assert!(!is_droppable(&CONFIG[..4], &unkept));
+    }
+}

@@ -1,0 +1,95 @@
+//! What coded samples and their configuration say without being decoded: where decoding can start, what nothing else refers
+//! to, how pixels are shaped and coloured, and how RFC 6381 names it all.
+
+mod av1;
+mod avc;
+mod bits;
+mod hevc;
+mod mpeg;
+mod nal;
+mod name;
+mod vpx;
+
+use self::nal::Framing;
+use super::Codec;
+use super::picture::Color;
+
+pub use self::name::name;
+
+/// Whether no other sample refers to this one, so that one that is not shown need not be decoded either. False where that
+/// is not certain. `config` is the track's configuration.
+pub fn droppable(codec: Codec, config: &[u8], sample: &[u8]) -> bool {
+    match codec {
+        Codec::Avc => avc::is_droppable(Framing::of_avc(config).units(sample)),
+        Codec::Hevc => hevc::is_droppable(Framing::of_hevc(config).units(sample), hevc::highest_sub_layer(config)),
+        Codec::Av1 => av1::is_droppable(config, sample),
+        Codec::Mpeg1 | Codec::Mpeg2 => mpeg::is_droppable_mpeg2(sample),
+        Codec::Mpeg4 => mpeg::is_droppable_mpeg4(sample),
+        // Every frame of these stands alone.
+        Codec::ProRes | Codec::Mjpeg => true,
+        // A frame of VP8 that nothing refers to still moves the probabilities of those after it, and one of VP9 their
+        // motion vectors too.
+        _ => false,
+    }
+}
+
+/// Whether decoding can start at this sample; `None` where that cannot be told. What is shown before it but stored behind
+/// it may still need the samples before.
+pub fn starts_decoding(codec: Codec, config: &[u8], sample: &[u8]) -> Option<bool> {
+    match codec {
+        Codec::Avc => avc::starts_decoding(Framing::of_avc(config).units(sample)),
+        Codec::Hevc => hevc::starts_decoding(Framing::of_hevc(config).units(sample)),
+        Codec::Av1 => av1::starts_decoding(sample),
+        Codec::Vp8 => vpx::starts_decoding_vp8(sample),
+        Codec::Vp9 => vpx::starts_decoding_vp9(sample),
+        Codec::Mpeg1 | Codec::Mpeg2 => mpeg::starts_decoding_mpeg2(sample),
+        Codec::Mpeg4 => mpeg::starts_decoding_mpeg4(sample),
+        Codec::ProRes | Codec::Mjpeg => Some(true),
+        _ => None,
+    }
+}
+
+/// What a codec's configuration says of its pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Stated {
+    /// Width of a pixel to its height; neither is zero. `None` where it does not say.
+    pub sample_aspect: Option<(u32, u32)>,
+    /// The colours, as far as it says.
+    pub color: Color,
+}
+
+/// What the configuration of a track says of its pictures; nothing where it is damaged, or of a codec that keeps it
+/// elsewhere.
+pub fn stated(codec: Codec, config: &[u8]) -> Stated {
+    let found = match codec {
+        Codec::Avc => avc::stated(config),
+        Codec::Hevc => hevc::stated(config),
+        Codec::Av1 => av1::stated(config),
+        Codec::Vp9 => vpx::stated(config),
+        _ => None,
+    };
+    found.unwrap_or_default()
+}
+
+/// Sample aspects by number (ISO/IEC 23091-2 section 8.6); `None` for unspecified ones.
+fn sample_aspect(number: u32) -> Option<(u32, u32)> {
+    const ASPECTS: [(u32, u32); 16] = [
+        (1, 1),
+        (12, 11),
+        (10, 11),
+        (16, 11),
+        (40, 33),
+        (24, 11),
+        (20, 11),
+        (32, 11),
+        (80, 33),
+        (18, 11),
+        (15, 11),
+        (64, 33),
+        (160, 99),
+        (4, 3),
+        (3, 2),
+        (2, 1),
+    ];
+    ASPECTS.get((number as usize).checked_sub(1)?).copied()
+}
