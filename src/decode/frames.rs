@@ -11,7 +11,7 @@ use super::planes;
 use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
 use crate::media::time::Ticks;
-use crate::media::{Codec, Track, VideoFormat};
+use crate::media::{Codec, Track, VideoFormat, codec};
 use crate::thumbnail::Picture;
 
 /// One sample's bytes, with the time its frame is shown.
@@ -205,6 +205,9 @@ impl Pass<'_> {
             if stop() {
                 return Err(Error::new(Kind::TimedOut, "decoding took longer than allowed"));
             }
+            if number > 0 && !self.is_wanted(number) && self.is_droppable(sample) {
+                continue;
+            }
             clean &= decoder.send(&sample.data, number as i64)?;
             clean &= self.collect(decoder)?;
         }
@@ -212,6 +215,14 @@ impl Pass<'_> {
         clean &= self.collect(decoder)?;
         self.settle()?;
         Ok(clean)
+    }
+
+    fn is_wanted(&self, number: usize) -> bool {
+        self.targets.binary_search_by_key(&number, |target| target.number).is_ok()
+    }
+
+    fn is_droppable(&self, sample: &Coded) -> bool {
+        codec::droppable(self.track.codec, &self.track.config, &sample.data)
     }
 
     /// Takes what the decoder has. True where nothing of it was damaged.

@@ -14,7 +14,7 @@ use crate::entry::Source;
 use crate::error::{Error, Result};
 use crate::media::samples::{Reach, Sample};
 use crate::media::time::{Micros, Ticks};
-use crate::media::{Index, Packing, Track};
+use crate::media::{Index, Packing, Track, codec};
 use crate::origin::{Opened, Origin};
 use crate::plan::Precision;
 use crate::thumbnail::Picture;
@@ -154,8 +154,10 @@ impl Loading<'_> {
     /// Puts before `samples`, which start at `from`, what it takes to start at a keyframe, in a track that does not say
     /// where its keyframes are; the sample they start at then. Targets that are to be keyframes become the one found.
     fn start_earlier(&self, from: u32, samples: &mut Vec<Coded>, targets: &mut [Target]) -> Result<u32> {
+        let starts =
+            |sample: &Coded| codec::starts_decoding(self.track.codec, &self.track.config, &sample.data) == Some(true);
         let first_shown = targets.iter().map(|target| target.time).min().unwrap_or_default();
-        let fits = |sample: &Coded| sample.time <= first_shown;
+        let fits = |sample: &Coded| sample.time <= first_shown && starts(sample);
         let (mut start, mut step) = (from, 8);
         while !samples.first().is_none_or(fits) && start > 0 && from - start < REACH_SAMPLES_MAX {
             let earlier = start.saturating_sub(step);

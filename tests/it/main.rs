@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod frames;
 mod http;
 mod samples;
 mod support;
