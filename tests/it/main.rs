@@ -2,7 +2,12 @@
 
 #![cfg(test)]
 
+mod access;
+mod cache;
 mod frames;
 mod http;
+mod limits;
+mod regression;
 mod samples;
 mod support;
+mod thumbnail;
