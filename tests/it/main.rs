@@ -6,6 +6,7 @@ mod access;
 mod cache;
 mod frames;
 mod http;
+mod index;
 mod limits;
 mod regression;
 mod samples;
