@@ -3,7 +3,7 @@
 pub mod directory;
 mod recent;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -284,8 +284,9 @@ impl Names {
 
 /// Tells the log of names that belong to no entry and were not told of before.
 fn tell_left_out(listing: &Listing, before: Option<&Listing>) {
-    let told: Vec<Fault> = before.map(|before| before.left_out().collect()).unwrap_or_default();
-    for fault in listing.left_out().filter(|fault| !told.contains(fault)).take(TOLD_MAX) {
+    let told: HashSet<String> = before.into_iter().flat_map(Listing::left_out).map(|fault| fault.to_string()).collect();
+    let faults = listing.left_out().map(|fault| fault.to_string());
+    for fault in faults.filter(|fault| !told.contains(fault)).take(TOLD_MAX) {
         tracing::warn!("{fault}");
     }
 }

@@ -309,7 +309,7 @@ async fn whole(mut body: hyper::body::Incoming) -> Vec<u8> {
 fn a_slow_reader_gets_every_byte() {
     let running = Running::usual();
     // Some megabytes: more than the sockets hold.
-    let path = target("0_hills", "width/1600/format/png/vid_sec/1");
+    let path = target("0_hills", "width/1600/format/bmp/vid_sec/1");
     let expected = running.get(&path);
     assert!(expected.body.len() > 1 << 20, "{}", expected.body.len());
     for _ in 0..3 {
@@ -334,7 +334,7 @@ fn who_reads_or_says_nothing_is_let_go() {
     let quick = Duration::from_millis(400);
     let config = Config { header_timeout: quick, idle_timeout: quick, write_timeout: quick, ..Config::default() };
     let running = Running::new(config, DeliverConfig::default());
-    let path = target("0_hills", "width/1600/format/png/vid_sec/1");
+    let path = target("0_hills", "width/1600/format/bmp/vid_sec/1");
     let length = running.get(&path).body.len();
 
     let silent = running.connect();

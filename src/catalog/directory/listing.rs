@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_said() {
-        let listing = listing(&["a.mp4", "a.jpg", "a.toml", "b/", "b.mp4", "b.toml", "my film.mp4", "c.bin"]);
+        let listing = listing(&["a.mp4", "a.jpg", "a.toml", "b/", "b.mp4", "b.toml", "my\nfilm.mp4", "c.bin"]);
         let faults: Vec<String> = listing.left_out().map(|fault| fault.to_string()).collect();
         assert_eq!(
             faults,
@@ -154,7 +154,7 @@ mod tests {
                 "a.jpg: left out: entry a is a.mp4",
                 "b.mp4: left out: entry b is b",
                 "b.toml: left out: entry b is b",
-                "my film.mp4: left out: an entry's name is 1 to 128 of A-Z a-z 0-9 _ - .",
+                "my\\nfilm.mp4: left out: an entry's name is 1 to 128 of A-Z a-z 0-9 _ - .",
             ]
         );
         assert_eq!(listing.ids().map(|id| id.to_string()).collect::<Vec<_>>(), ["a", "b", "c"]);

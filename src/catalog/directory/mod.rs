@@ -7,7 +7,7 @@ mod naming;
 mod sidecar;
 
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,11 +61,13 @@ const CHILDREN_MAX: usize = 5_000_000;
 const HERE: &str = ".";
 
 impl fmt::Display for Fault {
+    /// One line, whatever the names in it hold.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}: {}", self.file, self.message),
-            None => write!(f, "{}: {}", self.file, self.message),
+        let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
+        for c in format!("{}{line}: {}", self.file, self.message).chars() {
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
         }
+        Ok(())
     }
 }
 

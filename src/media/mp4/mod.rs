@@ -662,6 +662,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn any_number_may_lie() {
+        for whole in [file(&[Made::video(), Made::sound()]), fragmented(0)] {
+            for place in 0..whole.len() - 4 {
+                for lie in [0, 1, 0x7fff_ffff, u32::MAX] {
+                    let mut bytes = whole.clone();
+                    bytes[place..place + 4].copy_from_slice(&words(&[lie]));
+                    if let Ok(index) = read(&bytes).0 {
+                        look_around(&index);
+                    }
+                }
+            }
+        }
+    }
+
     fn whole_files() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             Just(file(&[Made::video(), Made::sound()])),
