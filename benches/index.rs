@@ -132,7 +132,7 @@ fn index(criterion: &mut Criterion) {
     let (file, size) = two_hours();
     let index = read(&file, size);
     assert_eq!(index.tracks.iter().map(|track| track.samples.len()).sum::<u32>(), FRAMES + SOUNDS);
-    println!("two hours: moov {} bytes, index {} bytes", file.len(), index.weight());
+    eprintln!("two hours: moov {} bytes, index {} bytes", file.len(), index.weight());
     criterion.bench_function("index/two hours", |bench| bench.iter(|| read(black_box(&file), size)));
 
     let Some(video) = index.video() else {

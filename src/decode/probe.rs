@@ -5,12 +5,15 @@ use super::planes;
 use crate::error::Result;
 use crate::media::{Codec, Track, VideoFormat};
 
-/// Whether the stream of `track` may know more of its shape than the container told.
+/// Whether the stream of `track` may know more of its shape than the container and the codec's configuration told.
 pub fn is_needed(track: &Track) -> bool {
     let Some(format) = track.video() else { return false };
-    // Only these carry a sample aspect in their own headers.
-    let has_aspect = matches!(track.codec, Codec::Avc | Codec::Hevc | Codec::Mpeg1 | Codec::Mpeg2 | Codec::Mpeg4);
-    format.coded.is_empty() || (has_aspect && format.sample_aspect == (1, 1))
+    let says_it_itself = match track.codec {
+        Codec::Avc | Codec::Hevc => track.config.is_empty(),
+        Codec::Mpeg1 | Codec::Mpeg2 | Codec::Mpeg4 => true,
+        _ => false,
+    };
+    format.coded.is_empty() || (says_it_itself && format.sample_aspect == (1, 1))
 }
 
 /// The format of `track` completed by what the picture in `keyframe` says: its size, its sample aspect where the container

@@ -49,6 +49,15 @@ pub(super) struct Frame {
     pub(super) time: Option<Micros>,
 }
 
+/// A video with its index at hand.
+#[derive(Clone, Debug)]
+pub(super) struct Film {
+    /// The stored file.
+    pub(super) source: Source,
+    /// Its tracks and samples.
+    pub(super) index: Arc<Index>,
+}
+
 /// The name of a frame: a sample of a source. A keyframe asked for by time may turn out to be another sample than the tables
 /// said, so the precision belongs to the name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +106,7 @@ impl Kit {
     }
 
     /// The index of `source`.
-    pub(super) async fn index(&self, source: &Source) -> Result<Arc<Index>> {
+    async fn index(&self, source: &Source) -> Result<Arc<Index>> {
         let make = || {
             let (kit, source) = (self.clone(), source.clone());
             async move {
@@ -111,6 +120,11 @@ impl Kit {
         Ok(index)
     }
 
+    /// The video `source` with its index.
+    pub(super) async fn film(&self, source: &Source) -> Result<Film> {
+        Ok(Film { source: source.clone(), index: self.index(source).await? })
+    }
+
     /// The frame of `source` for the moment `at`, and what it took.
     pub(super) async fn frame(
         &self,
@@ -119,17 +133,17 @@ impl Kit {
         precision: Precision,
     ) -> Result<(Arc<Frame>, Timings)> {
         let begun = Instant::now();
-        let index = self.index(source).await?;
+        let film = self.film(source).await?;
         let mut timings = Timings { index: begun.elapsed(), ..Timings::default() };
-        let group = frames::groups(&index, &[at], precision).into_iter().next();
+        let group = frames::groups(&film.index, &[at], precision).into_iter().next();
         let group = group.ok_or_else(|| Error::unsupported("the video shows nothing"))?;
         let target = group.targets.first().ok_or_else(|| Error::new(Kind::Internal, "a group without a frame"))?;
         let key = FrameKey { source: source.clone(), number: target.number, precision: target.precision };
         let took = Arc::new(std::sync::OnceLock::new());
         let make = || {
-            let (kit, source, took) = (self.clone(), source.clone(), Arc::clone(&took));
+            let (kit, took) = (self.clone(), Arc::clone(&took));
             async move {
-                let (frame, timings) = kit.decode_one(&source, index, group).await?;
+                let (frame, timings) = kit.decode_one(&film, group).await?;
                 let _ = took.set(timings);
                 Ok(Arc::new(frame))
             }
@@ -142,11 +156,11 @@ impl Kit {
         Ok((frame, timings))
     }
 
-    async fn decode_one(&self, source: &Source, index: Arc<Index>, group: Group) -> Result<(Frame, Timings)> {
+    async fn decode_one(&self, film: &Film, group: Group) -> Result<(Frame, Timings)> {
         let each = |target: &Target, picture: Picture| Ok((target.time, picture));
-        let (frames, timings) = self.decode(source, &index, group, Admission::Begin, each).await?;
+        let (frames, timings) = self.decode(film, group, Admission::Begin, each).await?;
         let (time, picture) = frames.into_iter().next().ok_or_else(no_frame)?;
-        let timescale = index.video().ok_or_else(no_frame)?.timescale;
+        let timescale = film.index.video().ok_or_else(no_frame)?.timescale;
         Ok((Frame { picture, time: Some(time.micros(timescale)) }, timings))
     }
 
@@ -154,16 +168,15 @@ impl Kit {
     /// `each` takes counts as scaling.
     pub(super) async fn decode<T: Send + 'static>(
         &self,
-        source: &Source,
-        index: &Arc<Index>,
+        film: &Film,
         group: Group,
         admission: Admission,
         mut each: impl FnMut(&Target, Picture) -> Result<T> + Send + 'static,
     ) -> Result<(Vec<T>, Timings)> {
         let begun = Instant::now();
-        let loaded = frames::read(&self.origin, source, index, group).await?;
+        let loaded = frames::read(&self.origin, &film.source, &film.index, group).await?;
         let read = begun.elapsed();
-        let (index, decoders) = (Arc::clone(index), Arc::clone(&self.decoders));
+        let (index, decoders) = (Arc::clone(&film.index), Arc::clone(&self.decoders));
         let work = move |stop: &Stop| {
             let (begun, mut scale, mut made) =
                 (Instant::now(), Duration::ZERO, Vec::with_capacity(loaded.targets.len()));

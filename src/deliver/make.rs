@@ -8,19 +8,17 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::artifact::{Artifact, Timings};
 use super::frames::{self, Group, Target};
-use super::kit::{Frame, Kit};
-use super::placeholder;
+use super::kit::{Film, Frame, Kit};
 use super::pool::{Admission, Stop};
 use super::strip::Strip;
 use crate::entry::Source;
 use crate::error::{Error, Result};
-use crate::media::Index;
 use crate::media::picture::Size;
 use crate::media::time::Micros;
 use crate::plan::{Precision, Subject, Tiles, Work};
 use crate::thumbnail::encode::encode;
 use crate::thumbnail::transform::{layout_for, render};
-use crate::thumbnail::{Encoding, Geometry, Packed, Picture, Pixels, Rgb};
+use crate::thumbnail::{Encoding, Geometry, Packed, Picture, Pixels, Rgb, placeholder};
 
 /// The artifact of `work`.
 pub(super) async fn artifact(kit: Kit, work: Work) -> Result<Artifact> {
@@ -54,7 +52,7 @@ async fn subject_of(
         Subject::Blank => Ok(drawn(blank(background))),
         Subject::Placeholder(what) => {
             let what = *what;
-            let (picture, _) = kit.pool.run(Admission::Begin, move |_: &Stop| Ok(placeholder::draw(what))).await?;
+            let (picture, _) = kit.pool.run(Admission::Begin, move |_: &Stop| Ok(placeholder::picture(what))).await?;
             Ok(drawn(picture))
         }
     }
@@ -103,7 +101,7 @@ async fn strip_of(kit: &Kit, tiles: Tiles, geometry: Geometry, encoding: Encodin
     match tiles {
         Tiles::Frames { source, moments, precision } => {
             let strip = Arc::new(Strip::new(moments.len(), geometry, encoding)?);
-            let timings = film(kit, &source, &moments, precision, &strip).await?;
+            let timings = shoot_all(kit, &source, &moments, precision, &strip).await?;
             Ok((strip, timings))
         }
         Tiles::Copies { subject, count } => {
@@ -124,7 +122,7 @@ async fn strip_of(kit: &Kit, tiles: Tiles, geometry: Geometry, encoding: Encodin
 
 /// Puts the frames of `moments` in their places, each group of them decoded once, side by side where workers are idle. One
 /// group more is read ahead.
-async fn film(
+async fn shoot_all(
     kit: &Kit,
     source: &Source,
     moments: &[Micros],
@@ -132,16 +130,16 @@ async fn film(
     strip: &Arc<Strip>,
 ) -> Result<Timings> {
     let begun = Instant::now();
-    let index = kit.index(source).await?;
+    let film = kit.film(source).await?;
     let timings = Timings { index: begun.elapsed(), ..Timings::default() };
-    let groups = frames::groups(&index, moments, precision);
+    let groups = frames::groups(&film.index, moments, precision);
     if groups.is_empty() {
         return Err(Error::unsupported("the video shows nothing"));
     }
     let at_once = kit.pool.load().idle().max(1) + 1;
     let parts = groups.into_iter().enumerate().map(|(number, group)| {
         let admission = if number == 0 { Admission::Begin } else { Admission::Continue };
-        shoot(kit.clone(), source.clone(), Arc::clone(&index), (group, admission), Arc::clone(strip))
+        shoot(kit.clone(), film.clone(), group, admission, Arc::clone(strip))
     });
     stream::iter(parts)
         .buffer_unordered(at_once)
@@ -153,18 +151,12 @@ async fn film(
 }
 
 /// Puts the frames of one group in their places.
-async fn shoot(
-    kit: Kit,
-    source: Source,
-    index: Arc<Index>,
-    (group, admission): (Group, Admission),
-    strip: Arc<Strip>,
-) -> Result<Timings> {
+async fn shoot(kit: Kit, film: Film, group: Group, admission: Admission, strip: Arc<Strip>) -> Result<Timings> {
     let each = move |target: &Target, picture: Picture| {
         let places: Vec<u32> = target.moments.iter().filter_map(|&place| u32::try_from(place).ok()).collect();
         strip.place(&places, &picture)
     };
-    let (_, timings) = kit.decode(&source, &index, group, admission, each).await?;
+    let (_, timings) = kit.decode(&film, group, admission, each).await?;
     Ok(timings)
 }
 

@@ -4,7 +4,6 @@ pub mod artifact;
 pub mod frames;
 mod kit;
 mod make;
-mod placeholder;
 pub mod pool;
 pub mod sources;
 mod strip;

@@ -9,9 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::media::picture::Size;
 use crate::media::time::Micros;
 use crate::request::thumbnail::{Moment, Thumbnail};
-
-/// The size that placeholders are drawn at.
-const PLACEHOLDER_SIZE: Size = Size { width: 1280, height: 720 };
+use crate::thumbnail::placeholder;
 
 /// What is shown, and the numbers of the entry that its geometry follows from.
 #[derive(Debug)]
@@ -50,7 +48,7 @@ impl Content<'_> {
         match self {
             Content::Video(ladder) => ladder.original().picture.shown,
             Content::Still { shown, .. } => *shown,
-            Content::Placeholder(_) => PLACEHOLDER_SIZE,
+            Content::Placeholder(_) => placeholder::SIZE,
         }
     }
 }

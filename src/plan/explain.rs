@@ -108,7 +108,7 @@ pub(super) fn text(plan: &Plan) -> String {
             "part",
             format!("{}x{} at {},{}", geometry.crop.width, geometry.crop.height, geometry.crop.x, geometry.crop.y),
         ),
-        ("of", format!("{}, the size as shown of the original", geometry.reference)),
+        ("of", format!("{}, the whole as shown", geometry.reference)),
         ("scaled", format!("to {}", geometry.scaled)),
         ("canvas", format!("{}, the picture at {},{}", geometry.canvas, geometry.left, geometry.top)),
         ("written", Written(encoding).to_string()),

@@ -5,6 +5,7 @@ use crate::error::{Code, Error, Result};
 use crate::media::picture::Size;
 use crate::request::thumbnail::format_name;
 use crate::thumbnail::Format;
+use crate::thumbnail::encode::side_max;
 
 /// A row of tiles of one size.
 #[derive(Clone, Copy, Debug)]
@@ -23,17 +24,6 @@ impl Sheet {
     /// At most what `u128` holds with a lot of room.
     fn pixels(self) -> u128 {
         u128::from(self.width()) * u128::from(self.tile.height)
-    }
-}
-
-/// The longest side that a format can hold, in pixels.
-pub(super) fn side_max(format: Format) -> u32 {
-    match format {
-        Format::Webp => 16_383,
-        Format::Psd => 30_000,
-        // What encoders of JPEG take, and the dialect's limit for strips.
-        Format::Jpeg | Format::Pdf | Format::Gif | Format::Bmp | Format::Tiff | Format::Avif => 65_500,
-        Format::Png | Format::Png8 | Format::Png24 | Format::Png32 | Format::Png48 | Format::Png64 => 65_500,
     }
 }
 

@@ -22,7 +22,7 @@ use crate::media::picture::Size;
 use crate::media::time::Micros;
 use crate::request::thumbnail::{Moment, Thumbnail};
 use crate::request::{Accepts, Request};
-use crate::thumbnail::{Encoding, Fit, Format, Geometry, Rect, geometry};
+use crate::thumbnail::{Encoding, Fit, Format, Geometry, Rect, encode, geometry, placeholder};
 
 /// A decided request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,14 +119,8 @@ pub enum Precision {
     Keyframe,
 }
 
-/// The pictures that stand for content without one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Placeholder {
-    /// A video or image that has no content yet.
-    Draft,
-    /// Sound without a picture.
-    Audio,
-}
+/// The pictures that stand for content without one, as the plan calls them.
+pub type Placeholder = placeholder::Kind;
 
 /// What a site decides about thumbnails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,7 +268,7 @@ fn resolved(thumbnail: &Thumbnail, scene: &Scene<'_>, count: u32) -> Option<Geom
         (region::rect(&thumbnail.region, scene.recorded), thumbnail.fit)
     };
     let found = geometry::fit(reference, region, scene.wanted, fit)?;
-    let widest = limits::side_max(thumbnail.format.unwrap_or_default()) / count.max(1);
+    let widest = encode::side_max(thumbnail.format.unwrap_or_default()) / count.max(1);
     if count > 1 && scene.wanted == Size::default() && found.canvas.width > widest {
         return geometry::fit(reference, region, Size { width: widest.max(1), height: 0 }, Fit::Inside);
     }

@@ -1,17 +1,21 @@
 //! Frames out of stored media: exactly the one on display, whatever the codec, the container and the order of its samples.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use bytes::Bytes;
 use image::{Rgba, RgbaImage};
-use vedette::decode::frames::Decoders;
+use vedette::decode::demux::demux;
+use vedette::decode::frames::{Coded, Decoders, Run};
+use vedette::decode::scan::{ReadAt, scan};
 use vedette::deliver::{frames, sources};
 use vedette::entry::Source;
 use vedette::error::{Kind, Result};
 use vedette::media::picture::{Matrix, Range, Size, Transfer, Turn};
-use vedette::media::time::Micros;
+use vedette::media::samples::Sample;
+use vedette::media::time::{Micros, Ticks};
 use vedette::media::{Index, Packing};
 use vedette::origin::Origin;
 use vedette::plan::Precision;
@@ -21,7 +25,6 @@ use crate::support::{Folder, media, moments, number};
 
 /// A stored file with what it takes to get frames out of it.
 struct Clip {
-    path: PathBuf,
     origin: Origin,
     source: Source,
     index: Arc<Index>,
@@ -40,7 +43,7 @@ impl Clip {
         };
         let origin = Origin::folder(path.parent().unwrap())?;
         let index = sources::index(&origin, &source).await?;
-        Ok(Clip { path: path.to_owned(), origin, source, index, decoders: Decoders::default() })
+        Ok(Clip { origin, source, index, decoders: Decoders::default() })
     }
 
     async fn of(name: &str) -> Clip {
@@ -123,7 +126,7 @@ fn check_file(path: &Path, first: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (expected, alone, together) = runtime.block_on(async {
         let clip = Clip::open(path).await.unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
-        let moments = expected_moments(path);
+        let moments: Vec<Micros> = moments(path).into_iter().map(Micros).collect();
         let mut alone = Vec::new();
         for moment in &moments {
             alone.push(clip.number(moment.0, Precision::Exact).await);
@@ -135,14 +138,6 @@ fn check_file(path: &Path, first: u32) {
     assert!(!expected.is_empty());
     assert_eq!(alone, expected, "{} one by one", path.display());
     assert_eq!(together, expected, "{} at once", path.display());
-}
-
-/// When each frame is shown. A file in fragments is taken for a cut out of a stream, and starts with its first frame.
-fn expected_moments(path: &Path) -> Vec<Micros> {
-    let moments = moments(path);
-    let is_cut = path.to_str().unwrap().contains("fragmented");
-    let start = if is_cut { moments[0] } else { 0 };
-    moments.into_iter().map(|moment| Micros(moment - start)).collect()
 }
 
 /// Copies the video of a clip into other containers and checks every frame there.
@@ -238,7 +233,7 @@ fn every_frame_of_every_kind_of_mp4() {
     for name in ["0_moov_last.mp4", "0_fragmented.mp4", "0_fragmented_sidx.mp4", "0_one_frame.mp4"] {
         check(name, 0);
     }
-    for name in ["0_vfr.mp4", "0_opengop_avc.mp4", "0_opengop_hevc.mp4", "0_edit_empty.mp4"] {
+    for name in ["0_vfr.mp4", "0_opengop_avc.mp4", "0_opengop_hevc.mp4", "0_edit_empty.mp4", "0_nostss.mp4"] {
         check(name, 0);
     }
     check("0_edit_trimmed.mp4", 15);
@@ -272,8 +267,8 @@ fn check_exact(name: &str, format: &str) {
     let faults = runtime.block_on(async {
         let clip = Clip::open(&path).await.unwrap();
         let mut faults = Vec::new();
-        for (frame, moment) in expected_moments(&path).into_iter().enumerate() {
-            let picture = clip.picture(moment.0, Precision::Exact).await;
+        for (frame, moment) in moments(&path).into_iter().enumerate() {
+            let picture = clip.picture(moment, Precision::Exact).await;
             if samples(&picture) != expected[frame] {
                 faults.push(frame);
             }
@@ -295,4 +290,178 @@ fn frames_are_the_same_bit_for_bit_as_when_all_are_decoded() {
     check_exact("0_422.mp4", "yuv422p");
     check_exact("0_prores_alpha.mov", "yuva444p12le");
     check_exact("0_mjpeg.avi", "yuvj420p");
+}
+
+/// A file in memory.
+struct Memory(Vec<u8>);
+
+impl ReadAt for Memory {
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let rest = self.0.get(offset as usize..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+/// Scans a damaged file and decodes what comes of it. Whatever happens, it is an error or a picture.
+fn survive(bytes: Vec<u8>) {
+    let mut file = Memory(bytes);
+    let Ok(index) = scan(&mut file, &|| false) else { return };
+    let Some(track) = index.video() else { return };
+    let decoders = Decoders::default();
+    for precision in [Precision::Exact, Precision::Keyframe] {
+        for group in frames::groups(&index, &[Micros(0), Micros(1_500_000), Micros(i64::MAX)], precision) {
+            let last = group.targets.last().unwrap().number;
+            let coded = match track.packing {
+                Packing::Demuxed => demux(&mut file, track, group.from..=last, &|| false).unwrap_or_default(),
+                Packing::Plain => {
+                    let cut = |sample: Sample| Coded {
+                        time: sample.time,
+                        data: Bytes::copy_from_slice(&file.0[sample.offset as usize..][..sample.size as usize]),
+                        alpha: None,
+                    };
+                    track.samples.range(group.from..last + 1).map(cut).collect()
+                }
+            };
+            let wanted: Vec<Ticks> = group.targets.iter().map(|target| target.time).collect();
+            let _ = decoders.decode(Run { track, samples: &coded, wanted: &wanted }, &|| false, &mut |_, picture| {
+                assert!(!samples(&picture).is_empty());
+                Ok(())
+            });
+        }
+    }
+}
+
+#[test]
+fn damaged_containers_harm_nobody() {
+    let names = [
+        "0_mkv.mkv",
+        "0_ts.ts",
+        "0_flv.flv",
+        "0_avi.avi",
+        "0_mpeg2.ts",
+        "0_vp8.webm",
+        "0_vp9_alpha.webm",
+        "0_mjpeg.avi",
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    // Knuth's linear congruential generator: the same damage each time.
+    let mut random = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    for name in names {
+        let whole = std::fs::read(media(name)).unwrap();
+        for _ in 0..4 {
+            survive(whole[..random() % whole.len()].to_vec());
+        }
+        for round in 0..12 {
+            let mut bytes = whole.clone();
+            // Headers are a small part of a file: half of the rounds damage them alone.
+            let reach = if round % 2 == 0 { 1500 } else { bytes.len() };
+            for _ in 0..1 + round {
+                let at = random() % reach;
+                bytes[at] ^= 1 << (random() % 8);
+            }
+            survive(bytes);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_container_is_refused() {
+    for bytes in [
+        &b""[..],
+        b"This is a text.\n",
+        &[0; 5000],
+        b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+        b"ffconcat version 1.0\nfile a.mp4\n",
+    ] {
+        let error = scan(&mut Memory(bytes.to_vec()), &|| false).unwrap_err();
+        assert_eq!(error.kind(), Kind::Unsupported, "{error:?}");
+    }
+}
+
+#[test]
+fn a_scan_is_given_up_when_nobody_waits() {
+    let bytes = std::fs::read(media("0_mkv.mkv")).unwrap();
+    let error = scan(&mut Memory(bytes), &|| true).unwrap_err();
+    assert_eq!(error.kind(), Kind::TimedOut);
+}
+
+#[tokio::test]
+async fn sound_alone_has_no_picture() {
+    let folder = Folder::new("frames-sound");
+    for container in ["mp3", "ogg", "wav", "flac", "m4a", "mka"] {
+        let path = folder.path().join(format!("tone.{container}"));
+        let tone = ["-nostdin", "-v", "error", "-f", "lavfi", "-i", "sine=duration=5"];
+        assert!(Command::new("ffmpeg").args(tone).arg(&path).status().unwrap().success());
+        let clip = Clip::open(&path).await.unwrap();
+        let facts = sources::facts(&clip.origin, &clip.source).await.unwrap();
+        assert!(facts.picture.is_none() && facts.has_audio, "{container}");
+        assert!((4_900_000..5_200_000).contains(&facts.duration.0), "{container}: {:?}", facts.duration);
+    }
+}
+
+#[tokio::test]
+async fn shapes_and_colours_are_those_of_the_stream() {
+    let shown = async |name: &str| Clip::of(name).await.index.video().unwrap().video().unwrap().shown();
+    assert_eq!(shown("0_anamorphic.mp4").await, Size { width: 1024, height: 576 });
+    assert_eq!(shown("0_rotated_90.mp4").await, Size { width: 360, height: 640 });
+    let color = async |name: &str| Clip::of(name).await.picture(0, Precision::Exact).await.color;
+    assert_eq!(color("0_avc.mp4").await.matrix, Matrix::Bt709);
+    assert_eq!(color("0_bars_601.mp4").await.matrix, Matrix::Bt601);
+    assert_eq!(color("0_fullrange.mp4").await.range, Range::Full);
+    assert_eq!(color("0_pq.mp4").await.transfer, Transfer::Pq);
+    assert_eq!(color("0_hlg.mp4").await.transfer, Transfer::Hlg);
+    let turned = Clip::of("0_rotated_90.mp4").await.picture(0, Precision::Exact).await;
+    assert_eq!(turned.orientation.turn, Turn::Quarter);
+}
+
+/// The sample aspect of a stream is known where the container leaves it out.
+#[tokio::test]
+async fn sample_aspect_comes_from_the_stream_where_the_container_has_none() {
+    let folder = Folder::new("frames-aspect");
+    let mut bytes = std::fs::read(media("0_anamorphic.mp4")).unwrap();
+    let at = bytes.windows(4).position(|word| word == b"pasp").expect("a box of sample aspect");
+    bytes[at..at + 4].copy_from_slice(b"free");
+    let path = folder.path().join("clip.mp4");
+    std::fs::write(&path, bytes).unwrap();
+    let clip = Clip::open(&path).await.unwrap();
+    let shown = clip.index.video().unwrap().video().unwrap().shown();
+    assert_eq!(shown, Size { width: 1024, height: 576 });
+    assert_eq!(clip.picture(0, Precision::Exact).await.shown(), shown);
+}
+
+#[tokio::test]
+async fn keyframes_answer_in_the_fast_mode() {
+    for (name, moment, expected) in [
+        ("0_avc.mp4", 1_900_000, 25),
+        ("0_long.mp4", 29_990_000, 500),
+        ("0_mkv.mkv", 999_000, 0),
+        ("0_ts.ts", 2_990_000, 50),
+    ] {
+        let clip = Clip::of(name).await;
+        assert_eq!(clip.number(moment, Precision::Keyframe).await, Some(expected), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn past_the_end_is_the_last_frame() {
+    for name in ["0_avc.mp4", "0_vfr.mp4", "0_vp9.webm", "0_mpeg2.ts", "0_mpeg4.mp4", "0_av1.mp4"] {
+        assert_eq!(Clip::of(name).await.number(i64::MAX, Precision::Exact).await, Some(74), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_cut_short_is_refused() {
+    for name in ["0_broken_truncated.mp4", "0_broken_no_moov.mp4", "0_broken_text.mp4"] {
+        let refusal = Clip::open(&media(name)).await.err();
+        assert_eq!(refusal.map(|error| error.kind()), Some(Kind::Unsupported), "{name}");
+    }
 }

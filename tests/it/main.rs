@@ -2,6 +2,13 @@
 
 #![cfg(test)]
 
+mod access;
+mod cache;
+mod frames;
 mod http;
+mod index;
+mod limits;
+mod regression;
 mod samples;
 mod support;
+mod thumbnail;

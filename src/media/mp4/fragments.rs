@@ -49,14 +49,10 @@ impl Growing {
         self.collector.push(Raw { offset, size, decode_time, time, duration, keyframe })
     }
 
-    /// When the track starts; `None` where it has no samples.
+    /// When its first sample is decoded; `None` where it has no samples, zero where its edits say when it starts and ends.
     fn start(&self) -> Option<i64> {
-        let earliest = self.collector.earliest()?.0;
-        match self.draft.edits[..] {
-            [] => Some(earliest),
-            [Edit { start, length: None, media }] => Some(earliest.saturating_sub(media).max(0).saturating_add(start)),
-            _ => Some(0),
-        }
+        let bounded = self.draft.edits.iter().any(|edit| edit.length.is_some());
+        self.collector.first_decoded().map(|first| if bounded { 0 } else { first.0 })
     }
 
     /// The track, with its presentation moved so that `start` is its beginning.
@@ -71,8 +67,8 @@ impl Growing {
     }
 }
 
-/// The finished tracks. The earliest of them starts the presentation: a recording cut out of a live stream counts its time
-/// from the start of that stream.
+/// The finished tracks. The first sample that is decoded starts the presentation: a recording cut out of a live stream
+/// counts its time from the start of that stream.
 pub(super) fn finish(tracks: Vec<Growing>) -> Vec<Track> {
     let starts = tracks.iter().filter_map(|track| Some(Ticks(track.start()?).micros(track.draft.track.timescale)));
     let start = starts.min().unwrap_or_default().max(Micros(0));

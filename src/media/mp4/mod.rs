@@ -536,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_of_a_live_stream_starts_at_zero() {
+    fn a_cut_of_a_live_stream_starts_as_if_it_were_all() {
         let index = index(&fragmented(25_000_000));
         let [video, sound] = &index.tracks[..] else { panic!("{index:?}") };
         assert_eq!(video.samples.range(0..2).map(|sample| sample.time.0).collect::<Vec<_>>(), [1000, 0]);
@@ -659,6 +659,21 @@ mod tests {
                 let _ = (track.samples.frame_at(at), track.samples.keyframe_at(at));
             }
             assert!(track.samples.range(0..1000).all(|sample| sample.offset <= i64::MAX as u64));
+        }
+    }
+
+    #[test]
+    fn any_number_may_lie() {
+        for whole in [file(&[Made::video(), Made::sound()]), fragmented(0)] {
+            for place in 0..whole.len() - 4 {
+                for lie in [0, 1, 0x7fff_ffff, u32::MAX] {
+                    let mut bytes = whole.clone();
+                    bytes[place..place + 4].copy_from_slice(&words(&[lie]));
+                    if let Ok(index) = read(&bytes).0 {
+                        look_around(&index);
+                    }
+                }
+            }
         }
     }
 

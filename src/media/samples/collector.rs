@@ -37,7 +37,6 @@ pub struct Collector {
     unshown: Vec<u64>,
     first: i64,
     last: Option<Raw>,
-    earliest: Option<Ticks>,
 }
 
 impl Collector {
@@ -56,9 +55,9 @@ impl Collector {
         self.len() == 0
     }
 
-    /// The time of the sample shown first; `None` before the first sample.
-    pub(in crate::media) fn earliest(&self) -> Option<Ticks> {
-        self.earliest
+    /// When the first sample is decoded; `None` before it is added.
+    pub(in crate::media) fn first_decoded(&self) -> Option<Ticks> {
+        self.last.map(|_| Ticks(self.first))
     }
 
     /// Adds the next sample. Fails with `too large` beyond [`SAMPLES_MAX`], and with `unsupported` for an offset that no
@@ -80,7 +79,6 @@ impl Collector {
             (None, false) => self.keyframes = Some((0..number).collect()),
             (Some(_), false) | (None, true) => {}
         }
-        self.earliest = Some(self.earliest.map_or(raw.time, |earliest| earliest.min(raw.time)));
         self.places.push(raw.offset, raw.size);
         self.sizes.push(raw.size.into());
         self.shifts.push(raw.time.0.wrapping_sub(raw.decode_time.0));
