@@ -97,7 +97,7 @@ fn sound() -> Tables {
     }
 }
 
-/// A file whose `moov` comes first, up to where its media would start, and its length.
+/// A file whose `moov` comes first, up to where its media would start, and the length that it would have.
 fn two_hours() -> (Vec<u8>, u64) {
     let tracks = [video(), sound()];
     let mut offsets = [Vec::new(), Vec::new()];
@@ -113,7 +113,8 @@ fn two_hours() -> (Vec<u8>, u64) {
     let traks: Vec<u8> =
         (1..).zip(&tracks).flat_map(|(id, tables)| tables.trak(id, &offsets[id as usize - 1])).collect();
     let mvhd = full(b"mvhd", &[&words([0, 0, 1000, 7_200_000]), &[0; 80]]);
-    let file = [atom(b"ftyp", &[b"isom", &[0; 4]]), atom(b"moov", &[&mvhd, &traks])].concat();
+    let media = [&1u32.to_be_bytes()[..], b"mdat", &u64::from(at - 7_000_000).to_be_bytes()].concat();
+    let file = [atom(b"ftyp", &[b"isom", &[0; 4]]), atom(b"moov", &[&mvhd, &traks]), media].concat();
     (file, at.into())
 }
 

@@ -13,16 +13,20 @@ use vedette::thumbnail::{Encoding, Format, Geometry, Layout, Picture, Pixels, Pl
 const HD: Size = Size { width: 1920, height: 1080 };
 const UHD: Size = Size { width: 3840, height: 2160 };
 
+/// From -256 to 256 and back, once in 1024.
+fn wave(phase: u32) -> i32 {
+    ((phase & 1023) as i32 - 512).abs() - 256
+}
+
 /// A number of `depth` bits at a place: shapes, shades, fine lines and noise, as pictures have them.
 fn scene(x: u32, y: u32, size: Size, depth: u8) -> u32 {
-    let (u, v) = (f64::from(x) / f64::from(size.width), f64::from(y) / f64::from(size.height));
-    let hills = (u * 9.0).sin() * (v * 7.0 + u * 3.0).cos() * 0.25 + 0.5;
-    let edges = if ((u * 5.0).fract() - 0.5).hypot((v * 4.0).fract() - 0.5) < 0.3 { 0.2 } else { -0.1 };
-    let lines = (f64::from(x) * 0.9 + f64::from(y) * 0.4).sin() * 0.06;
-    let mixed = (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77)).wrapping_mul(0xC2B2_AE3D) >> 16;
-    let noise = f64::from(mixed) / 65536.0 * 0.04;
-    let most = f64::from((1u32 << depth) - 1);
-    ((hills + edges + lines + noise).clamp(0.06, 0.92) * most) as u32
+    let (u, v) = (x * 1024 / size.width, y * 1024 / size.height);
+    let hills = wave(u * 3) * wave(v * 2 + u) / 640;
+    let edges = if wave(u * 5) + wave(v * 4) > 120 { 60 } else { -30 };
+    let lines = wave(x * 150 + y * 64) / 16;
+    let mixed = (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77)).wrapping_mul(0xC2B2_AE3D);
+    let noise = (mixed >> 28) as i32;
+    (((512 + (hills + edges + lines) * 2 + noise).clamp(64, 940) as u32) << (depth - 8)) / 4
 }
 
 fn plane(size: Size, depth: u8) -> Plane {

@@ -6,7 +6,7 @@ packages() {
   case "$1" in
     build) echo pkg-config:pkg-config cc:gcc clang:clang cmake:cmake nasm:nasm \
       lib=libavcodec:libavcodec-dev lib=libavformat:libavformat-dev lib=libavutil:libavutil-dev so=libclang:libclang-dev ;;
-    media) echo ffmpeg:ffmpeg convert:imagemagick python3:python3 flock:util-linux ;;
+    media) echo ffmpeg:ffmpeg identify:imagemagick python3:python3 flock:util-linux ;;
     bench) echo nginx:nginx-light wrk:wrk npm:npm curl:curl ;;
     *) echo "setup.sh: what is \"$1\"? build, media and bench are known" >&2; exit 2 ;;
   esac

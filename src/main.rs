@@ -1,13 +1,15 @@
 //! Command line to settings to parts to service; the only place that exits.
 
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, value_parser};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
@@ -15,6 +17,9 @@ use vedette::catalog::Catalog;
 use vedette::config::table::ROWS;
 use vedette::config::{self, Level, Log, LogFormat, Settings, Sources};
 use vedette::deliver::Delivery;
+use vedette::deliver::sources::{self, Content};
+use vedette::entry::Source;
+use vedette::media;
 use vedette::origin::Origin;
 use vedette::plan;
 use vedette::request::{self, Accepts};
@@ -45,6 +50,7 @@ fn run(matches: &ArgMatches) -> Outcome {
     match matches.subcommand() {
         Some(("serve", given)) => serve(settings(given)?),
         Some(("explain", given)) => explain(given, &settings(given)?),
+        Some(("inspect", given)) => inspect(given),
         Some(("check-config", given)) => check_config(&settings(given)?),
         Some(("health", given)) => health(given),
         _ => Err(vec!["no such command".to_owned()]),
@@ -53,6 +59,8 @@ fn run(matches: &ArgMatches) -> Outcome {
 
 fn command() -> Command {
     let url = Arg::new("url").value_name("URL").required(true).help("Path and query, or a whole URL");
+    let file =
+        Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)).help("A media file");
     let health_url = Arg::new("url").value_name("URL").help("Asked instead of the admin listener of the settings");
     let command = Command::new("vedette")
         .version(env!("CARGO_PKG_VERSION"))
@@ -64,6 +72,7 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(Command::new("serve").about("Answers requests until it is told to stop"))
         .subcommand(Command::new("explain").about("Prints what would be done for a URL, without doing it").arg(url))
+        .subcommand(Command::new("inspect").about("Prints what a media file holds").arg(file))
         .subcommand(
             Command::new("check-config").about("Prints the settings, and what is wrong with them or the library"),
         )
@@ -190,6 +199,33 @@ fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
         let (_, delivery) = delivery(settings)?;
         let plan = delivery.plan(&request, Accepts::default()).await.map_err(fault)?;
         print(plan::explain(&plan))
+    })
+}
+
+/// Prints what a media file holds.
+fn inspect(given: &ArgMatches) -> Outcome {
+    let file = given.get_one::<PathBuf>("file").map(PathBuf::as_path).unwrap_or(Path::new(""));
+    let wrong = |error: &dyn Display| vec![format!("{}: {error}", file.display())];
+    let path = file.canonicalize().map_err(|error| wrong(&error))?;
+    let metadata = path.metadata().map_err(|error| wrong(&error))?;
+    let name = path.file_name().and_then(OsStr::to_str).filter(|_| metadata.is_file());
+    let (name, folder) = name.zip(path.parent()).ok_or_else(|| wrong(&"no file with a name in UTF-8"))?;
+    let since = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let source = Source {
+        location: name.into(),
+        size: metadata.len(),
+        modified: since.as_secs(),
+        version: Source::file_version(metadata.len(), since.as_nanos()),
+    };
+    let origin = Origin::folder(folder).map_err(fault)?;
+    runtime()?.block_on(async {
+        if sources::recognise(&origin, &source).await.map_err(fault)? == Content::Still {
+            let facts = sources::facts(&origin, &source).await.map_err(fault)?;
+            let shown = facts.picture.map(|picture| picture.shown.to_string()).unwrap_or_default();
+            return print(format_args!("a picture, {shown} as shown\n"));
+        }
+        let index = sources::index(&origin, &source).await.map_err(fault)?;
+        print(media::describe::describe(&index, source.size))
     })
 }
 

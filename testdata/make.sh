@@ -30,7 +30,7 @@ rm -rf .making
 mkdir -p "$out"
 work=$PWD/.making
 
-for tool in ffmpeg convert python3; do
+for tool in ffmpeg convert identify python3; do
   command -v "$tool" >/dev/null || { echo "testdata/make.sh: $tool is missing (scripts/setup.sh installs it)" >&2; exit 1; }
 done
 

@@ -28,7 +28,11 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
     ("config", Layer::Shell, &["error", "media", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"]),
     ("lib", Layer::Core, &[]),
-    ("main", Layer::Shell, &["error", "media", "request", "catalog", "origin", "deliver", "server", "config"]),
+    (
+        "main",
+        Layer::Shell,
+        &["error", "entry", "media", "request", "plan", "catalog", "origin", "deliver", "server", "config"],
+    ),
 ];
 
 /// Foreign crates with owners; no other module names them.
@@ -247,9 +251,6 @@ fn files_open_with_what_they_know() {
     }
 }
 
-/// What stands in README.md before and after the table of parameters.
-const PARAMETERS_MARKERS: (&str, &str) = ("<!-- parameters -->\n", "<!-- /parameters -->");
-
 /// The table of parameters as README.md has it.
 fn parameter_table() -> String {
     let mut table = String::from("| parameter | values | default | meaning |\n| --- | --- | --- | --- |\n");
@@ -260,18 +261,36 @@ fn parameter_table() -> String {
     table
 }
 
-#[test]
-fn the_readme_has_the_parameters_of_the_code() {
+/// The table of settings as README.md has it.
+fn settings_table() -> String {
+    let defaults = vedette::config::Settings::default();
+    let mut table = String::from("| setting | default | meaning |\n| --- | --- | --- |\n");
+    for row in vedette::config::table::ROWS {
+        let default = vedette::config::shown(row, &defaults);
+        table.push_str(&format!("| `--{}` | `{default}` | {} |\n", vedette::config::flag(row), row.help));
+    }
+    table
+}
+
+/// Holds the part of README.md between the markers of `name` to `expected`, or writes it there with UPDATE_GOLDEN=1.
+#[track_caller]
+fn check_readme(name: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = fs::read_to_string(&path).unwrap();
-    let (start, end) = PARAMETERS_MARKERS;
-    let (before, rest) = text.split_once(start).expect("README.md has the marker before the parameters");
-    let (table, after) = rest.split_once(end).expect("README.md has the marker after the parameters");
+    let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let (before, rest) = text.split_once(&start).expect("README.md has the marker before the table");
+    let (table, after) = rest.split_once(&end).expect("README.md has the marker after the table");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, [before, start, &parameter_table(), end, after].concat()).unwrap();
+        fs::write(&path, [before, &start, expected, &end, after].concat()).unwrap();
         return;
     }
-    assert_eq!(table, parameter_table(), "UPDATE_GOLDEN=1 writes the table into README.md");
+    assert_eq!(table, expected, "UPDATE_GOLDEN=1 writes the table into README.md");
+}
+
+#[test]
+fn the_readme_has_the_tables_of_the_code() {
+    check_readme("parameters", &parameter_table());
+    check_readme("settings", &settings_table());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The settings, one row each: the name, what it means, what it may be, and where it goes.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::values::{count, duration, show_duration, show_size, size, switch};
@@ -191,7 +191,7 @@ fn path(text: &str) -> Option<PathBuf> {
     (!text.is_empty() && !text.contains('\0')).then(|| text.into())
 }
 
-fn show_path(path: &PathBuf) -> String {
+fn show_path(path: &Path) -> String {
     path.display().to_string()
 }
 

@@ -68,53 +68,65 @@ pub fn check_support(track: &Track) -> Result<()> {
     decoder::name(track.codec).map(drop)
 }
 
+/// Samples to be decoded in one go, and what is wanted of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// The track they belong to.
+    pub track: &'a Track,
+    /// Samples in decoding order, the first of them a keyframe.
+    pub samples: &'a [Coded],
+    /// When the frames wanted are shown, in any order.
+    pub wanted: &'a [Ticks],
+}
+
 impl Decoders {
-    /// Decodes `samples`, which start at a keyframe and are in decoding order, and hands over the frames shown at the times
-    /// in `wanted`, in any order, each once. Samples that no wanted frame refers to are skipped. Blocks for as long as it
-    /// takes; asks `stop` between samples whether to give up, which is [`Kind::TimedOut`].
+    /// Decodes a run and hands over the frames wanted of it, in any order, each once. Samples that no wanted frame refers to
+    /// are skipped. Blocks for as long as it takes; asks `stop` between samples whether to give up, which is
+    /// [`Kind::TimedOut`].
     ///
     /// Where damage keeps a wanted frame from coming out, the nearest decoded frame before it stands in, else the first
     /// one after it. Fails with [`Kind::Unsupported`] where there is none either.
     pub fn decode(
         &self,
-        track: &Track,
-        samples: &[Coded],
-        wanted: &[Ticks],
+        run: Run<'_>,
         stop: &dyn Fn() -> bool,
         on_frame: &mut dyn FnMut(Ticks, Picture) -> Result<()>,
     ) -> Result<()> {
-        if samples.iter().all(|sample| sample.alpha.is_none()) {
-            return self.decode_opaque(track, samples, wanted, stop, on_frame);
+        if run.samples.iter().all(|sample| sample.alpha.is_none()) {
+            return self.decode_opaque(run, stop, on_frame);
         }
-        let veil =
-            |sample: &Coded| Coded { time: sample.time, data: sample.alpha.clone().unwrap_or_default(), alpha: None };
-        let veils: Vec<Coded> = samples.iter().map(veil).collect();
-        let mut alphas = HashMap::new();
-        let keep = &mut |time, picture| {
-            alphas.insert(time, picture);
-            Ok(())
-        };
-        match self.decode_opaque(track, &veils, wanted, stop, keep) {
-            // Damaged opacity leaves the pictures opaque.
-            Err(error) if error.kind() != Kind::Unsupported => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        self.decode_opaque(track, samples, wanted, stop, &mut |time, mut picture| {
-            if let Some(alpha) = alphas.remove(&time) {
-                planes::add_alpha(&mut picture, alpha);
+        let mut veils = self.veils(run, stop)?;
+        self.decode_opaque(run, stop, &mut |time, mut picture| {
+            if let Some(veil) = veils.remove(&time) {
+                planes::add_alpha(&mut picture, veil);
             }
             on_frame(time, picture)
         })
     }
 
+    /// The opacity of the frames wanted, as grey pictures. None where it is damaged, which leaves the frames opaque.
+    fn veils(&self, run: Run<'_>, stop: &dyn Fn() -> bool) -> Result<HashMap<Ticks, Picture>> {
+        let veil =
+            |sample: &Coded| Coded { time: sample.time, data: sample.alpha.clone().unwrap_or_default(), alpha: None };
+        let samples: Vec<Coded> = run.samples.iter().map(veil).collect();
+        let mut veils = HashMap::new();
+        let decoded = self.decode_opaque(Run { samples: &samples, ..run }, stop, &mut |time, picture| {
+            veils.insert(time, picture);
+            Ok(())
+        });
+        match decoded {
+            Err(error) if error.kind() != Kind::Unsupported => Err(error),
+            Ok(()) | Err(_) => Ok(veils),
+        }
+    }
+
     fn decode_opaque(
         &self,
-        track: &Track,
-        samples: &[Coded],
-        wanted: &[Ticks],
+        run: Run<'_>,
         stop: &dyn Fn() -> bool,
         on_frame: &mut dyn FnMut(Ticks, Picture) -> Result<()>,
     ) -> Result<()> {
+        let Run { track, samples, wanted } = run;
         let Some(format) = track.video() else {
             return Err(Error::new(Kind::Internal, "a track without pictures was to be decoded"));
         };
@@ -125,12 +137,16 @@ impl Decoders {
             None => Decoder::open(track, tag)?,
         };
         let mut pass = Pass { track, format, samples, targets: targets(samples, wanted), shown: 0, on_frame };
-        let clean = pass.run(&mut decoder, stop)?;
-        if clean {
+        let outcome = pass.run(&mut decoder, stop);
+        let is_sound = match &outcome {
+            Ok(clean) => *clean,
+            Err(error) => error.kind() == Kind::TimedOut,
+        };
+        if is_sound {
             decoder.reset();
             self.put(Idle { setup, decoder, since: Instant::now() });
         }
-        Ok(())
+        outcome.map(drop)
     }
 
     fn take(&self, setup: &Setup) -> Option<Decoder> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::sources::{Reading, blocking};
 use crate::decode::demux::demux;
-use crate::decode::frames::{Coded, Decoders};
+use crate::decode::frames::{Coded, Decoders, Run};
 use crate::entry::Source;
 use crate::error::{Error, Result};
 use crate::media::samples::{Reach, Sample};
@@ -117,11 +117,8 @@ pub fn decode(
 ) -> Result<()> {
     let track = index.video().ok_or_else(no_video)?;
     let wanted: Vec<Ticks> = loaded.targets.iter().map(|target| target.time).collect();
-    decoders.decode(track, &loaded.samples, &wanted, stop, &mut |time, picture| match loaded
-        .targets
-        .iter()
-        .find(|target| target.time == time)
-    {
+    let run = Run { track, samples: &loaded.samples, wanted: &wanted };
+    decoders.decode(run, stop, &mut |time, picture| match loaded.targets.iter().find(|target| target.time == time) {
         Some(target) => on_frame(target, picture),
         None => Ok(()),
     })
@@ -299,16 +296,19 @@ mod tests {
         Index { container: Container::Mp4, tracks: vec![track] }
     }
 
-    /// Expects groups as `(from, [(frame, moments)])`.
+    /// A frame, and the places of the moments that it answers.
+    type Shown<'a> = (u32, &'a [usize]);
+
+    /// Expects groups by the sample that they start at.
     #[track_caller]
-    fn check(index: &Index, moments: &[i64], precision: Precision, expected: &[(u32, &[(u32, &[usize])])]) {
+    fn check(index: &Index, moments: &[i64], precision: Precision, expected: &[(u32, &[Shown<'_>])]) {
         let moments: Vec<Micros> = moments.iter().copied().map(Micros).collect();
         let groups = groups(index, &moments, precision);
-        let got: Vec<(u32, Vec<(u32, &[usize])>)> = groups
+        let got: Vec<(u32, Vec<Shown<'_>>)> = groups
             .iter()
             .map(|group| (group.from, group.targets.iter().map(|t| (t.number, &t.moments[..])).collect()))
             .collect();
-        let expected: Vec<(u32, Vec<(u32, &[usize])>)> =
+        let expected: Vec<(u32, Vec<Shown<'_>>)> =
             expected.iter().map(|(from, targets)| (*from, targets.to_vec())).collect();
         assert_eq!(got, expected);
     }

@@ -81,7 +81,11 @@ pub(super) async fn serve(house: Arc<House>, stream: TcpStream, pulse: Arc<Pulse
                 if order == Order::Close {
                     return;
                 }
-                connection.as_mut().graceful_shutdown();
+                // One that hyper knows nothing of yet would be dropped with its answer half sent; it sees the end of its
+                // stream as soon as the answer is out.
+                if pulse.is_lent() {
+                    connection.as_mut().graceful_shutdown();
+                }
                 last = Some(order);
             }
         };

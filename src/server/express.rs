@@ -39,11 +39,12 @@ enum Phase {
     Given,
 }
 
-/// Bytes that came in and are nobody's yet.
+/// Bytes that came in and are nobody's yet: those of `bytes` from `start` to `end`. Room is made when the first come.
 #[derive(Debug, Default)]
 struct Input {
     bytes: Vec<u8>,
     start: usize,
+    end: usize,
 }
 
 /// An answer that is being sent.
@@ -88,11 +89,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
     fn poll_boundary(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         for _ in 0..ANSWERS_AT_ONCE {
             ready!(self.poll_output(cx))?;
+            if self.pulse.is_told() && self.input.is_empty() {
+                // Told to finish: for hyper, this is the end of the stream.
+                return Poll::Ready(Ok(()));
+            }
             if self.input.is_empty() && ready!(self.input.poll_fill(&mut self.stream, cx))? == 0 {
                 return Poll::Ready(Ok(()));
             }
             self.next();
             if self.phase != Phase::Boundary {
+                self.pulse.lend();
                 return Poll::Ready(Ok(()));
             }
         }
@@ -139,11 +145,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
 
 impl Input {
     fn rest(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        &self.bytes[self.start..self.end]
     }
 
     fn is_empty(&self) -> bool {
-        self.start == self.bytes.len()
+        self.start == self.end
     }
 
     /// Moves at most `most` bytes to `buf`; how many.
@@ -156,18 +162,13 @@ impl Input {
 
     /// Reads what has come; how many bytes, zero at the end of the stream. There must be room.
     fn poll_fill(&mut self, stream: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.is_empty() {
-            self.bytes.clear();
-        } else {
-            self.bytes.drain(..self.start);
-        }
-        self.start = 0;
-        let filled = self.bytes.len();
         self.bytes.resize(INPUT_MAX, 0);
-        let mut buf = ReadBuf::new(&mut self.bytes[filled..]);
+        self.bytes.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        let mut buf = ReadBuf::new(&mut self.bytes[self.end..]);
         let result = Pin::new(stream).poll_read(cx, &mut buf);
         let count = buf.filled().len();
-        self.bytes.truncate(filled + count);
+        self.end += count;
         result.map_ok(|()| count)
     }
 }

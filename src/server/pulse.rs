@@ -21,6 +21,7 @@ pub(super) struct Pulse {
     /// `reads` when the last request's head was complete.
     reads_at_head: AtomicU32,
     multiplexed: AtomicBool,
+    lent: AtomicBool,
     order: AtomicU8,
     ordered: Notify,
 }
@@ -93,6 +94,21 @@ impl Pulse {
         self.ordered.notify_one();
     }
 
+    /// Whether the connection was told anything.
+    pub(super) fn is_told(&self) -> bool {
+        self.order.load(Relaxed) > 0
+    }
+
+    /// Hyper has been given bytes of the connection.
+    pub(super) fn lend(&self) {
+        self.lent.store(true, Relaxed);
+    }
+
+    /// Whether hyper has been given bytes of the connection.
+    pub(super) fn is_lent(&self) -> bool {
+        self.lent.load(Relaxed)
+    }
+
     /// Waits for an order that is news after `last`.
     pub(super) async fn told(&self, last: Option<Order>) -> Order {
         loop {
@@ -116,7 +132,7 @@ impl Pulse {
         if self.done.load(Relaxed) != begun {
             return Stage::Working;
         }
-        if self.order.load(Relaxed) > 0 {
+        if self.is_told() {
             return Stage::Finishing;
         }
         let quiet = self.reads.load(Relaxed) == self.reads_at_head.load(Relaxed);

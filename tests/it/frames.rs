@@ -1,6 +1,6 @@
 //! Frames out of stored media: exactly the one on display, whatever the codec, the container and the order of its samples.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use bytes::Bytes;
 use image::{Rgba, RgbaImage};
 use vedette::decode::demux::demux;
-use vedette::decode::frames::{Coded, Decoders};
+use vedette::decode::frames::{Coded, Decoders, Run};
 use vedette::decode::scan::{ReadAt, scan};
 use vedette::deliver::{frames, sources};
 use vedette::entry::Source;
@@ -25,7 +25,6 @@ use crate::support::{Folder, media, moments, number};
 
 /// A stored file with what it takes to get frames out of it.
 struct Clip {
-    path: PathBuf,
     origin: Origin,
     source: Source,
     index: Arc<Index>,
@@ -44,7 +43,7 @@ impl Clip {
         };
         let origin = Origin::folder(path.parent().unwrap())?;
         let index = sources::index(&origin, &source).await?;
-        Ok(Clip { path: path.to_owned(), origin, source, index, decoders: Decoders::default() })
+        Ok(Clip { origin, source, index, decoders: Decoders::default() })
     }
 
     async fn of(name: &str) -> Clip {
@@ -330,7 +329,7 @@ fn survive(bytes: Vec<u8>) {
                 }
             };
             let wanted: Vec<Ticks> = group.targets.iter().map(|target| target.time).collect();
-            let _ = decoders.decode(track, &coded, &wanted, &|| false, &mut |_, picture| {
+            let _ = decoders.decode(Run { track, samples: &coded, wanted: &wanted }, &|| false, &mut |_, picture| {
                 assert!(!samples(&picture).is_empty());
                 Ok(())
             });

@@ -403,6 +403,10 @@ fn work_for_nobody_is_given_up() {
 fn draining_finishes_what_is_open() {
     let mut running = Running::usual();
     let idle = running.connect();
+    let mut served = running.connect();
+    for _ in 0..5 {
+        assert_eq!(served.ask("GET", &target("0_avc", "width/160/vid_sec/1"), "").status, 200);
+    }
     let mut busy = running.connect();
     busy.send(&request("GET", &target("0_long", "width/320/vid_slices/40"), ""));
     while running.delivery.load().busy == 0 {
@@ -411,6 +415,7 @@ fn draining_finishes_what_is_open() {
     assert_eq!(running.admin("/readyz").status, 200);
     running.stop();
     assert_eq!(idle.rest(), b"", "idle connections end at once");
+    assert_eq!(served.rest(), b"", "idle connections end at once");
     let answer = busy.read("GET");
     assert_eq!(answer.status, 200);
     assert!(!answer.body.is_empty());

@@ -87,7 +87,10 @@ fn sound_is_found_too() {
     let track = index.tracks.iter().find(|track| track.video().is_none()).unwrap();
     let (found, expected) = (ours(track.samples.range(0..u32::MAX)), packets(&path, "a:0"));
     assert!(!expected.is_empty());
-    assert_eq!(found.iter().map(|p| (p.0, p.1, p.2)).collect::<Vec<_>>(), expected.iter().map(|p| (p.0, p.1, p.2)).collect::<Vec<_>>());
+    assert_eq!(
+        found.iter().map(|p| (p.0, p.1, p.2)).collect::<Vec<_>>(),
+        expected.iter().map(|p| (p.0, p.1, p.2)).collect::<Vec<_>>()
+    );
 }
 
 /// The files of the library with one of these endings.

@@ -39,6 +39,16 @@ pub(super) struct Name {
     pub(super) is_folder: Option<bool>,
 }
 
+/// A folder, and what its names were.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// Its stamp from before its names were read.
+    pub(super) stamp: Stamp,
+    /// Its names in the order of the file system; those that are not UTF-8 are left out.
+    pub(super) names: Vec<Name>,
+    folder: OwnedFd,
+}
+
 /// How coarse a file system's clock may be: FAT counts in steps of two seconds. A change within the same step as the one
 /// before leaves no trace in the times.
 const CLOCK_STEP_NANOS: u128 = 2_000_000_000;
@@ -64,15 +74,21 @@ impl Root {
 
     /// What is at `path`: `None` where there is neither a file nor a folder, or where it leads out of the library.
     pub(super) fn look(&self, path: &str) -> io::Result<Option<Stamp>> {
-        let seen = if path.contains('/') { self.look_through(path) } else { self.look_beside(path) };
+        let seen =
+            if path.contains('/') { self.look_through(path) } else { self.look_beside(&self.folder, path, path) };
         present(seen).map(|stat| stat.and_then(|stat| Stamp::of(&stat)))
     }
 
-    /// A child of the root needs no path walk, unless it is a link.
-    fn look_beside(&self, name: &str) -> rustix::io::Result<Stat> {
-        let stat = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    /// What is at `path`, which is `name` in an opened folder.
+    pub(super) fn look_within(&self, opened: &Opened, name: &str, path: &str) -> io::Result<Option<Stamp>> {
+        present(self.look_beside(&opened.folder, name, path)).map(|stat| stat.and_then(|stat| Stamp::of(&stat)))
+    }
+
+    /// A name in a folder that is open needs no path walk, unless it is a link.
+    fn look_beside(&self, folder: &OwnedFd, name: &str, path: &str) -> rustix::io::Result<Stat> {
+        let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Symlink => self.look_through(name),
+            FileType::Symlink => self.look_through(path),
             _ => Ok(stat),
         }
     }
@@ -94,15 +110,14 @@ impl Root {
         Ok(Some((stamp, bytes)))
     }
 
-    /// The stamp of the folder at `path` from before its names were read, and its names in the order of the file system,
-    /// `count_max` at most; those that are not UTF-8 are left out. `None` where there is no folder.
-    pub(super) fn list(&self, path: &str, count_max: usize) -> io::Result<Option<(Stamp, Vec<Name>)>> {
+    /// The folder at `path` with its names, `count_max` at most. `None` where there is no folder.
+    pub(super) fn list(&self, path: &str, count_max: usize) -> io::Result<Option<Opened>> {
         #[cfg(test)]
         self.lists.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let Some(folder) = present(self.beneath(path, OFlags::RDONLY | OFlags::DIRECTORY))? else { return Ok(None) };
         let Some(stamp) = Stamp::of(&rustix::fs::fstat(&folder)?) else { return Ok(None) };
         let mut names = Vec::new();
-        for item in Dir::new(folder)? {
+        for item in Dir::read_from(&folder)? {
             let item = item?;
             let Ok(text) = item.file_name().to_str() else { continue };
             if text == "." || text == ".." {
@@ -118,7 +133,7 @@ impl Root {
             };
             names.push(Name { text: text.to_owned(), is_folder });
         }
-        Ok(Some((stamp, names)))
+        Ok(Some(Opened { stamp, names, folder }))
     }
 
     fn beneath(&self, path: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {

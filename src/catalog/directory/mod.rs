@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use self::assemble::{File, Findings};
-use self::disk::{Root, Stamp};
+use self::disk::{Name, Opened, Root, Stamp};
 use self::listing::{Hint, Listing};
 use self::naming::Child;
 use self::sidecar::Sidecar;
@@ -143,7 +143,7 @@ impl Library {
     /// The names of the library's folder.
     pub(super) fn list(&self) -> io::Result<Listing> {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
-        let (stamp, names) = self.root.list(HERE, CHILDREN_MAX)?.ok_or_else(gone)?;
+        let Opened { stamp, names, .. } = self.root.list(HERE, CHILDREN_MAX)?.ok_or_else(gone)?;
         let is_whole = names.len() < CHILDREN_MAX;
         let is_folder = |name: &str| Some(self.root.look(name).ok()??.is_folder);
         let mut listing = Listing::new(stamp, names, is_folder);
@@ -234,25 +234,29 @@ impl Gathering<'_> {
     /// The files of the folder at `path`, in the order of their names, which begin behind `base`, with `inner` before
     /// each. Other folders in it, and files that are left alone, are not among them.
     fn files(&mut self, path: &str, base: &str, inner: &str) -> io::Result<Option<(Stamp, Vec<File>)>> {
-        let Some((stamp, mut names)) = self.root.list(path, FILES_MAX)? else {
+        let Some(mut opened) = self.root.list(path, FILES_MAX)? else {
             self.note(path, None);
             return Ok(None);
         };
-        self.note(path, Some(stamp));
-        if names.len() == FILES_MAX {
+        self.note(path, Some(opened.stamp));
+        if opened.names.len() == FILES_MAX {
             self.overfull = Some(path.to_owned());
-            return Ok(Some((stamp, Vec::new())));
+            return Ok(Some((opened.stamp, Vec::new())));
         }
+        let mut names = std::mem::take(&mut opened.names);
         names.retain(|name| name.is_folder != Some(true) && !naming::is_ignored(&name.text));
         names.sort_unstable_by(|a, b| a.text.cmp(&b.text));
         let mut files = Vec::with_capacity(names.len());
-        for name in names {
-            let name = if inner.is_empty() { name.text } else { format!("{inner}/{}", name.text) };
-            if let Some(stamp) = self.look(&format!("{base}{name}"))?.filter(|stamp| !stamp.is_folder) {
+        for Name { text, .. } in names {
+            let name = if inner.is_empty() { text.clone() } else { format!("{inner}/{text}") };
+            let path = format!("{base}{name}");
+            let stamp = self.root.look_within(&opened, &text, &path)?;
+            self.note(&path, stamp);
+            if let Some(stamp) = stamp.filter(|stamp| !stamp.is_folder) {
                 files.push(File { name, stamp });
             }
         }
-        Ok(Some((stamp, files)))
+        Ok(Some((opened.stamp, files)))
     }
 
     /// The entry made of `findings` and the text of the sidecar at `path`.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::profile::{self, Inks};
 use super::{Header, PIXELS_MAX, check_size, damaged};
-use crate::decode::frames::{Coded, Decoders};
+use crate::decode::frames::{Coded, Decoders, Run};
 use crate::error::{Error, Result};
 use crate::media::mp4::items::{self, Layer, Region, StillItem, Tile};
 use crate::media::picture::{Color, Matrix, Primaries, Range, Size, Transfer};
@@ -94,7 +94,8 @@ fn tile(decoders: &Decoders, tile: &Tile<'_>) -> Result<Picture> {
     };
     let samples = [Coded { time: Ticks(0), data: Bytes::copy_from_slice(&tile.data), alpha: None }];
     let mut decoded = None;
-    decoders.decode(&track, &samples, &[Ticks(0)], &|| false, &mut |_, picture| {
+    let run = Run { track: &track, samples: &samples, wanted: &[Ticks(0)] };
+    decoders.decode(run, &|| false, &mut |_, picture| {
         decoded = Some(picture);
         Ok(())
     })?;
