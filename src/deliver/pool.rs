@@ -17,7 +17,7 @@ pub struct Limits {
     pub workers: usize,
     /// Most pieces of work that wait for a thread.
     pub queue_max: usize,
-    /// How long a piece of work may wait for a thread.
+    /// How long a piece of work that begins something may wait for a thread.
     pub queue_wait: Duration,
 }
 
@@ -26,7 +26,8 @@ pub struct Limits {
 pub enum Admission {
     /// It begins: refused where the queue is full.
     Begin,
-    /// It is a part of something begun, which a refusal would waste: the queue takes it even when it is full.
+    /// It is a part of something begun, which a refusal would waste: the queue takes it even when it is full,
+    /// and it waits as long as the whole may take.
     Continue,
 }
 
@@ -146,7 +147,12 @@ impl Pool {
         };
         let _ticket = self.enqueue(admission, Box::new(job), stop)?;
         let stopping = || Error::new(Kind::Unavailable, "the service is stopping");
-        match tokio::time::timeout(self.limits.queue_wait, &mut receiver).await {
+        let patience = match admission {
+            Admission::Begin => self.limits.queue_wait,
+            // The whole has a deadline of its own.
+            Admission::Continue => Duration::MAX,
+        };
+        match tokio::time::timeout(patience, &mut receiver).await {
             Ok(result) => result.map_err(|_| stopping())?,
             Err(_elapsed) if begun.load(Ordering::Acquire) => receiver.await.map_err(|_| stopping())?,
             Err(_elapsed) => {
