@@ -88,10 +88,6 @@ impl Server {
         Server { child, address }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub(crate) fn get(&self, target: &str) -> Answer {
         self.ask("GET", target, &[])
     }
@@ -318,16 +314,4 @@ pub(crate) fn soon(mut found: impl FnMut() -> bool) {
         assert!(start.elapsed() < Duration::from_secs(10), "it does not show within ten seconds");
         std::thread::sleep(Duration::from_millis(50));
     }
-}
-
-/// Compares text with a file of testdata/golden; `UPDATE_GOLDEN=1` writes the file.
-#[track_caller]
-pub(crate) fn golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, expected, "testdata/golden/{name}; UPDATE_GOLDEN=1 rewrites it");
 }
