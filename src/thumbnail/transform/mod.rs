@@ -154,7 +154,7 @@ impl Task<'_> {
     }
 
     /// The planes of `planes` in a placement, chroma at luma's size, one kind of number for every depth.
-    fn small_planes(&self, planes: &Planes, placed: Placement) -> Result<(Grid<u16>, Option<(Grid<u16>, Grid<u16>)>)> {
+    fn small_planes(&self, planes: &Planes, placed: Placement) -> Result<Deep> {
         let scale = any_depth(planes.depth);
         let y = scale(&planes.y, placed.window, placed.target)?;
         let Some((u, v)) = &planes.chroma else { return Ok((y, None)) };
@@ -234,6 +234,9 @@ impl Task<'_> {
         }
     }
 }
+
+/// Luma, and chroma of the same size unless the picture is grey.
+type Deep = (Grid<u16>, Option<(Grid<u16>, Grid<u16>)>);
 
 /// Scales a plane of so many bits to numbers of the same meaning.
 fn any_depth(depth: u8) -> fn(&Plane, Window, Size) -> Result<Grid<u16>> {

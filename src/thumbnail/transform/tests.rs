@@ -350,7 +350,7 @@ fn padding_is_exact() {
 #[test]
 fn half_chroma_on_odd_places_is_shared_with_the_padding() {
     let size = Size { width: 2, height: 2 };
-    let picture = packed(size, Packed::Rgb8(vec![255, 0, 0].repeat(4).into()));
+    let picture = packed(size, Packed::Rgb8([255, 0, 0].repeat(4).into()));
     let canvas = Size { width: 4, height: 2 };
     let geometry = Geometry { canvas, left: 1, top: 0, ..whole(size) };
     let raster = render(&picture, &geometry, Rgb::BLACK, Layout::Yuv420).unwrap();
