@@ -71,11 +71,11 @@ mod tests {
 
     #[test]
     fn numbers_of_every_code() {
-        let mut bits = Bits::of(&[0b1_010_011_0, 0b0100_0010, 0b1_1111111]);
+        let mut bits = Bits::of(&[0b1010_0110, 0b0100_0010, 0b1111_1111]);
         let golombs: Vec<_> = std::iter::from_fn(|| bits.golomb()).take(5).collect();
         assert_eq!(golombs, [0, 1, 2, 3, 4]);
         assert_eq!((bits.number(7), bits.number(1), bits.skip(1)), (Some(127), None, None));
-        let mut bits = Bits::of(&[0b010_011_00, 0b100_00101]);
+        let mut bits = Bits::of(&[0b0100_1100, 0b1000_0101]);
         assert_eq!([bits.signed_golomb(), bits.signed_golomb(), bits.signed_golomb()], [Some(1), Some(-1), Some(2)]);
         assert_eq!(Bits::of(&[0; 9]).golomb(), None);
         assert_eq!(Bits::of(&[0b0011_0000]).uvlc(), Some(5));
