@@ -12,8 +12,9 @@ use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
 use crate::media::{Codec, Track};
 
-/// Most pixels of a coded picture that is decoded: 16384 x 8704, the largest of HEVC level 6.2 and AV1 level 6.3.
-pub(super) const PIXELS_MAX: u64 = 142_606_336;
+/// Most pixels of a coded picture that is decoded: 8192 x 4352, as HEVC level 6 and AV1 level 6.0 have it. A decoder may hold
+/// 16 pictures, each of 200 MB at this size in the widest format.
+pub(super) const PIXELS_MAX: u64 = 8192 * 4352;
 
 /// Longest sample that is handed to a decoder. Intra pictures of 8K ProRes stay under 100 MiB.
 pub(super) const SAMPLE_BYTES_MAX: usize = 256 << 20;
