@@ -6,7 +6,7 @@ use super::{Placeholder, Precision, Subject, Tiles, Work};
 use crate::entry::Source;
 use crate::thumbnail::{Encoding, Format, Geometry, Rgb};
 
-/// Changes whenever the bytes made for an unchanged [`Work`](super::Work) change; every key, and so every ETag, follows it.
+/// Changes whenever the bytes made for an unchanged [`Work`] change; every key, and so every ETag, follows it.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// A digest of the format version and a piece of work. Equal work has equal keys.
