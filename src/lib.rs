@@ -33,6 +33,7 @@ pub mod entry;
 pub mod error;
 pub mod media;
 pub mod origin;
+pub mod packager;
 pub mod plan;
 pub mod request;
 pub mod server;

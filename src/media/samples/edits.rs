@@ -59,6 +59,11 @@ impl Windows {
         Windows { windows, outside }
     }
 
+    /// How many stretches are shown by edits; none where all is shown.
+    pub(super) fn len(&self) -> usize {
+        self.windows.len()
+    }
+
     /// Bytes it occupies beside itself.
     pub(super) fn weight(&self) -> usize {
         self.windows.capacity() * size_of::<Window>()

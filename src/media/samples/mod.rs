@@ -221,6 +221,30 @@ impl Samples {
         }
     }
 
+    /// The keyframes among a range of places, in ascending order; all samples where the container does not tell them.
+    pub fn keyframes(&self, numbers: Range<u32>) -> impl Iterator<Item = u32> + '_ {
+        let upto = numbers.end.min(self.len());
+        let (listed, all) = match &self.keyframes {
+            Keyframes::All => (&[][..], numbers.start..upto),
+            Keyframes::Listed(listed) => {
+                let from = listed.partition_point(|keyframe| *keyframe < numbers.start);
+                let end = listed.partition_point(|keyframe| *keyframe < upto).max(from);
+                (&listed[from..end], 0..0)
+            }
+        };
+        listed.iter().copied().chain(all)
+    }
+
+    /// How many bytes the samples of a range of places have together.
+    pub fn bytes(&self, numbers: Range<u32>) -> u64 {
+        self.sizes.sum(numbers.start, numbers.end).max(0) as u64
+    }
+
+    /// Whether what is shown is one stretch of the track.
+    pub fn is_one_stretch(&self) -> bool {
+        self.windows.len() <= 1
+    }
+
     /// Whether the container tells keyframes from other samples. Where it does not, all pass for keyframes.
     pub fn names_keyframes(&self) -> bool {
         matches!(self.keyframes, Keyframes::Listed(_))

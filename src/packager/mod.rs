@@ -1,0 +1,5 @@
+//! From tracks to what a player fetches: pure functions of the media index and what was asked.
+
+pub mod layout;
+pub mod segments;
+pub mod timeline;

@@ -1,0 +1,246 @@
+//! A track within a window: which samples are carried, and when each is decoded and shown on a clock that starts at zero.
+//!
+//! Nothing but times of the window is ever shown, by every player, whether it honours edit lists or not:
+//! - Pictures that are needed to decode the first one shown, but lie before the window, are shown for one tick each. The
+//!   pictures of the window then keep their own times, so a window starts exactly where it should, with the sound beside it.
+//! - A first picture that would be shown late is shown from zero on.
+//! - Sound that only fills the decoder lies before [`Timeline::lead`], which the init segment's edit list cuts off.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::media::samples::Sample;
+use crate::media::time::{Micros, Ticks, Timescale};
+use crate::media::{Codec, Media, Track};
+
+/// The stretch of an entry that is presented, on the entry's own clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Window {
+    /// Where it starts; not negative.
+    pub from: Micros,
+    /// Where it ends; `None` for the end of the entry.
+    pub to: Option<Micros>,
+}
+
+/// A sample with its times within a window, in ticks of [`Timeline::timescale`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timed {
+    /// Its place in the decoding order of the track.
+    pub number: u32,
+    /// Where its bytes begin in the source.
+    pub offset: u64,
+    /// How many bytes it has.
+    pub size: u32,
+    /// When it is decoded; the first sample at zero for pictures.
+    pub decode: i64,
+    /// When it is shown. Sound before [`Timeline::lead`] is not heard.
+    pub shown: i64,
+    /// From its decoding time to that of the next.
+    pub duration: u32,
+    /// Whether decoding can start here.
+    pub keyframe: bool,
+}
+
+/// The samples of a track within a window.
+#[derive(Clone, Debug)]
+pub struct Timeline<'a> {
+    track: &'a Track,
+    numbers: Range<u32>,
+    /// The presentation time of the track that is zero here.
+    origin: i64,
+    /// The decoding time of the track that is zero here.
+    decode_origin: i64,
+    lead: u32,
+    /// Ticks here for a tick of the track.
+    scale: u32,
+    /// Decoding and showing times of the first samples, where they are not what the tables say.
+    head: Vec<(i64, i64)>,
+    end: i64,
+}
+
+/// Most samples between a keyframe and the first picture of a window: more than an hour of pictures.
+const HEAD_MAX: usize = 1 << 17;
+
+/// The coarsest timescale whose ticks nobody sees.
+const FINE: u32 = 10_000;
+
+/// How many samples behind the last one shown may still be shown before the end of a window: more than any codec reorders.
+const REORDER_MAX: u32 = 64;
+
+impl<'a> Timeline<'a> {
+    /// The samples of `track` within `window`; `None` where it shows nothing there. Fails where the track cannot be shown in
+    /// one stretch.
+    pub fn new(track: &'a Track, window: Window) -> Result<Option<Timeline<'a>>> {
+        if track.samples.is_empty() {
+            return Ok(None);
+        }
+        if !track.samples.is_one_stretch() {
+            return Err(Error::unsupported(format!("the edit list of track {} shows several stretches", track.id)));
+        }
+        let from = window.from.ticks(track.timescale).0.max(0);
+        let end = track.samples.end().0;
+        let to = window.to.map_or(end, |to| to.ticks(track.timescale).0.min(end));
+        if to <= from {
+            return Ok(None);
+        }
+        match track.media {
+            Media::Video(_) => Timeline::of_pictures(track, from, to),
+            Media::Audio(_) => Ok(Timeline::of_sound(track, from, to)),
+            Media::Other => Ok(None),
+        }
+    }
+
+    fn of_pictures(track: &'a Track, from: i64, to: i64) -> Result<Option<Timeline<'a>>> {
+        let samples = &track.samples;
+        let (Some(first), Some(last)) = (samples.frame_at(Ticks(from)), samples.frame_at(Ticks(to - 1))) else {
+            return Ok(None);
+        };
+        let behind = samples.range(last.target + 1..last.target.saturating_add(REORDER_MAX));
+        let reordered = behind.filter(|sample| sample.time.0 < to).map(|sample| sample.number);
+        let numbers = first.from..reordered.last().unwrap_or(last.target) + 1;
+        let Some(start) = samples.get(first.from) else { return Ok(None) };
+        let before = (from - start.time.0).max(0);
+        let mut timeline = Timeline {
+            track,
+            numbers,
+            origin: from,
+            decode_origin: start.decode_time.0.saturating_add(before),
+            lead: 0,
+            scale: FINE.div_ceil(track.timescale.get()),
+            head: Vec::new(),
+            end: to - from,
+        };
+        timeline.head = timeline.squeezed()?;
+        Ok(Some(timeline))
+    }
+
+    /// The times of the first samples: a picture is decoded and shown a tick after the one before it at least, and the first
+    /// one from zero on.
+    fn squeezed(&self) -> Result<Vec<(i64, i64)>> {
+        let mut head: Vec<(i64, i64, i64)> = Vec::new();
+        let mut untouched = 0;
+        for (place, sample) in (0i64..).zip(self.track.samples.range(self.numbers.clone())) {
+            let (decode, shown) = self.stated(&sample);
+            // Behind so many that are decoded and shown late enough, in whatever order, all are.
+            let is_late = decode >= place && shown >= place + i64::from(REORDER_MAX);
+            untouched = if is_late { untouched + 1 } else { 0 };
+            if untouched > REORDER_MAX {
+                break;
+            }
+            if head.len() >= HEAD_MAX {
+                return Err(Error::too_large(format!(
+                    "more than {HEAD_MAX} samples lie before the first picture shown"
+                )));
+            }
+            head.push((place, decode.max(place), shown));
+        }
+        head.sort_by_key(|(_, _, shown)| *shown);
+        for (rank, (_, _, shown)) in (0i64..).zip(&mut head) {
+            *shown = if rank == 0 { 0 } else { (*shown).max(rank) };
+        }
+        head.sort_by_key(|(place, _, _)| *place);
+        Ok(head.into_iter().map(|(_, decode, shown)| (decode, shown)).collect())
+    }
+
+    fn of_sound(track: &'a Track, from: i64, to: i64) -> Option<Timeline<'a>> {
+        let samples = &track.samples;
+        let heard = samples.frame_at(Ticks(from))?.target;
+        let last = samples.frame_at(Ticks(to - 1))?.target;
+        let first = heard.saturating_sub(warm_up(track.codec));
+        let start = samples.get(first)?.time.0;
+        let lead = u32::try_from((from - start).max(0)).ok()?;
+        let origin = from - i64::from(lead);
+        let decode_origin = samples.get(first)?.decode_time.0 - (start - origin);
+        let (numbers, end) = (first..last + 1, to - origin);
+        Some(Timeline { track, numbers, origin, decode_origin, lead, scale: 1, head: Vec::new(), end })
+    }
+
+    /// The track.
+    pub fn track(&self) -> &'a Track {
+        self.track
+    }
+
+    /// The unit of its times: that of the track, or a multiple where that is coarse.
+    pub fn timescale(&self) -> Timescale {
+        let scaled = self.track.timescale.get().saturating_mul(self.scale);
+        Timescale::new(scaled).unwrap_or(self.track.timescale)
+    }
+
+    /// A time of its own in microseconds.
+    pub fn micros(&self, ticks: i64) -> Micros {
+        Ticks(ticks).micros(self.timescale())
+    }
+
+    /// The samples that are carried, by their places in the decoding order of the track.
+    pub fn numbers(&self) -> Range<u32> {
+        self.numbers.clone()
+    }
+
+    /// The time at which the presentation starts: zero but for sound whose first samples only fill the decoder.
+    pub fn lead(&self) -> u32 {
+        self.lead
+    }
+
+    /// The length of the presentation in ticks, from [`Timeline::lead`] on.
+    pub fn duration(&self) -> u64 {
+        self.end.saturating_sub(self.lead.into()).saturating_mul(self.scale.into()).max(0) as u64
+    }
+
+    /// The first sample of sound heard at or after a time of the presentation, and when, in ticks from its start; `None`
+    /// where none is.
+    pub fn heard_from(&self, at: Micros) -> Option<(u32, u64)> {
+        let presented = self.origin + i64::from(self.lead);
+        let at = at.ticks(self.track.timescale).0.saturating_add(presented);
+        let mut number = self.track.samples.frame_at(Ticks(at))?.target;
+        let mut time = self.track.samples.get(number)?.time.0;
+        if time < at {
+            number += 1;
+            time = self.track.samples.get(number)?.time.0;
+        }
+        self.numbers.contains(&number).then_some((number, (time - presented).max(0) as u64))
+    }
+
+    /// The samples of a range of places in decoding order; those that are not carried are left out.
+    pub fn samples(&self, numbers: Range<u32>) -> impl Iterator<Item = Timed> + '_ {
+        let first = self.numbers.start;
+        let numbers = numbers.start.max(first)..numbers.end.min(self.numbers.end);
+        self.track.samples.range(numbers).map(move |sample| {
+            let place = (sample.number - first) as usize;
+            let (decode, shown) = self.head.get(place).copied().unwrap_or_else(|| self.stated(&sample));
+            // A sample of the head lasts until the next, whose decoding time the tables may not say.
+            let next = self.head.get(place + 1).map_or_else(|| self.stated_end(&sample), |(next, _)| *next);
+            let duration = next.saturating_sub(decode).clamp(0, u32::MAX.into()) as u32;
+            let Sample { number, offset, size, keyframe, .. } = sample;
+            Timed { number, offset, size, decode, shown, duration, keyframe }
+        })
+    }
+
+    /// The sample at a place in decoding order, if it is carried.
+    pub fn sample(&self, number: u32) -> Option<Timed> {
+        self.samples(number..number.checked_add(1)?).next()
+    }
+
+    /// When a sample is decoded and shown as the tables have it.
+    fn stated(&self, sample: &Sample) -> (i64, i64) {
+        let decode = sample.decode_time.0.saturating_sub(self.decode_origin);
+        let shown = sample.time.0.saturating_sub(self.origin);
+        (decode.saturating_mul(self.scale.into()), shown.saturating_mul(self.scale.into()))
+    }
+
+    /// When the sample after one is decoded as the tables have it.
+    fn stated_end(&self, sample: &Sample) -> i64 {
+        let (decode, _) = self.stated(sample);
+        decode.saturating_add(i64::from(sample.duration).saturating_mul(self.scale.into()))
+    }
+}
+
+/// How many samples of sound a decoder needs before the first one that is heard.
+fn warm_up(codec: Codec) -> u32 {
+    match codec {
+        // 80 ms (RFC 7845 section 4.6), of 20 ms as usual.
+        Codec::Opus => 4,
+        // One for the overlap; encoders fill more than one frame (ISO/IEC 14496-3 section 4.6.18.3).
+        Codec::Aac | Codec::Mp3 => 2,
+        _ => 0,
+    }
+}
