@@ -1,28 +1,106 @@
 //! Finished bytes, what they show, and what they took to make.
 
+use std::io::Write;
+use std::ops::Range;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
+use crate::entry::Source;
 use crate::media::time::Micros;
+use crate::packager::layout::{Layout, Slice};
 
-/// Finished bytes with their type.
-#[derive(Clone, Debug)]
+/// Finished bytes, or where they are to be found, with their type.
+#[derive(Debug)]
 pub struct Artifact {
     /// The bytes.
-    pub body: Bytes,
+    pub body: Body,
     /// Their registered media type.
     pub media_type: &'static str,
     /// The time of the frame shown; `None` for what has no time, or several.
     pub shown: Option<Micros>,
     /// What it took to make them.
     pub timings: Timings,
+    /// The same bytes compressed, once somebody asked for them.
+    pub(super) compressed: OnceLock<Bytes>,
+}
+
+/// The bytes of an artifact. Their number is known before any media is read.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// At hand.
+    Bytes(Bytes),
+    /// Some at hand, the others in a stored file.
+    Slices {
+        /// The file.
+        source: Source,
+        /// The slices.
+        layout: Layout,
+    },
+}
+
+impl Body {
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        match self {
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::Slices { layout, .. } => layout.len(),
+        }
+    }
+
+    /// True where there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those of a range that lies inside.
+    pub fn part(&self, range: Range<u64>) -> Body {
+        match self {
+            // Both ends lie inside bytes that are in memory.
+            Body::Bytes(bytes) => Body::Bytes(bytes.slice(range.start as usize..range.end as usize)),
+            Body::Slices { source, layout } => Body::Slices { source: source.clone(), layout: layout.part(range) },
+        }
+    }
+
+    /// Bytes it occupies in memory, roughly.
+    fn weight(&self) -> usize {
+        match self {
+            Body::Bytes(bytes) => bytes.len(),
+            Body::Slices { layout, .. } => {
+                let made = layout.slices().iter().map(|slice| match slice {
+                    Slice::Made(bytes) => bytes.len(),
+                    Slice::Source(_) => 0,
+                });
+                made.sum::<usize>() + size_of_val(layout.slices())
+            }
+        }
+    }
 }
 
 impl Artifact {
+    /// An artifact that nothing is measured of.
+    pub fn new(body: Body, media_type: &'static str) -> Artifact {
+        Artifact { body, media_type, shown: None, timings: Timings::default(), compressed: OnceLock::new() }
+    }
+
     /// Bytes it occupies in memory, roughly.
     pub fn weight(&self) -> usize {
-        size_of::<Artifact>() + self.body.len()
+        size_of::<Artifact>() + self.body.weight()
+    }
+
+    /// The bytes as gzip has them (RFC 1952); `None` where they are not at hand.
+    pub fn gzip(&self) -> Option<Bytes> {
+        let Body::Bytes(bytes) = &self.body else { return None };
+        let compress = || {
+            let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::default());
+            // Writing to memory cannot fail.
+            let _ = encoder.write_all(bytes);
+            Bytes::from(encoder.finish().unwrap_or_default())
+        };
+        Some(self.compressed.get_or_init(compress).clone())
     }
 }
 
