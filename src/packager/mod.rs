@@ -10,3 +10,6 @@ pub mod offer;
 pub mod rendition;
 pub mod segments;
 pub mod timeline;
+
+#[cfg(test)]
+mod tests;

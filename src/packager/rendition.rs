@@ -327,3 +327,70 @@ fn access(timeline: &Timeline<'_>, segments: &[Segment]) -> Access {
     };
     if segments.iter().any(leads) { Access::Leading } else { Access::Independent }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::media::Packing;
+    use crate::media::samples::{Collector, Raw};
+    use crate::media::time::Ticks;
+
+    #[track_caller]
+    fn check_rate(pieces: &[(u64, u64)], peak: u64, average: u64) {
+        assert_eq!(rate(pieces, Timescale::new(10).unwrap()), Rate { peak, average });
+    }
+
+    #[test]
+    fn the_peak_is_that_of_the_heaviest_stretch() {
+        check_rate(&[], 0, 0);
+        check_rate(&[(100, 10), (300, 10), (200, 10)], 2400, 1600);
+        // A short one counts with its neighbour alone.
+        check_rate(&[(100, 10), (100, 10), (90, 1)], 1382, 1105);
+        check_rate(&[(90, 1), (100, 10), (100, 10)], 1382, 1105);
+        check_rate(&[(u64::MAX, 1), (u64::MAX, 1)], u64::MAX, u64::MAX);
+        check_rate(&[(100, 0), (100, 0)], 16_000, 16_000);
+    }
+
+    fn track(timescale: u32, times: &[i64]) -> Track {
+        let mut collector = Collector::new();
+        for (number, time) in times.iter().enumerate() {
+            let (offset, time) = (number as u64 * 10, Ticks(*time));
+            collector.push(Raw { offset, size: 10, decode_time: time, time, duration: 1, keyframe: true }).unwrap();
+        }
+        Track {
+            id: 1,
+            timescale: Timescale::new(timescale).unwrap(),
+            language: None,
+            codec: Codec::Avc,
+            config: Bytes::new(),
+            media: Media::Other,
+            samples: collector.finish(),
+            packing: Packing::Plain,
+        }
+    }
+
+    #[track_caller]
+    fn check_frame_rate(timescale: u32, times: &[i64], expected: Option<(u32, u32)>) {
+        assert_eq!(frame_rate(&track(timescale, times)), expected);
+    }
+
+    #[test]
+    fn frame_rates_are_exact() {
+        let each = |delta: i64| (0..300).map(|number| number * delta).collect::<Vec<_>>();
+        check_frame_rate(30_000, &each(1001), Some((30_000, 1001)));
+        check_frame_rate(90_000, &each(3000), Some((30, 1)));
+        check_frame_rate(24_000, &each(1001), Some((24_000, 1001)));
+        check_frame_rate(24_000, &each(1000), Some((24, 1)));
+        check_frame_rate(90_000, &each(7000), Some((90, 7)));
+        check_frame_rate(u32::MAX, &each(1), Some((u32::MAX, 1)));
+        // Milliseconds, rounded.
+        let rounded: Vec<_> = (0..300).map(|number| number * 1001 / 30).collect();
+        check_frame_rate(1000, &rounded, Some((30_000, 1001)));
+        check_frame_rate(1000, &[0], None);
+        check_frame_rate(1000, &[5, 5], None);
+        check_frame_rate(1000, &[0, i64::MAX], reduced(1000, i64::MAX as u64));
+        check_frame_rate(1000, &[i64::MAX, i64::MIN], None);
+    }
+}
