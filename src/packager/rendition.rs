@@ -100,7 +100,7 @@ pub fn rendition(timeline: &Timeline<'_>, pace: &Pace) -> Rendition {
         Media::Other => Content::Sound(AudioFormat { sample_rate: 0, channels: 0 }),
     };
     Rendition {
-        codec: codec::name(track.codec, &track.config),
+        codec: codec_of(track),
         supplemental: None,
         content,
         language: track.language.as_deref().and_then(language::tag),
@@ -247,6 +247,14 @@ fn runs<'a>(
 fn bits_a_second(bytes: u64, ticks: u64, timescale: Timescale) -> u64 {
     let bits = u128::from(bytes) * 8 * u128::from(timescale.get());
     bits.div_ceil(u128::from(ticks.max(1))).min(u64::MAX.into()) as u64
+}
+
+/// Sound of AAC that carries its configuration in each frame is of low complexity: its headers can say no more.
+fn codec_of(track: &Track) -> String {
+    match (track.codec, track.config.is_empty()) {
+        (Codec::Aac, true) => "mp4a.40.2".to_owned(),
+        (codec, _) => codec::name(codec, &track.config),
+    }
 }
 
 fn pictures(track: &Track, format: &VideoFormat) -> Pictures {

@@ -213,6 +213,36 @@ fn tracks_that_do_not_tell_keyframes_promise_nothing() {
     assert!(!dash::manifest(&offer, None).contains("startWithSAP"));
 }
 
+#[test]
+fn leading_pictures_and_turned_ones_are_told() {
+    let mut collector = Collector::new();
+    // Every tenth picture is a keyframe that is shown behind the two after it.
+    for number in 0..300i64 {
+        let shift = match number % 10 {
+            0 if number > 0 => 2,
+            1 | 2 if number > 10 => -1,
+            _ => 0,
+        };
+        let (decode_time, time) = (Ticks(number * 1000), Ticks((number + shift + 2) * 1000));
+        let keyframe = number % 10 == 0;
+        collector.push(Raw { offset: 0, size: 100, decode_time, time, duration: 1000, keyframe }).unwrap();
+    }
+    let mut track = video(track(25_000, 1, 1000, (1, 1)), 720, 576);
+    track.samples = collector.finish();
+    if let Media::Video(format) = &mut track.media {
+        format.sample_aspect = (16, 11);
+        format.orientation = Orientation::from_exif(6);
+    }
+    let rendition = described(&track);
+    assert_eq!(rendition.access, Access::Leading);
+    let pictures = rendition.pictures().unwrap();
+    assert_eq!((pictures.coded, pictures.sample_aspect), (Size { width: 576, height: 720 }, (11, 16)));
+    let offer = Offer { videos: vec![of_video(1, &rendition)], ..Offer::default() };
+    assert!(dash::manifest(&offer, None).contains("startWithSAP=\"3\""));
+    assert!(!hls::multivariant(&offer, Form::M4s, relative).contains("INDEPENDENT"));
+    assert!(hls::multivariant(&offer, Form::M4s, relative).contains("RESOLUTION=576x1047"));
+}
+
 /// The values of an attribute of XML in order.
 fn values(text: &str, element: &str, attribute: &str) -> Vec<u64> {
     let start = format!("<{element} ");

@@ -4,7 +4,6 @@ use super::xml::Element;
 use super::{Member, Set};
 use crate::media::picture::{Color, Matrix, Primaries, Size, Transfer};
 use crate::packager::language;
-use crate::packager::name::Form;
 use crate::packager::offer::{Channel, Closed};
 use crate::packager::rendition::{Rate, Rendition, VideoRange};
 
@@ -40,29 +39,33 @@ pub(super) fn sound_set(element: Element, set: &Set<'_>) -> Element {
 }
 
 /// A representation without its segments, at the rate given.
-pub(super) fn representation(member: &Member<'_>, id: String, rate: fn(&Rendition, Form) -> Rate) -> Element {
+pub(super) fn representation(member: &Member<'_>, id: String, rate: Rate) -> Element {
     let rendition = member.rendition;
     let mut element = Element::new("Representation")
         .with("id", id)
-        .with("bandwidth", rate(rendition, Form::M4s).peak.max(1))
+        .with("bandwidth", rate.peak.max(1))
         .with("codecs", &rendition.codec);
     if let Some((codec, brand)) = rendition.supplemental.as_deref().and_then(|codec| codec.split_once('/')) {
         // ANSI/SCTE 214-1.
         element = element.with("scte214:supplementalCodecs", codec).with("scte214:supplementalProfiles", brand);
     }
     if let Some(pictures) = rendition.pictures() {
-        let rate = pictures.rate.map(|(frames, seconds)| match seconds {
-            1 => frames.to_string(),
-            _ => format!("{frames}/{seconds}"),
-        });
         element = element
             .with("width", pictures.coded.width)
             .with("height", pictures.coded.height)
-            .some("frameRate", rate)
             .with("sar", format_args!("{}:{}", pictures.sample_aspect.0, pictures.sample_aspect.1));
     }
     let rate = rendition.sound().map(|format| format.sample_rate);
     element.some("audioSamplingRate", rate.filter(|rate| *rate > 0))
+}
+
+/// The same of pictures that move at their own rate.
+pub(super) fn moving(element: Element, rendition: &Rendition) -> Element {
+    let rate = rendition.pictures().and_then(|pictures| pictures.rate).map(|(frames, seconds)| match seconds {
+        1 => frames.to_string(),
+        _ => format!("{frames}/{seconds}"),
+    });
+    element.some("frameRate", rate)
 }
 
 /// `16:9`; `None` for no picture.

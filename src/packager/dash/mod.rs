@@ -92,8 +92,7 @@ impl<'a> Set<'a> {
         let role = match (sound.is_description, rendition.language == main.rendition.language) {
             (true, _) => "description",
             (false, true) if sound.label == main.label => "main",
-            (false, true) => "alternate",
-            (false, false) => "dub",
+            (false, _) => "alternate",
         };
         Set {
             kind: Kind::Sound,
@@ -107,13 +106,13 @@ impl<'a> Set<'a> {
     }
 
     fn is_like(&self, other: &Set<'_>) -> bool {
-        self.shows_the_same_as(other) && self.coding == other.coding && self.range == other.range
+        self.shows_the_same_as(other) && self.coding == other.coding
     }
 
-    /// Whether both are the same content, coded differently perhaps.
+    /// Whether both are the same content in the same range, coded differently perhaps.
     fn shows_the_same_as(&self, other: &Set<'_>) -> bool {
-        let key = |set: &Set<'_>| (set.kind, set.role, set.language.map(str::to_owned), set.label.map(str::to_owned));
-        key(self) == key(other)
+        let named = (self.role, self.language, self.label) == (other.role, other.language, other.label);
+        named && self.kind == other.kind && self.range == other.range
     }
 
     fn lines_up(&self) -> bool {
@@ -173,7 +172,9 @@ fn adaptation_set(sets: &[Set<'_>], place: usize, offer: &Offer<'_>) -> Element 
     let template = |member: &Member<'_>| segment_template(member, "init-$RepresentationID$.mp4", SEGMENTS);
     let element = element.children(set.members.first().filter(|_| shared).map(template));
     element.children(set.members.iter().map(|member| {
-        let representation = describe::representation(member, member.of.to_string(), Rendition::rate);
+        let rate = member.rendition.rate(Form::M4s);
+        let representation = describe::representation(member, member.of.to_string(), rate);
+        let representation = describe::moving(representation, member.rendition);
         representation.children((!shared).then(|| template(member)))
     }))
 }
@@ -233,7 +234,7 @@ fn trick_play(set: &Set<'_>, main: usize, next: impl FnOnce() -> usize) -> Optio
         .with("startWithSAP", 1)
         .child(essential.with("value", main))
         .child(template(rendition.timescale, &init, &media).child(timeline(pieces)));
-    let representation = describe::representation(member, id, Rendition::keyframe_rate);
+    let representation = describe::representation(member, id, rendition.keyframe_rate(Form::M4s));
     Some(element.child(representation.with("codingDependency", false)))
 }
 
