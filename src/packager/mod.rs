@@ -1,8 +1,14 @@
 //! From tracks to what a player fetches: pure functions of the media index and what was asked.
 
+pub mod dash;
 pub mod fmp4;
+pub mod hls;
+pub mod keyframes;
+pub mod language;
 pub mod layout;
 pub mod name;
+pub mod offer;
+pub mod rendition;
 pub mod segments;
 pub mod timeline;
 
@@ -24,3 +30,5 @@ pub enum Container {
     /// MPEG transport stream, ISO/IEC 13818-1.
     Ts,
 }
+#[cfg(test)]
+mod tests;

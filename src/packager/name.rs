@@ -103,6 +103,12 @@ impl Selection {
         Selection { picks: vec![pick] }
     }
 
+    /// The same without sound.
+    pub fn pictures(&self) -> Selection {
+        let picks = self.picks.iter().map(|pick| Pick { audio: None, ..*pick });
+        Selection { picks: picks.filter(|pick| pick.video.is_some()).collect() }
+    }
+
     /// Whether it names sound and nothing else.
     pub fn is_audio_alone(&self) -> bool {
         !self.picks.is_empty() && self.picks.iter().all(|pick| pick.audio.is_some() && pick.video.is_none())
@@ -125,7 +131,7 @@ impl File {
 
 impl Form {
     /// The media type of what carries a selection in this form.
-    fn content_type(self, of: &Selection) -> &'static str {
+    pub(super) fn content_type(self, of: &Selection) -> &'static str {
         match self {
             Form::Ts => "video/MP2T",
             Form::M4s if of.is_audio_alone() => "audio/mp4",

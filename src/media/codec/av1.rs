@@ -56,7 +56,16 @@ struct Sequence {
     screen_content: u32,
     integer_vectors: u32,
     order_bits: u32,
-    color: Color,
+    colors: Colors,
+}
+
+/// Code points of ISO/IEC 23091-2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Colors {
+    /// Primaries, transfer characteristics, matrix coefficients; 2 for unspecified.
+    pub(super) codes: [u8; 3],
+    /// Whether the range is full.
+    pub(super) full: bool,
 }
 
 impl Sequence {
@@ -94,8 +103,8 @@ impl Sequence {
             order_bits = if ordered { bits.number(3)? + 1 } else { 0 };
         }
         bits.skip(3)?;
-        let color = colors(bits, profile)?;
-        Some(Sequence { reduced, timed, id_bits, screen_content, integer_vectors, order_bits, color })
+        let colors = colors(bits, profile)?;
+        Some(Sequence { reduced, timed, id_bits, screen_content, integer_vectors, order_bits, colors })
     }
 }
 
@@ -129,7 +138,7 @@ fn operating_points(bits: &mut Bits<'_>) -> Option<bool> {
 }
 
 /// Section 5.5.2.
-fn colors(bits: &mut Bits<'_>, profile: u32) -> Option<Color> {
+fn colors(bits: &mut Bits<'_>, profile: u32) -> Option<Colors> {
     if bits.bit()? && profile == 2 {
         bits.skip(1)?;
     }
@@ -140,8 +149,7 @@ fn colors(bits: &mut Bits<'_>, profile: u32) -> Option<Color> {
     };
     // sRGB has no bit for its range, which is full.
     let full = (!gray && codes == [1, 13, 0]) || bits.bit()?;
-    let [primaries, transfer, matrix] = codes.map(|code| code as u16);
-    Some(Color::from_codes(primaries, transfer, matrix, if full { Range::Full } else { Range::Limited }))
+    Some(Colors { codes: codes.map(|code| code as u8), full })
 }
 
 /// What the start of a frame's header says.
@@ -212,9 +220,17 @@ fn refreshes(sequence: &Sequence, bits: &mut Bits<'_>) -> Option<u32> {
     bits.number(8)
 }
 
+/// The colours that a configuration states.
+pub(super) fn colors_of(config: &[u8]) -> Option<Colors> {
+    Some(Sequence::of(config)?.colors)
+}
+
 /// What the configuration says of pictures.
 pub(super) fn stated(config: &[u8]) -> Option<Stated> {
-    Some(Stated { sample_aspect: None, color: Sequence::of(config)?.color })
+    let Colors { codes, full } = colors_of(config)?;
+    let [primaries, transfer, matrix] = codes.map(u16::from);
+    let range = if full { Range::Full } else { Range::Limited };
+    Some(Stated { sample_aspect: None, color: Color::from_codes(primaries, transfer, matrix, range) })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use self::nal::Framing;
 use super::Codec;
 use super::picture::Color;
 
-pub use self::name::name;
+pub use self::name::{dolby_vision, dolby_vision_beside, name};
 
 /// Whether no other sample refers to this one, so that one that is not shown need not be decoded either. False where that
 /// is not certain. `config` is the track's configuration.
