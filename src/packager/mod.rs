@@ -10,6 +10,8 @@ pub mod name;
 pub mod offer;
 pub mod rendition;
 pub mod segments;
+#[cfg(test)]
+mod tests;
 pub mod timeline;
 
 /// How a player is told what there is.
@@ -30,5 +32,3 @@ pub enum Container {
     /// MPEG transport stream, ISO/IEC 13818-1.
     Ts,
 }
-#[cfg(test)]
-mod tests;

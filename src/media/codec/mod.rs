@@ -4,6 +4,7 @@
 mod av1;
 mod avc;
 mod bits;
+mod dolby;
 mod hevc;
 mod mpeg;
 mod nal;
@@ -11,8 +12,8 @@ mod name;
 mod vpx;
 
 use self::nal::Framing;
-use super::Codec;
 use super::picture::Color;
+use super::{Codec, Track};
 
 pub use self::name::{dolby_vision, dolby_vision_beside, name};
 
@@ -45,6 +46,18 @@ pub fn starts_decoding(codec: Codec, config: &[u8], sample: &[u8]) -> Option<boo
         Codec::Mpeg1 | Codec::Mpeg2 => mpeg::starts_decoding_mpeg2(sample),
         Codec::Mpeg4 => mpeg::starts_decoding_mpeg4(sample),
         Codec::ProRes | Codec::Mjpeg => Some(true),
+        _ => None,
+    }
+}
+
+/// The configuration that `track` should have, made of what `keyframe`, its first one, says; `None` where that says nothing,
+/// or the codec is none whose configuration can be made so.
+pub fn configuration(track: &Track, keyframe: &[u8]) -> Option<Vec<u8>> {
+    match track.codec {
+        Codec::Av1 => av1::configuration(keyframe),
+        Codec::Vp9 => vpx::configuration(track, keyframe),
+        Codec::Ac3 => dolby::configuration_ac3(keyframe),
+        Codec::Eac3 => dolby::configuration_eac3(keyframe),
         _ => None,
     }
 }

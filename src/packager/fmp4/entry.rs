@@ -1,7 +1,7 @@
 //! Sample entries: how the samples of a track are coded (ISO/IEC 14496-12 section 8.5.2 and the standards of the codecs).
 
 use super::boxes::Boxes;
-use crate::media::picture::{Color, Matrix, Primaries, Range, Transfer};
+use crate::media::picture::{Color, Range};
 use crate::media::{AudioFormat, Codec, Media, Track, VideoFormat};
 
 /// Why no sample entry can be written for a track, in words; `None` where one can.
@@ -48,10 +48,14 @@ pub(super) fn write(stsd: &mut Boxes, track: &Track) {
 
 /// Section 12.1.3.
 fn pictures(stsd: &mut Boxes, track: &Track, format: &VideoFormat) {
-    let kind = match track.codec {
-        Codec::Avc => b"avc1",
-        Codec::Hevc => b"hvc1",
-        Codec::Av1 => b"av01",
+    // Pictures of Dolby Vision that are of no use without it go by a name that other players pass over.
+    let is_dolby_alone = format.dolby_vision.is_some_and(|dolby| dolby.compatibility == 0);
+    let kind = match (track.codec, is_dolby_alone) {
+        (Codec::Avc, _) => b"avc1",
+        (Codec::Hevc, false) => b"hvc1",
+        (Codec::Hevc, true) => b"dvh1",
+        (Codec::Av1, false) => b"av01",
+        (Codec::Av1, true) => b"dav1",
         _ => b"vp09",
     };
     stsd.atom(kind, |entry| {
@@ -72,6 +76,9 @@ fn pictures(stsd: &mut Boxes, track: &Track, format: &VideoFormat) {
             Codec::Hevc => entry.atom(b"hvcC", |hvcc| complete_arrays(hvcc, &track.config)),
             Codec::Av1 => entry.atom(b"av1C", |av1c| av1c.bytes(&track.config)),
             _ => entry.atom(b"vpcC", |vpcc| vpcc.bytes(&track.config)),
+        }
+        if let Some(dolby) = format.dolby_vision {
+            entry.atom(dolby.box_name(), |body| body.bytes(&dolby.record));
         }
         entry.atom(b"pasp", |pasp| {
             pasp.u32(format.sample_aspect.0);
@@ -101,30 +108,13 @@ fn complete_arrays(hvcc: &mut Boxes, config: &[u8]) {
 
 /// Colours by code points (section 12.1.5, ISO/IEC 23091-2), where any are stated.
 fn colr(entry: &mut Boxes, color: Color) {
-    if (color.matrix, color.transfer, color.primaries) == (Matrix::Unspecified, Transfer::Sdr, Primaries::Bt709) {
+    let codes = color.codes();
+    if codes == [2; 3] {
         return;
     }
-    // Those of standard range are kept no further apart than these.
-    let (standard, matrix) = match color.matrix {
-        Matrix::Unspecified => (2, 2),
-        Matrix::Identity => (1, 0),
-        Matrix::Bt601 => (6, 6),
-        Matrix::Bt709 => (1, 1),
-        Matrix::Bt2020 => (1, 9),
-    };
-    let primaries = match color.primaries {
-        Primaries::Bt709 => standard,
-        Primaries::Bt2020 => 9,
-        Primaries::DisplayP3 => 12,
-    };
-    let transfer = match color.transfer {
-        Transfer::Sdr => standard,
-        Transfer::Pq => 16,
-        Transfer::Hlg => 18,
-    };
     entry.atom(b"colr", |colr| {
         colr.bytes(b"nclx");
-        [primaries, transfer, matrix].iter().for_each(|code| colr.u16(*code));
+        codes.iter().for_each(|code| colr.u16(*code));
         colr.u8(if color.range == Range::Full { 0x80 } else { 0 });
     });
 }
