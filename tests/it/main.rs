@@ -8,6 +8,7 @@ mod frames;
 mod http;
 mod index;
 mod limits;
+mod mpegts;
 mod regression;
 mod samples;
 mod support;
