@@ -6,6 +6,7 @@ pub mod hls;
 pub mod keyframes;
 pub mod language;
 pub mod layout;
+pub mod mpegts;
 pub mod name;
 pub mod offer;
 pub mod rendition;

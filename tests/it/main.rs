@@ -9,6 +9,7 @@ mod frames;
 mod http;
 mod index;
 mod limits;
+mod mpegts;
 mod regression;
 mod samples;
 mod support;

@@ -1,6 +1,7 @@
 //! What coded samples and their configuration say without being decoded: where decoding can start, what nothing else refers
 //! to, how pixels are shaped and coloured, and how RFC 6381 names it all.
 
+mod aac;
 mod av1;
 mod avc;
 mod bits;
@@ -9,13 +10,16 @@ mod hevc;
 mod mpeg;
 mod nal;
 mod name;
+mod sets;
 mod vpx;
 
 use self::nal::Framing;
 use super::picture::Color;
 use super::{Codec, Track};
 
+pub use self::aac::{Adts, adts};
 pub use self::name::{dolby_vision, dolby_vision_beside, name};
+pub use self::sets::{Setup, setup};
 
 /// Whether no other sample refers to this one, so that one that is not shown need not be decoded either. False where that
 /// is not certain. `config` is the track's configuration.
