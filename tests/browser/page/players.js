@@ -34,7 +34,10 @@ function script(name) {
 async function hls(video, url, fault) {
   await script('hls.js');
   const hls = new Hls({ maxBufferLength: BUFFER_S, maxMaxBufferLength: BUFFER_S, backBufferLength: BUFFER_S });
-  hls.on(Hls.Events.ERROR, (_, data) => fault(`${data.type} ${data.details} ${data.reason ?? ''} ${data.error ?? ''}`));
+  hls.on(Hls.Events.ERROR, (_, { type, details, reason, error }) => {
+    // What it does not need any more after a change of tracks, it stops itself.
+    if (details !== 'aborted') fault(`${type} ${details} ${reason ?? ''} ${error ?? ''}`);
+  });
   await new Promise((resolve) => {
     hls.once(Hls.Events.LEVEL_LOADED, resolve);
     hls.loadSource(url);
@@ -94,6 +97,8 @@ async function dash(video, url, fault) {
         bufferTimeAtTopQuality: BUFFER_S,
         bufferTimeAtTopQualityLongForm: BUFFER_S,
         bufferToKeep: BUFFER_S,
+        // Also how often it looks for captions.
+        bufferPruningInterval: 0.2,
       },
       text: { defaultEnabled: false },
     },

@@ -33,8 +33,13 @@ async function play(one) {
     }
     return { ok: true, measured };
   } catch (error) {
-    return { ok: false, step, error: error.message, faults, measured };
+    return { ok: false, step, error: error.message, faults, measured, video: state(video) };
   }
+}
+
+function state({ currentTime, duration, readyState, networkState, paused, ended, seeking, buffered }) {
+  const ranges = Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);
+  return { currentTime, duration, readyState, networkState, paused, ended, seeking, buffered: ranges };
 }
 
 const started = performance.now();

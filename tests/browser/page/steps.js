@@ -77,10 +77,10 @@ async function through({ video }, { frames, first }) {
     video.requestVideoFrameCallback(look);
   };
   video.requestVideoFrameCallback(look);
-  const ended = event(video, 'ended');
   video.playbackRate = 4;
   await video.play();
-  await ended;
+  // Some players stop the element at its end before it says so.
+  await until(() => video.ended || video.currentTime >= video.duration, 'the end');
   video.playbackRate = 1;
   if (fault) throw fault;
   const { totalVideoFrames, droppedVideoFrames } = video.getVideoPlaybackQuality();
@@ -96,11 +96,13 @@ async function qualities({ video, player }, { widths, frames }) {
   for (const [i, width] of [...widths, widths[0]].entries()) {
     const frame = Math.floor(frames / 2) + i;
     await seek(video, (frame + 0.5) / FPS);
-    // Browsers decode anew only where something plays.
+    // Browsers decode anew only where something plays, and some players at the next keyframe.
+    video.playbackRate = 4;
     await video.play();
     player.choose(width);
     await until(() => video.videoWidth === width, () => `width ${width}, but it is ${video.videoWidth}`);
     video.pause();
+    video.playbackRate = 1;
     await visit(video, frame);
   }
   return { offered };
@@ -131,10 +133,14 @@ async function captions({ video, player }, { captions }) {
   };
   for (const [language, [one, two]] of Object.entries(captions)) {
     player.caption(language);
+    // Some players look for captions only while time goes on; slowly, so that it stays the time of the caption.
+    video.playbackRate = 0.1;
+    await video.play();
     for (const [seconds, text] of [[2, one], [5.5, two], [10.5, two], [15, ''], [9, two]]) {
       await seek(video, seconds);
       await until(() => active() === text, () => `caption "${text}" at ${seconds} s, but there is "${active()}"`);
     }
   }
+  video.pause();
   return { offered };
 }
