@@ -139,6 +139,48 @@ scale=$w:$((h / 8)):flags=neighbor" -filter_complex "[0:v][1:v]overlay=0:0,scale
 }
 beside ladder
 
+# For players: 24 s in three qualities that are cut alike, sound in two languages that differ in pitch, and captions in both.
+multi() {
+  local same=(-g 50 -keyint_min 50 -movflags +faststart) text
+  mkdir -p 0_multi
+  scene 640 360 600 "${avc[@]}" "${same[@]}" 0_multi/360p.mp4
+  ff -i 0_multi/360p.mp4 -vf scale=480:270:flags=area "${avc[@]}" "${same[@]}" -crf 24 0_multi/270p.mp4
+  ff -i 0_multi/360p.mp4 -vf scale=320:180:flags=area "${avc[@]}" "${same[@]}" -crf 28 0_multi/180p.mp4
+  ff -f lavfi -i "sine=frequency=440:sample_rate=48000,volume=0.2" -t 24 -c:a aac -b:a 64k -movflags +faststart \
+    0_multi/english.m4a
+  ff -f lavfi -i "sine=frequency=1000:sample_rate=48000,volume=0.2" -t 24 -c:a aac -b:a 64k -movflags +faststart \
+    0_multi/german.m4a
+  # The second cue lies across 6 s and 10 s, where segments are likely to be cut.
+  printf 'WEBVTT\n\n00:01.000 --> 00:03.000\n%s\n\n00:05.000 --> 00:11.000\n%s\n\n00:20.000 --> 00:23.000\n%s\n' \
+    'The sun rises.' 'It climbs <i>over</i> the hills.' 'It sets.' >0_multi/captions.en.vtt
+  text='1\n00:00:01,000 --> 00:00:03,000\n%s\n\n2\n00:00:05,000 --> 00:00:11,000\n%s\n\n3\n00:00:20,000 --> 00:00:23,000\n%s\n'
+  # shellcheck disable=SC2059
+  printf "$text" 'Die Sonne geht auf.' 'Sie steigt über die Hügel.' 'Sie geht unter.' >0_multi/captions.de.srt
+  cat >0_multi/entry.toml <<'TOML'
+name = "Over the hills, in two languages"
+
+[[flavors]]
+file = "english.m4a"
+language = "en"
+label = "English"
+default = true
+
+[[flavors]]
+file = "german.m4a"
+language = "de"
+label = "Deutsch"
+
+[[captions]]
+file = "captions.en.vtt"
+label = "English"
+
+[[captions]]
+file = "captions.de.srt"
+label = "Deutsch"
+TOML
+}
+beside multi
+
 # --- Codecs ------------------------------------------------------------------------------------------------------
 
 beside ff "${small[@]}" "${avc[@]}" -movflags +faststart 0_avc.mp4
