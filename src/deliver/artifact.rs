@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use flate2::write::GzEncoder;
 use crate::entry::Source;
 use crate::media::time::Micros;
 use crate::packager::layout::{Layout, Slice};
+use crate::packager::mpegts::Mux;
 
 /// Finished bytes, or where they are to be found, with their type.
 #[derive(Debug)]
@@ -40,6 +41,21 @@ pub enum Body {
         /// The slices.
         layout: Layout,
     },
+    /// Of a segment that is multiplexed as it is read.
+    Muxed(Muxed),
+}
+
+/// A part of a segment of a transport stream, and where its samples are.
+#[derive(Clone, Debug)]
+pub struct Muxed {
+    /// The file of its pictures.
+    pub(super) pictures: Option<Source>,
+    /// The file of its sound.
+    pub(super) sound: Option<Source>,
+    /// The segment.
+    pub(super) mux: Arc<Mux>,
+    /// The part.
+    pub(super) range: Range<u64>,
 }
 
 impl Body {
@@ -48,6 +64,7 @@ impl Body {
         match self {
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::Slices { layout, .. } => layout.len(),
+            Body::Muxed(muxed) => muxed.range.end - muxed.range.start,
         }
     }
 
@@ -62,6 +79,10 @@ impl Body {
             // Both ends lie inside bytes that are in memory.
             Body::Bytes(bytes) => Body::Bytes(bytes.slice(range.start as usize..range.end as usize)),
             Body::Slices { source, layout } => Body::Slices { source: source.clone(), layout: layout.part(range) },
+            Body::Muxed(muxed) => {
+                let start = muxed.range.start;
+                Body::Muxed(Muxed { range: start + range.start..start + range.end, ..muxed.clone() })
+            }
         }
     }
 
@@ -76,6 +97,7 @@ impl Body {
                 });
                 made.sum::<usize>() + size_of_val(layout.slices())
             }
+            Body::Muxed(muxed) => muxed.mux.weight(),
         }
     }
 }

@@ -4,10 +4,12 @@ pub mod artifact;
 pub mod frames;
 mod kit;
 mod make;
+mod offer;
 mod package;
 pub mod pool;
 pub mod reading;
 pub mod sources;
+mod stored;
 mod strip;
 
 use std::sync::Arc;

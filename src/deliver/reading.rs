@@ -2,12 +2,15 @@
 
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::artifact::Body;
+use super::artifact::{Body, Muxed};
+use super::sources::blocking;
+use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 use crate::origin::{Opened, Origin};
 use crate::packager::layout::{Layout, Slice};
@@ -38,6 +41,13 @@ impl Reading {
         let (source, layout) = match body {
             Body::Bytes(bytes) => return Ok(Reading { ready: Some(bytes), ahead: None, rest: None }),
             Body::Slices { source, layout } => (source, layout),
+            Body::Muxed(muxed) => {
+                let whole = multiplexed(origin, &muxed).await?;
+                let range = muxed.range.start as usize..muxed.range.end as usize;
+                let changed = || Error::new(Kind::Internal, "a segment is shorter than it was said to be");
+                let part = whole.get(range.clone()).map(|_| whole.slice(range)).ok_or_else(changed)?;
+                return Ok(Reading { ready: Some(part), ahead: None, rest: None });
+            }
         };
         let opened = origin.open(&source).await?;
         let mut reading = Reading { ready: None, ahead: None, rest: Some(Rest { opened, layout, at: 0 }) };
@@ -80,6 +90,32 @@ impl Reading {
         let opened = rest.opened.clone();
         self.ahead = Some(tokio::task::spawn_blocking(move || read(&opened, &part)));
     }
+}
+
+/// The whole of a segment that is multiplexed from its samples.
+pub(super) async fn multiplexed(origin: &Origin, muxed: &Muxed) -> Result<Bytes> {
+    let open = async |source: &Option<Source>| match source {
+        Some(source) => origin.open(source).await.map(Some),
+        None => Ok(None),
+    };
+    let (pictures, sound) = (open(&muxed.pictures).await?, open(&muxed.sound).await?);
+    let mux = Arc::clone(&muxed.mux);
+    blocking(move |_| {
+        let pictures = pieces(pictures.as_ref(), mux.pictures())?;
+        let sound = pieces(sound.as_ref(), mux.sound())?;
+        mux.write(&pictures, &sound).map(Bytes::from)
+    })
+    .await
+}
+
+/// The bytes of each range.
+fn pieces(opened: Option<&Opened>, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    let Some(opened) = opened else { return Ok(Vec::new()) };
+    let length: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    opened.gather(ranges, &mut bytes)?;
+    let mut rest = Bytes::from(bytes);
+    Ok(ranges.iter().map(|range| rest.split_to((range.end - range.start) as usize)).collect())
 }
 
 /// The bytes of a layout, each copied once.

@@ -41,7 +41,10 @@ impl Display for Work {
                 }
                 write!(f, " {} {length} s {} {}", Stretch(*window), Cuts(pace), wrapped(*container))
             }
-            Work::Stored { source, window } => write!(f, "file {} {}", Named(source), Stretch(*window)),
+            Work::Stored { source, window, moov_first } => {
+                let order = if *moov_first { " moov first" } else { "" };
+                write!(f, "file {} {}{order}", Named(source), Stretch(*window))
+            }
             Work::Written { body, media_type } => write!(f, "text {media_type} {body:?}"),
         }
     }
@@ -49,13 +52,17 @@ impl Display for Work {
 
 impl Display for Presentation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Presentation { protocol, container, reels, texts, window, pace, default_audio } = self;
+        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base } = self;
         f.write_str(match protocol {
             Protocol::Hls => "multivariant playlist",
             Protocol::Dash => "manifest",
         })?;
-        for Reel { source, place, number, language, label, is_default } in reels {
-            write!(f, " {} at {place:?}", Named(source))?;
+        if let Some(base) = base {
+            write!(f, " based at {base:?}")?;
+        }
+        for Reel { source, place, number, language, label, is_default, is_description } in reels {
+            let what = if *is_description { " describing" } else { "" };
+            write!(f, " {} at {place:?}{what}", Named(source))?;
             write!(f, " {}", Titled { number: number.as_ref(), language: language.as_deref(), label, is_default })?;
         }
         for Text { place, number, language, label, is_default } in texts {

@@ -111,8 +111,9 @@ impl Form {
                 self.tag(7);
                 self.cues(cues);
             }
-            Work::Stored { source, window } => {
+            Work::Stored { source, window, moov_first } => {
                 self.tag(8);
+                self.tag((*moov_first).into());
                 self.source(source);
                 self.window(*window);
             }
@@ -125,14 +126,15 @@ impl Form {
     }
 
     fn presentation(&mut self, presentation: &Presentation) {
-        let Presentation { protocol, container, reels, texts, window, pace, default_audio } = presentation;
+        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base } = presentation;
         self.tag(match protocol {
             Protocol::Hls => 0,
             Protocol::Dash => 1,
         });
         self.container(*container);
         self.number(reels.len() as u64);
-        for Reel { source, place, number, language, label, is_default } in reels {
+        for Reel { source, place, number, language, label, is_default, is_description } in reels {
+            self.tag((*is_description).into());
             self.source(source);
             self.text(place);
             self.number(number.unwrap_or_default().into());
@@ -151,6 +153,7 @@ impl Form {
         self.window(*window);
         self.pace(pace);
         self.maybe(default_audio.as_deref());
+        self.maybe(base.as_deref());
     }
 
     fn cut(&mut self, cut: &Cut) {

@@ -138,6 +138,8 @@ pub enum Work {
         source: Source,
         /// The part.
         window: Window,
+        /// Whether what a player reads first comes first.
+        moov_first: bool,
     },
     /// A text that needs nothing more.
     Written {

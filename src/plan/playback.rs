@@ -33,6 +33,8 @@ pub struct Presentation {
     pub pace: Pace,
     /// The language to begin with.
     pub default_audio: Option<String>,
+    /// Where the files beside the document are, with a slash at the end, if that is not where the document is.
+    pub base: Option<Arc<str>>,
 }
 
 /// A flavor of a presentation.
@@ -50,6 +52,8 @@ pub struct Reel {
     pub label: Option<String>,
     /// Whether a player should begin with its sound.
     pub is_default: bool,
+    /// Whether its sound describes the pictures to those who do not see them.
+    pub is_description: bool,
 }
 
 /// A caption file of a presentation.
@@ -208,12 +212,12 @@ pub(super) fn manifest(
         )),
         Response::Jsonp(Some(name)) => Ok(desk.make(described(&desk, &chosen, Some(&name)), "text/javascript", known)),
         Response::Playlist if asked.format == Format::Hls => {
-            let work = Work::Presentation(Box::new(desk.presentation(Protocol::Hls, &chosen)));
+            let work = Work::Presentation(Box::new(desk.playlist(&chosen)));
             Ok(desk.decided(work, known))
         }
         Response::Playlist | Response::Redirect => match asked.format {
             Format::Dash if policy.playback.inline_manifest => {
-                let work = Work::Presentation(Box::new(desk.presentation(Protocol::Dash, &chosen)));
+                let work = Work::Presentation(Box::new(desk.manifest(&chosen)));
                 Ok(desk.decided(work, known))
             }
             _ => Ok(Decision::Redirect { location: desk.target(&chosen), max_age: policy.playback.max_age_manifest }),
@@ -277,14 +281,16 @@ impl Desk<'_> {
         format!("{}{}{document}", self.base, urlset(&paths))
     }
 
-    fn presentation(&self, protocol: Protocol, chosen: &[Candidate<'_>]) -> Presentation {
+    /// A multivariant playlist, whose flavors each have a place of their own, so that the same segment has one URL whatever it
+    /// is played with.
+    fn playlist(&self, chosen: &[Candidate<'_>]) -> Presentation {
         let reels = chosen.iter().map(|candidate| {
-            let place = format!("{}{}/", self.base, self.place(Some(protocol), candidate.flavor));
+            let place = format!("{}{}/", self.base, self.place(Some(Protocol::Hls), candidate.flavor));
             reel(candidate.flavor, place.into(), None)
         });
         let texts = self.entry.captions.iter().filter(|_| self.asked.captions).map(|caption| {
             let place = Place {
-                protocol: Some(protocol),
+                protocol: Some(Protocol::Hls),
                 container: self.container(),
                 partner: self.entry.partner,
                 entry: &self.entry.id,
@@ -297,13 +303,30 @@ impl Desk<'_> {
             text(caption, format!("{}{place}/", self.base).into(), 1)
         });
         Presentation {
-            protocol,
+            protocol: Protocol::Hls,
             container: self.container(),
             reels: reels.collect(),
             texts: texts.collect(),
             window: self.asked.window,
             pace: self.policy.playback.pace.clone(),
             default_audio: self.asked.default_audio.clone(),
+            base: None,
+        }
+    }
+
+    /// A manifest as the packager has it, told where that would be.
+    fn manifest(&self, chosen: &[Candidate<'_>]) -> Presentation {
+        let flavors: Vec<&Flavor> = chosen.iter().map(|candidate| candidate.flavor).collect();
+        let texts = (1u32..).zip(self.entry.captions.iter().filter(|_| self.asked.captions));
+        Presentation {
+            protocol: Protocol::Dash,
+            container: Container::Fmp4,
+            reels: beside(&flavors),
+            texts: texts.map(|(number, caption)| text(caption, "".into(), number)).collect(),
+            window: self.asked.window,
+            pace: self.policy.playback.pace.clone(),
+            default_audio: self.asked.default_audio.clone(),
+            base: self.target(chosen).strip_suffix("manifest.mpd").map(Arc::from),
         }
     }
 
@@ -344,8 +367,14 @@ fn modified(work: &Work, entry: &Entry, known: &[Known<'_>]) -> u64 {
     }
 }
 
+/// Flavors whose files are beside the document, numbered where there are several.
+fn beside(flavors: &[&Flavor]) -> Vec<Reel> {
+    let numbered = (1u32..).zip(flavors);
+    numbered.map(|(number, flavor)| reel(flavor, "".into(), (flavors.len() > 1).then_some(number))).collect()
+}
+
 fn reel(flavor: &Flavor, place: Arc<str>, number: Option<u32>) -> Reel {
-    let Flavor { language, label, is_default, source, .. } = flavor;
+    let Flavor { language, label, is_default, source, tags, .. } = flavor;
     Reel {
         source: source.clone(),
         place,
@@ -353,8 +382,12 @@ fn reel(flavor: &Flavor, place: Arc<str>, number: Option<u32>) -> Reel {
         language: language.clone(),
         label: label.clone(),
         is_default: *is_default,
+        is_description: tags.iter().any(|tag| DESCRIPTION.contains(&tag.as_str())),
     }
 }
+
+/// Tags of flavors whose sound describes the pictures.
+const DESCRIPTION: [&str; 2] = ["audio_description", "audio_desc"];
 
 fn text(caption: &Caption, place: Arc<str>, number: u32) -> Text {
     let Caption { language, label, is_default, .. } = caption;
@@ -434,7 +467,9 @@ pub(super) fn stored(asked: &Served, entry: &Entry, policy: &Policy) -> Result<D
         return Err(Error::coded(Code::FlavorNotFound, "the URL names no flavor of the entry"));
     };
     check_window(asked.window)?;
-    let work = Work::Stored { source: flavor.source.clone(), window: asked.window };
+    // What is kept is kept as it is.
+    let moov_first = asked.file_name.is_none();
+    let work = Work::Stored { source: flavor.source.clone(), window: asked.window, moov_first };
     let plan = decided(work, entry, &[], counter.freshness());
     let (attachment, failure) = (asked.file_name.clone(), Some(Code::FileNotFound));
     Ok(Decision::Make(Plan { attachment, failure, ..plan }))
@@ -615,10 +650,7 @@ impl<'a> Counter<'a> {
 
     fn presentation_of(&self, protocol: Protocol, flavors: &[&Flavor]) -> Result<Work> {
         let is_beside = self.flavors.len() == flavors.len();
-        let reels = (1u32..).zip(flavors).map(|(number, flavor)| {
-            if is_beside {
-                return reel(flavor, "".into(), (flavors.len() > 1).then_some(number));
-            }
+        let apart = flavors.iter().map(|flavor| {
             // The URL does not name what it shows, or names more: each has a place of its own.
             let place = Place {
                 protocol: Some(self.protocol),
@@ -633,15 +665,17 @@ impl<'a> Counter<'a> {
             };
             reel(flavor, format!("{place}/").into(), None)
         });
+        let reels = if is_beside { beside(flavors) } else { apart.collect() };
         let texts = (1u32..).zip(&self.entry.captions).map(|(number, caption)| text(caption, "".into(), number));
         Ok(Work::Presentation(Box::new(Presentation {
             protocol,
             container: self.container(),
-            reels: reels.collect(),
+            reels,
             texts: texts.collect(),
             window: self.of.window,
             pace: self.policy.playback.pace.clone(),
             default_audio: None,
+            base: None,
         })))
     }
 

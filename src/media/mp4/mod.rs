@@ -5,6 +5,7 @@ mod entry;
 #[cfg(test)]
 mod fixture;
 mod fragments;
+pub mod front;
 pub mod items;
 mod meta;
 mod movie;

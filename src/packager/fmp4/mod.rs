@@ -4,10 +4,11 @@ mod boxes;
 mod entry;
 mod fragment;
 mod movie;
+mod whole;
 
 use super::layout::Layout;
 use super::segments::Segment;
-use super::timeline::Timeline;
+use super::timeline::{Timed, Timeline};
 use crate::error::{Error, Result};
 use crate::media::{Packing, Track};
 
@@ -31,7 +32,20 @@ pub fn init(timeline: &Timeline<'_>) -> Result<Vec<u8>> {
 
 /// A segment of a track, as one fragment.
 pub fn segment(timeline: &Timeline<'_>, segment: &Segment) -> Layout {
-    fragment::write(segment.number, || timeline.samples(segment.samples.clone()))
+    fragment::write(segment.number, || timeline.samples(segment.samples.clone()).map(|sample| late(timeline, sample)))
+}
+
+/// A sample on the clock of the media, on which nothing is shown before it is decoded: the edit list takes the delay back. Many
+/// readers do not get composition offsets below zero right.
+fn late(timeline: &Timeline<'_>, sample: Timed) -> Timed {
+    Timed { shown: sample.shown.saturating_add(timeline.delay().into()), ..sample }
+}
+
+/// The samples of several timelines of one source as a file of its own, `moov` first. Fails like [`check`], and where there are
+/// too many samples.
+pub fn whole(timelines: &[Timeline<'_>]) -> Result<Layout> {
+    timelines.iter().try_for_each(|timeline| check(timeline.track()))?;
+    whole::write(timelines)
 }
 
 /// A segment of the one keyframe at the place `keyframe` in decoding order, on display until the next keyframe, or to the
@@ -44,5 +58,5 @@ pub fn iframe(timeline: &Timeline<'_>, number: u32, keyframe: u32) -> Layout {
     let end = next.map_or(end, |next| next.shown);
     sample.decode = sample.shown;
     sample.duration = end.saturating_sub(sample.shown).clamp(1, u32::MAX.into()) as u32;
-    fragment::write(number, || std::iter::once(sample))
+    fragment::write(number, || std::iter::once(late(timeline, sample)))
 }

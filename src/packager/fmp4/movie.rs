@@ -28,41 +28,67 @@ pub(super) fn write(timeline: &Timeline<'_>) -> Vec<u8> {
         }
     });
     boxes.atom(b"moov", |moov| {
-        mvhd(moov, timeline);
-        moov.atom(b"trak", |trak| {
-            tkhd(trak, track);
-            edts(trak, timeline);
-            mdia(trak, timeline);
+        mvhd(moov, Length { timescale: timeline.timescale().get(), ticks: 0 }, 1);
+        trak(moov, timeline, TRACK, 0, |stbl| {
+            stbl.full(b"stts", 0, 0, |table| table.u32(0));
+            stbl.full(b"stsc", 0, 0, |table| table.u32(0));
+            stbl.full(b"stsz", 0, 0, |table| table.zeros(8));
+            stbl.full(b"stco", 0, 0, |table| table.u32(0));
         });
         mvex(moov, timeline);
     });
     boxes.into_bytes()
 }
 
-/// Section 8.2.2. The length is that of the samples in `moov`: none.
-fn mvhd(moov: &mut Boxes, timeline: &Timeline<'_>) {
-    moov.full(b"mvhd", 0, 0, |mvhd| {
-        mvhd.zeros(8);
-        mvhd.u32(timeline.timescale().get());
-        mvhd.u32(0);
+/// A length in ticks of a timescale.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Length {
+    pub(super) timescale: u32,
+    pub(super) ticks: u64,
+}
+
+/// A track, whose tables behind the description `tables` writes. `length` is in ticks of the movie; zero where the samples are
+/// in fragments.
+pub(super) fn trak(
+    moov: &mut Boxes,
+    timeline: &Timeline<'_>,
+    number: u32,
+    length: u64,
+    tables: impl FnOnce(&mut Boxes),
+) {
+    moov.atom(b"trak", |trak| {
+        tkhd(trak, timeline.track(), number, length);
+        edts(trak, timeline, length);
+        mdia(trak, timeline, length, tables);
+    });
+}
+
+/// Section 8.2.2. The length is that of the samples in `moov`.
+pub(super) fn mvhd(moov: &mut Boxes, length: Length, tracks: u32) {
+    moov.full(b"mvhd", 1, 0, |mvhd| {
+        mvhd.zeros(16);
+        mvhd.u32(length.timescale);
+        mvhd.u64(length.ticks);
         // Rate, volume, reserved.
         mvhd.u32(0x1_0000);
         mvhd.u16(0x100);
         mvhd.zeros(10);
         matrix(mvhd, UPRIGHT);
         mvhd.zeros(24);
-        mvhd.u32(TRACK + 1);
+        mvhd.u32(tracks.saturating_add(1));
     });
 }
 
 /// Section 8.3.2.
-fn tkhd(trak: &mut Boxes, track: &Track) {
+fn tkhd(trak: &mut Boxes, track: &Track, number: u32, length: u64) {
     // Enabled, in the movie, in its preview.
-    trak.full(b"tkhd", 0, 7, |tkhd| {
-        tkhd.zeros(8);
-        tkhd.u32(TRACK);
-        // Reserved, length, reserved, layer and group.
-        tkhd.zeros(4 + 4 + 8 + 4);
+    trak.full(b"tkhd", 1, 7, |tkhd| {
+        tkhd.zeros(16);
+        tkhd.u32(number);
+        tkhd.zeros(4);
+        tkhd.u64(length);
+        // Reserved, layer and group.
+        tkhd.zeros(8 + 4);
         tkhd.u16(if matches!(track.media, Media::Audio(_)) { 0x100 } else { 0 });
         tkhd.u16(0);
         let Some(format) = track.video() else {
@@ -101,30 +127,33 @@ fn matrix(boxes: &mut Boxes, matrix: [i32; 9]) {
     matrix.iter().for_each(|number| boxes.u32(*number as u32));
 }
 
-/// Cuts off what is before the presentation (section 8.6.6): all that follows is shown, however long.
-fn edts(trak: &mut Boxes, timeline: &Timeline<'_>) {
-    if timeline.lead() == 0 {
+/// Cuts off what is before the presentation (section 8.6.6), and takes back the delay of pictures. All that follows is shown,
+/// however long, where the length is zero.
+fn edts(trak: &mut Boxes, timeline: &Timeline<'_>, length: u64) {
+    let before = u64::from(timeline.lead()) + u64::from(timeline.delay());
+    if before == 0 {
         return;
     }
     trak.atom(b"edts", |edts| {
         edts.full(b"elst", 1, 0, |elst| {
             elst.u32(1);
-            elst.u64(0);
-            elst.u64(timeline.lead().into());
+            elst.u64(length);
+            elst.u64(before);
             elst.u32(0x1_0000);
         });
     });
 }
 
-fn mdia(trak: &mut Boxes, timeline: &Timeline<'_>) {
+fn mdia(trak: &mut Boxes, timeline: &Timeline<'_>, length: u64, tables: impl FnOnce(&mut Boxes)) {
     let track = timeline.track();
     trak.atom(b"mdia", |mdia| {
         let language = track.language.as_deref().unwrap_or("und");
         let packed = packed(language);
-        mdia.full(b"mdhd", 0, 0, |mdhd| {
-            mdhd.zeros(8);
+        mdia.full(b"mdhd", 1, 0, |mdhd| {
+            mdhd.zeros(16);
             mdhd.u32(timeline.timescale().get());
-            mdhd.u32(0);
+            let before = u64::from(timeline.lead()) + u64::from(timeline.delay());
+            mdhd.u64(if length == 0 { 0 } else { timeline.duration().saturating_add(before) });
             mdhd.u16(packed.unwrap_or(UNDETERMINED));
             mdhd.u16(0);
         });
@@ -153,7 +182,7 @@ fn mdia(trak: &mut Boxes, timeline: &Timeline<'_>) {
                     dref.full(b"url ", 0, 1, |_| {});
                 });
             });
-            stbl(minf, track);
+            stbl(minf, track, tables);
         });
     });
 }
@@ -168,17 +197,14 @@ fn packed(language: &str) -> Option<u16> {
     is_code.then(|| letters.iter().fold(0, |packed, letter| packed << 5 | u16::from(letter - 0x60)))
 }
 
-/// Section 8.5. All tables but the description are empty.
-fn stbl(minf: &mut Boxes, track: &Track) {
+/// Section 8.5.
+fn stbl(minf: &mut Boxes, track: &Track, tables: impl FnOnce(&mut Boxes)) {
     minf.atom(b"stbl", |stbl| {
         stbl.full(b"stsd", 0, 0, |stsd| {
             stsd.u32(1);
             entry::write(stsd, track);
         });
-        stbl.full(b"stts", 0, 0, |table| table.u32(0));
-        stbl.full(b"stsc", 0, 0, |table| table.u32(0));
-        stbl.full(b"stsz", 0, 0, |table| table.zeros(8));
-        stbl.full(b"stco", 0, 0, |table| table.u32(0));
+        tables(stbl);
     });
 }
 

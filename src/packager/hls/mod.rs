@@ -4,10 +4,11 @@ mod attributes;
 mod multivariant;
 
 use std::fmt::{Display, Write};
+use std::ops::Range;
 
 use super::name::{File, Form, Selection};
 use super::rendition::{Access, Rendition};
-use crate::media::time::Timescale;
+use crate::media::time::{Micros, Timescale};
 
 pub use self::multivariant::multivariant;
 
@@ -57,12 +58,17 @@ pub fn iframe_playlist<U: Display>(
     text.finish(if form == Form::M4s { 5 } else { 4 }, &head)
 }
 
-/// The segments of captions, cut like those of the rendition that they are shown with, to its very end.
-pub fn captions_playlist<U: Display>(along: &Rendition, of: &Selection, uri: impl Fn(&File) -> U) -> String {
-    let mut text = Playlist::new(along.timescale);
-    for segment in &along.segments {
-        let file = File::Segment { number: segment.number, of: of.clone(), form: Form::Vtt };
-        text.piece(segment.start, segment.duration, uri(&file));
+/// The segments of captions, one for each stretch of the presentation, to its very end.
+pub fn captions_playlist<U: Display>(
+    stretches: &[Range<Micros>],
+    of: &Selection,
+    uri: impl Fn(&File) -> U,
+) -> String {
+    let mut text = Playlist::new(Timescale::MICROS);
+    for (number, stretch) in (1u32..).zip(stretches) {
+        let file = File::Segment { number, of: of.clone(), form: Form::Vtt };
+        let (start, end) = (stretch.start.0.max(0) as u64, stretch.end.0.max(0) as u64);
+        text.piece(start, end.saturating_sub(start), uri(&file));
     }
     text.finish(3, "")
 }

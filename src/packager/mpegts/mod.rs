@@ -142,6 +142,12 @@ impl Mux {
         self.len
     }
 
+    /// Bytes it occupies in memory, roughly.
+    pub fn weight(&self) -> usize {
+        let places = [&self.pictures, &self.sound].into_iter().flatten().map(|side| side.places.len() + side.needed.len());
+        size_of::<Mux>() + self.units.len() * size_of::<Unit>() + places.sum::<usize>() * size_of::<Range<u64>>()
+    }
+
     /// The ranges of the source of its pictures that it needs, in ascending order.
     pub fn pictures(&self) -> &[Range<u64>] {
         self.pictures.as_ref().map_or(&[], |carried| &carried.needed)

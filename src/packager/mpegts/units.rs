@@ -24,13 +24,6 @@ const CLOCKS_MAX: usize = 2_000;
 /// Longest run of sound in one unit, as a part of a second.
 const RUNS_PER_SECOND: u32 = 10;
 
-/// Pictures at the front whose decoding times are looked at one by one: where a window starts they are not what the table
-/// says.
-const HEAD: u32 = 256;
-
-/// Longest delay of decoding, in seconds; less than [`BASE`].
-const DELAY_MAX: u32 = 5;
-
 /// A piece of a segment.
 #[derive(Clone, Debug)]
 pub(super) struct Unit {
@@ -72,7 +65,7 @@ pub(super) fn pictures(
     timeline: &Timeline<'_>,
     samples: impl Iterator<Item = Timed>,
 ) -> Result<Vec<Unit>> {
-    let (timescale, delay) = (timeline.timescale(), delay(timeline));
+    let (timescale, delay) = (timeline.timescale(), i64::from(timeline.delay()));
     let unit = |(place, sample): (usize, Timed)| {
         let shown = on_clock(sample.shown, timescale);
         // Later than shown only where a table is in disorder.
@@ -92,18 +85,6 @@ pub(super) fn pictures(
         })
     };
     samples.enumerate().map(unit).collect()
-}
-
-/// How much earlier than the timeline says pictures are decoded, so that none is shown before: what the first one waits
-/// longer than the one that waits least.
-fn delay(timeline: &Timeline<'_>) -> i64 {
-    let (track, first) = (timeline.track(), timeline.numbers().start);
-    let scale = timeline.timescale().get() / track.timescale.get();
-    let slack = track.samples.slack(first).saturating_mul(scale.into());
-    let head = timeline.samples(first..first.saturating_add(HEAD));
-    let head = head.map(|sample| sample.decode.saturating_sub(sample.shown)).max().unwrap_or_default();
-    let most = i64::from(timeline.timescale().get()) * i64::from(DELAY_MAX);
-    i64::try_from(slack).unwrap_or(most).max(head).clamp(0, most)
 }
 
 /// Units of several samples of sound each.
