@@ -260,8 +260,9 @@ fn every_file_of_the_library_is_told() {
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/library");
     let files = fs::read_dir(library).unwrap().map(|file| file.unwrap().path());
     let mut told = 0;
-    for path in files.filter(|path| path.extension().is_some_and(|extension| extension == "mp4" || extension == "mov"))
-    {
+    for path in files.filter(|path| {
+        path.extension().is_some_and(|extension| ["mp4", "mov", "m4a"].iter().any(|known| extension == *known))
+    }) {
         let Some(index) = index(&fs::read(&path).unwrap()) else { continue };
         let timelines = index.tracks.iter().filter_map(|track| Timeline::new(track, Window::default()).ok().flatten());
         let renditions: Vec<_> = timelines.map(|timeline| rendition(&timeline, &pace())).collect();
