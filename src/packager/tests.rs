@@ -12,10 +12,11 @@ use super::rendition::{Access, Rendition, rendition};
 use super::segments::Pace;
 use super::timeline::{Timeline, Window};
 use super::{dash, hls};
+use crate::media::mp4::{Reader, Step};
 use crate::media::picture::{Color, Orientation, Range, Size};
 use crate::media::samples::{Collector, Raw};
 use crate::media::time::{Micros, Ticks, Timescale};
-use crate::media::{AudioFormat, Codec, Media, Packing, Track, VideoFormat};
+use crate::media::{AudioFormat, Codec, Index, Media, Packing, Track, VideoFormat};
 
 const AVC: &[u8] = &[1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 4, 0x67, 0x64, 0, 0x1f];
 const HEVC: &[u8] = &[1, 0x22, 0x20, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 120, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0];
@@ -241,6 +242,49 @@ fn leading_pictures_and_turned_ones_are_told() {
     assert!(dash::manifest(&offer, None).contains("startWithSAP=\"3\""));
     assert!(!hls::multivariant(&offer, Form::M4s, relative).contains("INDEPENDENT"));
     assert!(hls::multivariant(&offer, Form::M4s, relative).contains("RESOLUTION=576x1047"));
+}
+
+fn index(file: &[u8]) -> Option<Index> {
+    let (mut reader, mut range) = Reader::new(file.len() as u64);
+    loop {
+        match reader.feed(&file[range.start as usize..range.end as usize]).ok()? {
+            Step::Read(next) => range = next,
+            Step::Done(index) => return Some(*index),
+        }
+    }
+}
+
+/// Real files, damaged ones among them: whatever has a timeline has texts, and they add up.
+#[test]
+fn every_file_of_the_library_is_told() {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/library");
+    let files = fs::read_dir(library).unwrap().map(|file| file.unwrap().path());
+    let mut told = 0;
+    for path in files.filter(|path| {
+        path.extension().is_some_and(|extension| ["mp4", "mov", "m4a"].iter().any(|known| extension == *known))
+    }) {
+        let Some(index) = index(&fs::read(&path).unwrap()) else { continue };
+        let timelines = index.tracks.iter().filter_map(|track| Timeline::new(track, Window::default()).ok().flatten());
+        let renditions: Vec<_> = timelines.map(|timeline| rendition(&timeline, &pace())).collect();
+        let (videos, sounds): (Vec<_>, Vec<_>) = renditions.iter().partition(|each| each.pictures().is_some());
+        let offer = Offer {
+            videos: (1..).zip(videos).map(|(flavor, rendition)| of_video(flavor, rendition)).collect(),
+            sounds: (1..).zip(sounds).map(|(flavor, rendition)| of_sound(flavor, rendition, "")).collect(),
+            ..Offer::default()
+        };
+        for form in [Form::M4s, Form::Ts] {
+            hls::multivariant(&offer, form, relative);
+        }
+        let text = dash::manifest(&offer, None);
+        assert!(text.ends_with("</MPD>\n"), "{}", path.display());
+        for rendition in &renditions {
+            let sum: u64 = rendition.segments.iter().map(|segment| segment.duration).sum();
+            assert_eq!(sum, rendition.duration, "{}", path.display());
+            hls::media_playlist(rendition, &Selection::video(1, 1), Form::M4s, relative);
+            told += 1;
+        }
+    }
+    assert!(told > 30, "{told}");
 }
 
 /// The values of an attribute of XML in order.

@@ -23,8 +23,8 @@ pub fn multivariant<U: Display>(offer: &Offer<'_>, form: Form, uri: impl Fn(&Fil
     }
     lines.extend(media_of_captions(&offer.captions, &uri));
     lines.extend(media_of_closed(offer.closed.as_deref().unwrap_or_default()));
-    let writer = Writer { offer, form, groups: &groups };
-    lines.extend(writer.variants(&uri));
+    let listing = Listing { offer, form, groups: &groups };
+    lines.extend(listing.variants(&uri));
     lines.extend(offer.videos.iter().filter_map(|video| iframes(video, form, &uri)));
     lines.push(String::new());
     lines.join("\n")
@@ -157,13 +157,13 @@ impl Names {
 }
 
 /// What the lines of variants are made of.
-struct Writer<'a> {
+struct Listing<'a> {
     offer: &'a Offer<'a>,
     form: Form,
     groups: &'a [Group<'a>],
 }
 
-impl Writer<'_> {
+impl Listing<'_> {
     /// Those of pictures for each group; those of sound alone where there are none.
     fn variants<U: Display>(&self, uri: impl Fn(&File) -> U) -> Vec<String> {
         let mut lines = Vec::new();
