@@ -18,6 +18,8 @@ use crate::plan::playback::{Presentation, Reel};
 pub(super) struct Gathered {
     pictures: Vec<Offered>,
     sounds: Vec<Offered>,
+    /// The sound that goes into the segments of pictures, by flavor.
+    inside: Vec<Offered>,
     captions: Vec<Caption>,
     language: Option<String>,
     /// Why other tracks are not among them.
@@ -49,6 +51,7 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
     let mut gathered = Gathered {
         pictures: Vec::new(),
         sounds: Vec::new(),
+        inside: Vec::new(),
         captions: captions(presentation),
         language: presentation.default_audio.as_deref().and_then(language::tag),
         left_out: Vec::new(),
@@ -66,7 +69,7 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
     if gathered.pictures.is_empty() && gathered.sounds.is_empty() {
         return Err(fault.unwrap_or_else(|| Error::unsupported("no flavor has pictures or sound")));
     }
-    gathered.merge_sounds();
+    gathered.merge_sounds(presentation.container);
     Ok(gathered)
 }
 
@@ -127,14 +130,18 @@ impl Gathered {
     }
 
     /// Offers the same sound once: flavors that differ in their pictures carry the same language in the same coding, and the
-    /// best of it serves all of them. The label of a flavor with pictures is not that of its sound.
-    fn merge_sounds(&mut self) {
-        let with_pictures: Vec<u32> = self.pictures.iter().map(|offered| offered.flavor).collect();
+    /// best of it serves all of them. A transport stream takes it inside, where there is no other to choose.
+    fn merge_sounds(&mut self, container: Container) {
         let mut merged: Vec<Offered> = Vec::new();
-        for mut sound in std::mem::take(&mut self.sounds) {
-            if with_pictures.contains(&sound.flavor) {
-                sound.label = None;
-            }
+        let mut all = std::mem::take(&mut self.sounds);
+        let is_inside = |sound: &Offered| self.pictures.iter().any(|pictures| pictures.flavor == sound.flavor);
+        // The label of a flavor with pictures is not that of its sound.
+        all.iter_mut().filter(|sound| is_inside(sound)).for_each(|sound| sound.label = None);
+        if container == Container::Ts && all.iter().all(|sound| is_inside(sound) && is_same(sound, &all[0])) {
+            self.inside = all;
+            return;
+        }
+        for sound in all {
             match merged.iter_mut().find(|other| is_same(other, &sound)) {
                 None => merged.push(sound),
                 Some(other) => {
@@ -150,14 +157,19 @@ impl Gathered {
         self.sounds = merged;
     }
 
+    /// A track of pictures, with the sound that goes into its segments.
+    fn video<'a>(&'a self, pictures: &'a Offered) -> Video<'a> {
+        let muxed = self.inside.iter().find(|sound| sound.flavor == pictures.flavor);
+        let mut of = pictures.of.clone();
+        let audio = muxed.and_then(|sound| sound.of.picks.first()).and_then(|pick| pick.audio);
+        of.picks.iter_mut().for_each(|pick| pick.audio = audio);
+        Video { of, rendition: &pictures.rendition, muxed: muxed.map(|sound| &sound.rendition) }
+    }
+
     /// What the packager writes documents of.
     pub(super) fn offer(&self) -> Offer<'_> {
         Offer {
-            videos: self
-                .pictures
-                .iter()
-                .map(|offered| Video { of: offered.of.clone(), rendition: &offered.rendition, muxed: None })
-                .collect(),
+            videos: self.pictures.iter().map(|pictures| self.video(pictures)).collect(),
             sounds: self
                 .sounds
                 .iter()
