@@ -5,6 +5,7 @@ mod aac;
 mod av1;
 mod avc;
 mod bits;
+mod closed;
 mod hevc;
 mod mpeg;
 mod nal;
@@ -17,6 +18,7 @@ use super::Codec;
 use super::picture::Color;
 
 pub use self::aac::{Adts, adts};
+pub use self::closed::closed_captions;
 pub use self::name::name;
 pub use self::sets::{Setup, setup};
 

@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_whole_of_a_window() {
-        let cues = [cue(0, 1000, "a"), cue(1500, 3600_000, "b"), cue(9000, 9500, "c")];
+        let cues = [cue(0, 1000, "a"), cue(1500, 3_600_000, "b"), cue(9000, 9500, "c")];
         let window = Window { from: millis(1000), to: Some(millis(5000)) };
         assert_eq!(whole(&cues, window), "WEBVTT\n\n00:00:00.500 --> 00:00:04.000\nb\n");
         assert_eq!(whole(&cues[1..2], Window::default()), "WEBVTT\n\n00:00:01.500 --> 01:00:00.000\nb\n");
