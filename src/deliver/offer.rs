@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::package::check;
 use crate::error::{Error, Result};
-use crate::media::{Index, Media, Track};
+use crate::media::{ClosedCaptions, Index, Media, Track};
 use crate::packager::Container;
 use crate::packager::language;
 use crate::packager::name::{File, Form, Pick, Selection};
-use crate::packager::offer::{Caption, Offer, Sound, Video};
+use crate::packager::offer::{Caption, Channel, Closed, Offer, Sound, Video};
 use crate::packager::rendition::{Rendition, rendition};
 use crate::packager::timeline::Timeline;
 use crate::plan::playback::{Presentation, Reel};
@@ -21,6 +21,7 @@ pub(super) struct Gathered {
     /// The sound that goes into the segments of pictures, by flavor.
     inside: Vec<Offered>,
     captions: Vec<Caption>,
+    closed: ClosedCaptions,
     language: Option<String>,
     /// Why other tracks are not among them.
     pub(super) left_out: Vec<String>,
@@ -53,6 +54,7 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
         sounds: Vec::new(),
         inside: Vec::new(),
         captions: captions(presentation),
+        closed: ClosedCaptions::default(),
         language: presentation.default_audio.as_deref().and_then(language::tag),
         left_out: Vec::new(),
     };
@@ -103,7 +105,11 @@ impl Gathered {
                 continue;
             }
             match described(presentation, track) {
-                Ok(Some(rendition)) => self.take(flavor, of, reel, rendition),
+                Ok(Some(rendition)) => {
+                    self.closed.channels |= track.captions.channels;
+                    self.closed.services |= track.captions.services;
+                    self.take(flavor, of, reel, rendition);
+                }
                 Ok(None) => {}
                 Err(error) => {
                     self.left_out.push(format!("{}: {error}", reel.source.location));
@@ -182,10 +188,18 @@ impl Gathered {
                 })
                 .collect(),
             captions: self.captions.clone(),
-            closed: None,
+            closed: Some(closed(self.closed)),
             language: self.language.clone(),
         }
     }
+}
+
+/// The text inside the pictures, which do not say its language.
+fn closed(captions: ClosedCaptions) -> Vec<Closed> {
+    let channels = (1..=4).filter(|channel| captions.channels >> (channel - 1) & 1 == 1).map(Channel::Cc);
+    let services = (1..=63).filter(|service| captions.services >> service & 1 == 1).map(Channel::Service);
+    let all = channels.chain(services);
+    all.map(|channel| Closed { channel, language: None, label: None, is_default: false }).collect()
 }
 
 /// The rendition of a track; `None` where it shows nothing in the window.
