@@ -259,6 +259,22 @@ fn other_sound_goes_in_too() {
 }
 
 #[test]
+fn slow_pictures_have_the_clock_between_them() {
+    let folder = Folder::new("mpegts-slow");
+    let source = folder.path().join("slow.mp4");
+    let made = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=1", "-t", "8"])
+        .args(["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "2", "-bf", "0"])
+        .arg(&source)
+        .status();
+    assert!(made.unwrap().success());
+    let packaged = Packaged::new(&source);
+    packaged.check_pictures(&source);
+    packaged.check_clock();
+    assert_eq!(packaged.segments.len(), 4);
+}
+
+#[test]
 fn a_keyframe_alone_is_one_picture() {
     let file = fs::read(media("0_avc.mp4")).unwrap();
     let index = index(&file);
