@@ -51,8 +51,8 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Cue>> {
     Err(Error::unsupported("the captions are neither SubRip nor WebVTT nor TTML"))
 }
 
-/// A WebVTT file of the cues that are shown at some time from `from` to before `to`, each with all its time, `shift`
-/// earlier. `map` is the time of an MPEG transport stream, in ticks of 90 kHz, that is zero here (RFC 8216 section 3.5).
+/// A WebVTT file of those of `cues`, in the order of [`parse`], that are shown at some time from `from` to before `to`, each
+/// with all its time, `shift` earlier. `map` is the time of an MPEG transport stream, in ticks of 90 kHz, that is zero here (RFC 8216 section 3.5).
 pub fn segment(cues: &[Cue], from: Micros, to: Micros, shift: Micros, map: Option<u64>) -> String {
     let mut text = String::from("WEBVTT\n");
     if let Some(base) = map {
@@ -67,7 +67,7 @@ pub fn segment(cues: &[Cue], from: Micros, to: Micros, shift: Micros, map: Optio
     text
 }
 
-/// A WebVTT file of the cues of a window, on its clock, and none shown beyond its end.
+/// A WebVTT file of those of `cues`, in the order of [`parse`], that a window shows, on its clock, none beyond its end.
 pub fn whole(cues: &[Cue], window: Window) -> String {
     let to = window.to.unwrap_or(Micros(i64::MAX));
     let shown = cues.iter().map(|cue| Cue { end: cue.end.min(to), ..cue.clone() });
