@@ -98,7 +98,7 @@ impl<'a> Timeline<'a> {
         let behind = samples.range(last.target + 1..last.target.saturating_add(REORDER_MAX));
         let reordered = behind.filter(|sample| sample.time.0 < to).map(|sample| sample.number);
         let numbers = first.from..reordered.last().unwrap_or(last.target) + 1;
-        let Some(start) = samples.get(first.from) else { return Ok(None) };
+        let Some(start) = samples.get(first.from).filter(|_| !numbers.is_empty()) else { return Ok(None) };
         let before = from.saturating_sub(start.time.0).max(0);
         let mut timeline = Timeline {
             track,
@@ -151,8 +151,17 @@ impl<'a> Timeline<'a> {
         let lead = u32::try_from(from.saturating_sub(start).max(0)).ok()?;
         let origin = from - i64::from(lead);
         let decode_origin = samples.get(first)?.decode_time.0.saturating_sub(start.saturating_sub(origin));
-        let (numbers, end) = (first..last + 1, to - origin);
-        Some(Timeline { track, numbers, origin, decode_origin, lead, scale: 1, head: Vec::new(), end })
+        let (numbers, end) = (first..last + 1, to.saturating_sub(origin));
+        (!numbers.is_empty()).then_some(Timeline {
+            track,
+            numbers,
+            origin,
+            decode_origin,
+            lead,
+            scale: 1,
+            head: Vec::new(),
+            end,
+        })
     }
 
     /// The track.

@@ -244,15 +244,16 @@ fn check_sound(path: &Path, codec: &str) {
     let folder = Folder::new(&format!("fmp4-sound-{name}"));
     let packaged = put(&folder, &init, &segments);
     let (found, expected) = (frames(&packaged, "a"), frames(path, "a"));
-    // What is cut off at the start is cut by ffmpeg in a way of its own for each container.
+    // What is cut off at either end is cut by ffmpeg in a way of its own for each container.
     let count = found.len().min(expected.len()) - 4;
-    let (found, expected) = (&found[found.len() - count..], &expected[expected.len() - count..]);
-    let differs = found.iter().zip(expected).position(|(found, expected)| found.1 != expected.1);
+    let middle = |frames: &[Frame]| frames[frames.len() - count..frames.len() - 1].to_vec();
+    let (found, expected) = (middle(&found), middle(&expected));
+    let differs = found.iter().zip(&expected).position(|(found, expected)| found.1 != expected.1);
     assert_eq!(differs, None, "{name}");
     // Other containers are taken to start with their first sample.
     let is_iso = name.ends_with(".mp4") || name.ends_with(".m4a");
     let start = if is_iso { 0.0 } else { expected[0].0 - found[0].0 };
-    let late = found.iter().zip(expected).find(|(found, expected)| (found.0 + start - expected.0).abs() > 2.0 * NEAR);
+    let late = found.iter().zip(&expected).find(|(found, expected)| (found.0 + start - expected.0).abs() > 2.0 * NEAR);
     assert!(late.is_none(), "{name}: {late:?}");
     assert!(probe(&packaged, "stream=codec_tag_string").contains(codec), "{name}");
     read_boxes(name, &init, &segments);
@@ -289,7 +290,7 @@ fn sound_of_every_codec_is_that_of_the_source() {
             assert!(made.success());
             check_sound(&path, codec);
             let (init, segments) = packaged(&path, "a", Window::default());
-            assert!(probe(&put(&folder, &init, &segments), "stream_tags=language").contains("fre"), "{encoder}");
+            assert!(probe(&put(&folder, &init, &segments), "stream_tags=language").contains("fr"), "{encoder}");
         }
     }
 }
