@@ -10,8 +10,9 @@ use vedette::media::picture::Size;
 use vedette::media::time::Micros;
 use vedette::media::{Facts, PictureFacts};
 use vedette::plan::key::Key;
-use vedette::plan::{self, Known, Policy};
-use vedette::request::{self, Accepts, Request};
+use vedette::plan::playback::Rules;
+use vedette::plan::{self, Client, Decision, Known, Policy};
+use vedette::request::{self, Request};
 use vedette::thumbnail::{Fit, Rect, geometry};
 
 const URLS: &[(&str, &str)] = &[
@@ -29,15 +30,18 @@ const URLS: &[(&str, &str)] = &[
     ("strip", "/p/101/thumbnail/entry_id/0_abc12345/width/164/vid_slices/100"),
 ];
 
-const POLICY: Policy = Policy {
-    output_pixels_max: 25_000_000,
-    slices_max: 545,
-    quality: 75,
-    thumb_offset: Micros(3_000_000),
-    max_age: 3600,
-    max_age_unready: 60,
-    draft_is_error: false,
-};
+fn policy() -> Policy {
+    Policy {
+        playback: Rules::default(),
+        output_pixels_max: 25_000_000,
+        slices_max: 545,
+        quality: 75,
+        thumb_offset: Micros(3_000_000),
+        max_age: 3600,
+        max_age_unready: 60,
+        draft_is_error: false,
+    }
+}
 
 fn parsed(url: &str) -> Request {
     match request::parse(url) {
@@ -122,17 +126,20 @@ fn plans(c: &mut Criterion) {
     let facts = [facts(1920, 1080), facts(1280, 720), facts(854, 480), facts(640, 360)];
     let known: Vec<Known<'_>> =
         entry.flavors.iter().zip(&facts).map(|(flavor, facts)| (&flavor.source, Ok(Arc::clone(facts)))).collect();
+    let policy = policy();
     let mut group = c.benchmark_group("plan and key");
     for (name, url) in URLS {
         let request = parsed(url);
         group.bench_function(*name, |b| {
-            b.iter(|| plan::plan(black_box(&request), &entry, &known, Grant::Full, Accepts::default(), &POLICY))
+            b.iter(|| plan::plan(black_box(&request), &entry, &known, Grant::Full, Client::default(), &policy))
         });
     }
     group.finish();
     let mut group = c.benchmark_group("key");
     for (name, url) in URLS {
-        let Ok(plan) = plan::plan(&parsed(url), &entry, &known, Grant::Full, Accepts::default(), &POLICY) else {
+        let Ok(Decision::Make(plan)) =
+            plan::plan(&parsed(url), &entry, &known, Grant::Full, Client::default(), &policy)
+        else {
             panic!("{url} has a plan");
         };
         group.bench_function(*name, |b| b.iter(|| Key::of(black_box(&plan.work))));

@@ -103,6 +103,11 @@ where
         self.0.kept.get(key)
     }
 
+    /// Keeps a value that was made at once.
+    pub fn keep(&self, key: K, value: V) {
+        self.0.kept.insert(key, value);
+    }
+
     /// The value, made by `make` if it is neither kept nor being made. The maker is a task of its own: it goes on as long as
     /// anyone waits for it, and is dropped when nobody does. Its failure goes to everyone who waits.
     pub async fn get_or_make<M, F>(&self, key: K, make: M) -> Result<(V, Outcome)>

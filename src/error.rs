@@ -34,6 +34,8 @@ pub enum Kind {
 pub enum Code {
     /// The entry is unknown.
     EntryNotFound = 1,
+    /// The entry is not to be played now.
+    OutsideSchedule = 2,
     /// A rule of the entry's access-control profile says no.
     AccessControlRestricted = 3,
     /// A file that should be there is not.
@@ -46,14 +48,24 @@ pub enum Code {
     EntryDeletedModerated = 9,
     /// The entry has no picture.
     MissingThumbnail = 10,
+    /// The entry is of a kind that this cannot be asked of.
+    WrongEntryType = 12,
+    /// A moderator has not allowed the entry.
+    ModerationForbids = 13,
     /// The picture could not be read, resized or encoded.
     ImageResizeFailed = 17,
+    /// The highest bitrate is no number above zero.
+    InvalidMaxBitrate = 19,
     /// A parameter that this kind of entry needs is missing.
     MissingParameter = 20,
     /// A parameter has a value that is not allowed.
     BadQuery = 25,
+    /// The URL has expired.
+    TokenExpired = 28,
     /// The server is over its concurrency limit.
     TooManyProcesses = 46,
+    /// The lowest bitrate is no number above zero.
+    InvalidMinBitrate = 49,
     /// The entry is in the recycle bin.
     RecycledEntryUnavailable = 58,
 }
@@ -79,6 +91,12 @@ impl Code {
             Code::BadQuery => "BAD_QUERY",
             Code::TooManyProcesses => "TOO_MANY_PROCESSES",
             Code::RecycledEntryUnavailable => "RECYCLED_ENTRY_UNAVAILABLE",
+            Code::OutsideSchedule => "OUTSIDE_SCHEDULE",
+            Code::WrongEntryType => "WRONG_ENTRY_TYPE",
+            Code::ModerationForbids => "MODERATION_STATUS_FORBIDS",
+            Code::InvalidMaxBitrate => "INVALID_MAX_BITRATE",
+            Code::TokenExpired => "URL_TOKEN_EXPIRED",
+            Code::InvalidMinBitrate => "INVALID_MIN_BITRATE",
         }
     }
 
@@ -91,10 +109,15 @@ impl Code {
             | Code::EntryAndWidgetNotFound
             | Code::EntryDeletedModerated
             | Code::MissingThumbnail
+            | Code::WrongEntryType
             | Code::RecycledEntryUnavailable => Kind::NotFound,
-            Code::AccessControlRestricted => Kind::Forbidden,
+            Code::AccessControlRestricted | Code::OutsideSchedule | Code::ModerationForbids | Code::TokenExpired => {
+                Kind::Forbidden
+            }
             Code::ImageResizeFailed => Kind::Unsupported,
-            Code::MissingParameter | Code::BadQuery => Kind::Invalid,
+            Code::MissingParameter | Code::BadQuery | Code::InvalidMaxBitrate | Code::InvalidMinBitrate => {
+                Kind::Invalid
+            }
             Code::TooManyProcesses => Kind::Busy,
         }
     }

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use tokio::runtime::Runtime;
@@ -21,8 +21,8 @@ use vedette::deliver::sources::{self, Content};
 use vedette::entry::Source;
 use vedette::media;
 use vedette::origin::Origin;
-use vedette::plan;
-use vedette::request::{self, Accepts};
+use vedette::plan::{self, Client};
+use vedette::request;
 use vedette::server::Server;
 
 /// What goes wrong is told on the standard error, a line each.
@@ -197,8 +197,9 @@ fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
     let request = request::parse(target).ok_or_else(unknown)?.map_err(fault)?;
     runtime()?.block_on(async {
         let (_, delivery) = delivery(settings)?;
-        let plan = delivery.plan(&request, Accepts::default()).await.map_err(fault)?;
-        print(plan::explain(&plan))
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let decision = delivery.plan(&request, Client::default(), now).await.map_err(fault)?;
+        print(plan::explain(&decision))
     })
 }
 

@@ -38,7 +38,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
             "cache",
         ],
     ),
-    ("server", Layer::Shell, &["error", "access", "request", "plan", "deliver"]),
+    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "deliver"]),
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
     ("config", Layer::Shell, &["error", "media", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"]),
     ("lib", Layer::Core, &[]),

@@ -1,6 +1,6 @@
 //! May this client have this entry, now?
 
-use crate::entry::{Entry, EntryKind, Status};
+use crate::entry::{Entry, EntryKind, Moderation, Status};
 use crate::error::{Code, Error, Result};
 
 /// How much of an entry a client may have.
@@ -23,6 +23,51 @@ pub fn check(entry: &Entry) -> Result<Grant> {
         }
         _ => {}
     }
+    check_rules(entry)
+}
+
+/// What the client may play of `entry` at a time in seconds since 1970, as [`check`] has it. A deleted entry is as good as
+/// none; moderation and schedule matter.
+pub fn check_play(entry: &Entry, now: u64) -> Result<Grant> {
+    check_is_there(entry)?;
+    if entry.recycled {
+        return Err(Error::coded(Code::RecycledEntryUnavailable, "the entry is in the recycle bin"));
+    }
+    if matches!(entry.moderation, Moderation::Pending | Moderation::Rejected) {
+        return Err(Error::coded(Code::ModerationForbids, "a moderator has not allowed the entry"));
+    }
+    let has_begun = entry.start_date.is_none_or(|start| start <= now);
+    let has_ended = entry.end_date.is_some_and(|end| end < now);
+    if !has_begun || has_ended {
+        return Err(Error::coded(Code::OutsideSchedule, "the entry is not to be played now"));
+    }
+    check_rules(entry)
+}
+
+/// What the client may fetch of the files of `entry`, once it was told to play them: neither moderation nor schedule matters.
+pub fn check_serve(entry: &Entry) -> Result<Grant> {
+    check_is_there(entry)?;
+    check_rules(entry)
+}
+
+/// Fails for a URL that expired before, or in the second `now`.
+pub fn check_expiry(expiry: Option<i64>, now: u64) -> Result<()> {
+    match expiry {
+        Some(expiry) if expiry <= i64::try_from(now).unwrap_or(i64::MAX) => {
+            Err(Error::coded(Code::TokenExpired, "the URL has expired"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_is_there(entry: &Entry) -> Result<()> {
+    match entry.status {
+        Status::Deleted => Err(Error::coded(Code::EntryNotFound, format!("there is no entry {}", entry.id))),
+        _ => Ok(()),
+    }
+}
+
+fn check_rules(entry: &Entry) -> Result<Grant> {
     match &entry.access_control {
         Some(_) => {
             Err(Error::coded(Code::AccessControlRestricted, "the entry is guarded by an access-control profile"))

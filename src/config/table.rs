@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::values::{count, duration, show_duration, show_size, size, switch};
 use super::{Level, LogFormat, Settings};
+use crate::media::time::Micros;
 
 /// One setting.
 #[derive(Debug)]
@@ -144,6 +145,62 @@ pub const ROWS: &[Row] = &[
         bool::to_string,
         "Whether a draft is an error instead of a placeholder"
     ),
+    row!(
+        "public_url",
+        server.site.public_url,
+        "a scheme and a host such as https://cdn.example.com, or off",
+        public_url,
+        show_public_url,
+        "What URLs in manifests and redirects begin with; off leaves it to the request"
+    ),
+    row!(
+        "hosts",
+        server.site.hosts,
+        "hosts such as cdn.example.com,localhost:8080, or none",
+        hosts,
+        show_hosts,
+        "The hosts of requests that may be written into such URLs; others get paths alone"
+    ),
+    row!(
+        "segment_duration",
+        deliver.policy.playback.pace.target.0,
+        "a duration from 500ms to 10m",
+        segment,
+        show_micros,
+        "How long segments are meant to last; they are cut at keyframes"
+    ),
+    row!(
+        "segment_first_durations",
+        deliver.policy.playback.pace.first,
+        "durations from 500ms to 10m such as 2s,2s,4s, or none",
+        segments,
+        show_segments,
+        "How long the first segments are meant to last, for a quick start"
+    ),
+    row!(
+        "manifest_max_age",
+        deliver.policy.playback.max_age_manifest,
+        DURATION,
+        seconds,
+        show_seconds,
+        "How long clients may keep an answer to playManifest"
+    ),
+    row!(
+        "playback_max_age",
+        deliver.policy.playback.max_age,
+        DURATION,
+        seconds,
+        show_seconds,
+        "How long clients may keep playlists, segments and files whose URL names no version"
+    ),
+    row!(
+        "manifest_inline",
+        deliver.policy.playback.inline_manifest,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether format/mpegdash answers with the manifest itself instead of a redirect to it"
+    ),
     row!("http_connections_max", server.connections_max, COUNT, length, usize::to_string, "Most connections at once"),
     row!(
         "http_header_timeout",
@@ -260,6 +317,54 @@ fn show_micros(micros: &i64) -> String {
     show_duration(Duration::from_micros(u64::try_from(*micros).unwrap_or_default()))
 }
 
+/// As short and as long as the dialect's packager allows.
+fn segment(text: &str) -> Option<i64> {
+    micros(text).filter(|micros| (500_000..=600_000_000).contains(micros))
+}
+
+/// Most first segments with a length of their own.
+const FIRST_MAX: usize = 16;
+
+fn segments(text: &str) -> Option<Vec<Micros>> {
+    let all = list(text).map(|part| segment(part).map(Micros)).collect::<Option<Vec<_>>>()?;
+    (all.len() <= FIRST_MAX).then_some(all)
+}
+
+fn show_segments(segments: &Vec<Micros>) -> String {
+    show_list(segments.iter().map(|segment| show_micros(&segment.0)))
+}
+
+fn hosts(text: &str) -> Option<Vec<String>> {
+    let is_host = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+    list(text).map(|part| is_host(part).then(|| part.to_owned())).collect()
+}
+
+fn show_hosts(hosts: &Vec<String>) -> String {
+    show_list(hosts.iter().cloned())
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(move |_| text != "none")
+}
+
+fn show_list(parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(",") }
+}
+
+fn public_url(text: &str) -> Option<Option<String>> {
+    if text == "off" {
+        return Some(None);
+    }
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let is_host = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+    is_host.then(|| Some(text.to_owned()))
+}
+
+fn show_public_url(url: &Option<String>) -> String {
+    url.clone().unwrap_or("off".to_owned())
+}
+
 fn seconds(text: &str) -> Option<u32> {
     let duration = duration(text).filter(|duration| duration.subsec_nanos() == 0)?;
     u32::try_from(duration.as_secs()).ok()
@@ -320,6 +425,11 @@ mod tests {
         check("thumbnail_max_age", &["500ms"], "2h");
         check("thumbnail_slices_max", &["0", "4294967296"], "100");
         check("thumbnail_draft_is_error", &["maybe"], "true");
+        check("public_url", &["cdn.example.com", "https://", "https://a/b", "ftp://a"], "https://cdn.example.com:8443");
+        check("hosts", &["", "a b", "a,,b"], "cdn.example.com,localhost:8080");
+        check("segment_duration", &["0", "400ms", "11m"], "10s");
+        check("segment_first_durations", &["", "2s,", "1ms"], "2s,2s,4s");
+        check("manifest_inline", &["maybe"], "true");
         check("http_header_size_max", &["1KiB", "2MiB"], "64KiB");
     }
 

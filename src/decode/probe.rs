@@ -31,5 +31,6 @@ pub fn complete(track: &Track, keyframe: &[u8]) -> Result<Option<VideoFormat>> {
         sample_aspect: if is_square { stated.sample_aspect } else { format.sample_aspect },
         orientation: format.orientation,
         color: format.color.or(stated.color),
+        dolby_vision: format.dolby_vision,
     }))
 }

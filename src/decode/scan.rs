@@ -87,7 +87,13 @@ fn begin(demuxer: &Demuxer<'_>, at: usize) -> Option<Growing> {
     let name = demuxer.name().to_bytes();
     let is_video = matches!(stream.media, Media::Video(_));
     // Only containers that keep a sample in one piece are worth the comparing; and opacity lies apart from its sample.
-    let is_plain = is_video && !stream.has_alpha && matches!(name, b"matroska,webm" | b"flv" | b"avi");
+    let is_sound = matches!(stream.media, Media::Audio(_));
+    let is_plain = match name {
+        b"matroska,webm" | b"flv" => (is_video || is_sound) && !stream.has_alpha,
+        b"avi" => is_video,
+        b"mp3" => is_sound,
+        _ => false,
+    };
     let has_times = matches!(name, b"matroska,webm" | b"flv");
     let order = if is_video && !has_times { Order::of_codec(stream.codec, &stream.config) } else { None };
     Some(Growing { stream, order, is_plain, positions: Vec::new(), position: 0, found: Vec::new() })

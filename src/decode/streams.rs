@@ -95,6 +95,7 @@ fn video(stream: &av::AVStream, parameters: &av::AVCodecParameters) -> VideoForm
         sample_aspect: sample_aspect(aspect.num.into(), aspect.den.into()),
         orientation: orientation(stream),
         color: color(parameters),
+        dolby_vision: None,
     }
 }
 

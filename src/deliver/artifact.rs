@@ -1,28 +1,128 @@
 //! Finished bytes, what they show, and what they took to make.
 
+use std::io::Write;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
+use crate::entry::Source;
 use crate::media::time::Micros;
+use crate::packager::layout::{Layout, Slice};
+use crate::packager::mpegts::Mux;
 
-/// Finished bytes with their type.
-#[derive(Clone, Debug)]
+/// Finished bytes, or where they are to be found, with their type.
+#[derive(Debug)]
 pub struct Artifact {
     /// The bytes.
-    pub body: Bytes,
+    pub body: Body,
     /// Their registered media type.
     pub media_type: &'static str,
     /// The time of the frame shown; `None` for what has no time, or several.
     pub shown: Option<Micros>,
     /// What it took to make them.
     pub timings: Timings,
+    /// The same bytes compressed, once somebody asked for them.
+    pub(super) compressed: OnceLock<Bytes>,
+}
+
+/// The bytes of an artifact. Their number is known before any media is read.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// At hand.
+    Bytes(Bytes),
+    /// Some at hand, the others in a stored file.
+    Slices {
+        /// The file.
+        source: Source,
+        /// The slices.
+        layout: Layout,
+    },
+    /// Of a segment that is multiplexed as it is read.
+    Muxed(Muxed),
+}
+
+/// A part of a segment of a transport stream, and where its samples are.
+#[derive(Clone, Debug)]
+pub struct Muxed {
+    /// The file of its pictures.
+    pub(super) pictures: Option<Source>,
+    /// The file of its sound.
+    pub(super) sound: Option<Source>,
+    /// The segment.
+    pub(super) mux: Arc<Mux>,
+    /// The part.
+    pub(super) range: Range<u64>,
+}
+
+impl Body {
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        match self {
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::Slices { layout, .. } => layout.len(),
+            Body::Muxed(muxed) => muxed.range.end - muxed.range.start,
+        }
+    }
+
+    /// True where there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those of a range that lies inside.
+    pub fn part(&self, range: Range<u64>) -> Body {
+        match self {
+            // Both ends lie inside bytes that are in memory.
+            Body::Bytes(bytes) => Body::Bytes(bytes.slice(range.start as usize..range.end as usize)),
+            Body::Slices { source, layout } => Body::Slices { source: source.clone(), layout: layout.part(range) },
+            Body::Muxed(muxed) => {
+                let start = muxed.range.start;
+                Body::Muxed(Muxed { range: start + range.start..start + range.end, ..muxed.clone() })
+            }
+        }
+    }
+
+    /// Bytes it occupies in memory, roughly.
+    fn weight(&self) -> usize {
+        match self {
+            Body::Bytes(bytes) => bytes.len(),
+            Body::Slices { layout, .. } => {
+                let made = layout.slices().iter().map(|slice| match slice {
+                    Slice::Made(bytes) => bytes.len(),
+                    Slice::Source(_) => 0,
+                });
+                made.sum::<usize>() + size_of_val(layout.slices())
+            }
+            Body::Muxed(muxed) => muxed.mux.weight(),
+        }
+    }
 }
 
 impl Artifact {
+    /// An artifact that nothing is measured of.
+    pub fn new(body: Body, media_type: &'static str) -> Artifact {
+        Artifact { body, media_type, shown: None, timings: Timings::default(), compressed: OnceLock::new() }
+    }
+
     /// Bytes it occupies in memory, roughly.
     pub fn weight(&self) -> usize {
-        size_of::<Artifact>() + self.body.len()
+        size_of::<Artifact>() + self.body.weight()
+    }
+
+    /// The bytes as gzip has them (RFC 1952); `None` where they are not at hand.
+    pub fn gzip(&self) -> Option<Bytes> {
+        let Body::Bytes(bytes) = &self.body else { return None };
+        let compress = || {
+            let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::default());
+            // Writing to memory cannot fail.
+            let _ = encoder.write_all(bytes);
+            Bytes::from(encoder.finish().unwrap_or_default())
+        };
+        Some(self.compressed.get_or_init(compress).clone())
     }
 }
 

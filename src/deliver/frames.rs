@@ -282,6 +282,7 @@ mod tests {
             sample_aspect: (1, 1),
             orientation: Orientation::default(),
             color: Color::default(),
+            dolby_vision: None,
         };
         let track = Track {
             id: 1,

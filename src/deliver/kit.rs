@@ -19,11 +19,20 @@ use crate::media::picture::Size;
 use crate::media::time::Micros;
 use crate::media::{Facts, Index};
 use crate::origin::Origin;
+use crate::packager::segments::{Pace, Segment};
+use crate::packager::timeline::Window;
 use crate::plan::Precision;
+use crate::plan::playback::{Cut, Strand};
 use crate::thumbnail::Picture;
 
 /// Most media indexes that are read at once: each may take hundreds of megabytes while it is parsed.
 const READINGS_MAX: usize = 8;
+
+/// Bytes of grids that are kept: some hundred two-hour films and thousands of clips.
+const GRIDS_BYTES_MAX: u64 = 16 << 20;
+
+/// Bytes that the name of a grid occupies, roughly.
+const GRID_KEY_BYTES: usize = 256;
 
 /// What artifacts are made with. Clones share everything.
 #[derive(Clone, Debug)]
@@ -38,6 +47,7 @@ pub(super) struct Kit {
     indexes: Cache<Source, Arc<Index>>,
     frames: Cache<FrameKey, Arc<Frame>>,
     readings: Arc<Semaphore>,
+    grids: Cache<GridKey, Arc<[Segment]>>,
 }
 
 /// A decoded frame of a video, or a decoded stored picture.
@@ -67,6 +77,9 @@ struct FrameKey {
     precision: Precision,
 }
 
+/// The name of the places where a track is cut.
+type GridKey = (Strand, Window, Pace);
+
 impl Kit {
     /// A kit of the sizes in `config`.
     pub(super) fn new(config: &Config, origin: Origin) -> Result<Kit> {
@@ -81,6 +94,7 @@ impl Kit {
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
+            grids: Cache::new(limits(GRIDS_BYTES_MAX), |_, grid: &Arc<[Segment]>| size_of_val(&**grid) + GRID_KEY_BYTES),
         })
     }
 
@@ -123,6 +137,16 @@ impl Kit {
     /// The video `source` with its index.
     pub(super) async fn film(&self, source: &Source) -> Result<Film> {
         Ok(Film { source: source.clone(), index: self.index(source).await? })
+    }
+
+    /// Where a strand is cut, found by `make` unless it is remembered.
+    pub(super) fn grid(&self, strand: &Strand, cut: &Cut, make: impl FnOnce() -> Vec<Segment>) -> Arc<[Segment]> {
+        let key = (strand.clone(), cut.window, cut.pace.clone());
+        self.grids.get(&key).unwrap_or_else(|| {
+            let grid: Arc<[Segment]> = make().into();
+            self.grids.keep(key, Arc::clone(&grid));
+            grid
+        })
     }
 
     /// The frame of `source` for the moment `at`, and what it took.

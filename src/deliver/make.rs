@@ -6,9 +6,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::artifact::{Artifact, Timings};
+use super::artifact::{Artifact, Body, Timings};
 use super::frames::{self, Group, Target};
 use super::kit::{Film, Frame, Kit};
+use super::package;
 use super::pool::{Admission, Stop};
 use super::strip::Strip;
 use crate::entry::Source;
@@ -27,14 +28,17 @@ pub(super) async fn artifact(kit: Kit, work: Work) -> Result<Artifact> {
             let (frame, mut timings) = subject_of(&kit, &subject, &geometry, encoding.background).await?;
             let (body, finishing) = finish(&kit, Arc::clone(&frame), geometry, encoding).await?;
             timings.add(finishing);
-            Ok(Artifact { body, media_type: encoding.format.media_type(), shown: frame.time, timings })
+            let artifact = Artifact::new(Body::Bytes(body), encoding.format.media_type());
+            Ok(Artifact { shown: frame.time, timings, ..artifact })
         }
         Work::Strip { tiles, geometry, encoding } => {
             let (strip, mut timings) = strip_of(&kit, tiles, geometry, encoding).await?;
             let (body, finishing) = write_strip(&kit, strip, encoding).await?;
             timings.add(finishing);
-            Ok(Artifact { body, media_type: encoding.format.media_type(), shown: None, timings })
+            let artifact = Artifact::new(Body::Bytes(body), encoding.format.media_type());
+            Ok(Artifact { timings, ..artifact })
         }
+        other => package::artifact(&kit, other).await,
     }
 }
 

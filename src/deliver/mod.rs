@@ -4,8 +4,12 @@ pub mod artifact;
 pub mod frames;
 mod kit;
 mod make;
+mod offer;
+mod package;
 pub mod pool;
+pub mod reading;
 pub mod sources;
+mod stored;
 mod strip;
 
 use std::sync::Arc;
@@ -13,18 +17,20 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use self::artifact::Artifact;
+use self::artifact::{Artifact, Body};
 use self::kit::Kit;
 use self::pool::Load;
+use self::reading::Reading;
 use crate::access;
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
 use crate::plan::key::Key;
-use crate::plan::{self, Plan, Policy};
-use crate::request::{Accepts, Request};
+use crate::plan::playback::Rules;
+use crate::plan::{self, Client, Decision, Plan, Policy};
+use crate::request::Request;
 
 /// The settings of caches, workers and pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +107,7 @@ impl Default for Config {
                 max_age: MAX_AGE,
                 max_age_unready: MAX_AGE_UNREADY,
                 draft_is_error: false,
+                playback: Rules::default(),
             },
         }
     }
@@ -144,7 +151,7 @@ impl Delivery {
             failures_kept: config.failures_kept,
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
-        Ok(Delivery { catalog, kit: Kit::new(config, origin)?, artifacts, policy: config.policy })
+        Ok(Delivery { catalog, kit: Kit::new(config, origin)?, artifacts, policy: config.policy.clone() })
     }
 
     /// How busy the workers are.
@@ -152,25 +159,30 @@ impl Delivery {
         self.kit.pool.load()
     }
 
-    /// What will be done for a request, and what names its result. Opens only files whose facts are not known yet.
-    pub async fn plan(&self, request: &Request, accepts: Accepts) -> Result<Plan> {
-        let Request::Thumbnail(thumbnail) = request;
-        let entry = self.catalog.entry(&thumbnail.entry).await?;
-        let grant = access::check(&entry)?;
+    /// What will be done for a request at a time in seconds since 1970, and what names its result. Opens only files whose
+    /// facts are not known yet.
+    pub async fn plan(&self, request: &Request, client: Client<'_>, now: u64) -> Result<Decision> {
+        access::check_expiry(request.expiry(), now)?;
+        let entry = self.catalog.entry(request.entry()).await?;
+        let grant = match request {
+            Request::Thumbnail(_) => access::check(&entry),
+            Request::PlayManifest(_) => access::check_play(&entry, now),
+            Request::Package(_) | Request::Served(_) => access::check_serve(&entry),
+        }?;
         let known = plan::sources(request, &entry).into_iter().map(|source| async move {
             // Why there are no facts is for the plan to judge: it may do without.
             (source, self.kit.facts(source).await)
         });
         let known = join_all(known).await;
-        plan::plan(request, &entry, &known, grant, accepts, &self.policy)
-            .map_err(|error| error.or_code(Code::ImageResizeFailed))
+        plan::plan(request, &entry, &known, grant, client, &self.policy)
+            .map_err(|error| numbered(error, plan::failure(request)))
     }
 
     /// The artifact of a plan: kept, or made now.
     pub async fn artifact(&self, plan: &Plan) -> Result<Delivered> {
         let make = || {
-            let made = make::artifact(self.kit.clone(), plan.work.clone());
-            async move { made.await.map(Arc::new).map_err(|error| error.or_code(Code::ImageResizeFailed)) }
+            let (made, code) = (make::artifact(self.kit.clone(), plan.work.clone()), plan.failure);
+            async move { made.await.map(Arc::new).map_err(|error| numbered(error, code)) }
         };
         let (artifact, outcome) = self.artifacts.get_or_make(plan.key, make).await?;
         let outcome = match outcome {
@@ -179,5 +191,18 @@ impl Delivery {
             Cached::Shared => Outcome::Shared,
         };
         Ok(Delivered { artifact, outcome })
+    }
+
+    /// Begins to read a body.
+    pub async fn read(&self, body: Body) -> Result<Reading> {
+        Reading::begin(&self.kit.origin, body).await
+    }
+}
+
+/// A failure under a number of the dialect, where it is to have one.
+fn numbered(error: Error, code: Option<Code>) -> Error {
+    match code {
+        Some(code) => error.or_code(code),
+        None => error,
     }
 }

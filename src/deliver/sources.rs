@@ -10,8 +10,9 @@ use crate::decode::scan::{ReadAt, scan};
 use crate::decode::{demux, frames, probe, stills};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
+use crate::media::codec;
 use crate::media::mp4::{self, Reader, Step};
-use crate::media::{Container, Facts, Index, Media, Packing, Track};
+use crate::media::{Codec, Container, Facts, Index, Media, Packing, Track};
 use crate::origin::{Opened, Origin};
 
 /// Bytes at the start of a file that tell what it is.
@@ -109,6 +110,7 @@ pub async fn index(origin: &Origin, source: &Source) -> Result<Arc<Index>> {
             Content::Foreign => return Err(Error::unsupported("the file is neither video nor sound nor picture")),
         };
         complete(&mut index, &opened)?;
+        configure(&mut index, &opened)?;
         opened.check_version()?;
         Ok(Arc::new(index))
     })
@@ -190,6 +192,20 @@ fn complete(index: &mut Index, opened: &Opened) -> Result<()> {
     }
     if track.video().is_some_and(|format| format.coded.is_empty()) {
         return Err(Error::unsupported("the size of the video's pictures cannot be made out"));
+    }
+    Ok(())
+}
+
+/// Makes the configurations that the container left out of what the first keyframe of their track says.
+fn configure(index: &mut Index, opened: &Opened) -> Result<()> {
+    let is_made = |codec| matches!(codec, Codec::Av1 | Codec::Vp9 | Codec::Ac3 | Codec::Eac3);
+    let tracks = index.tracks.iter_mut().filter(|track| track.config.is_empty() && is_made(track.codec));
+    for track in tracks.filter(|track| track.packing == Packing::Plain) {
+        if let Some(keyframe) = first_keyframe(track, opened)?
+            && let Some(config) = codec::configuration(track, &keyframe)
+        {
+            track.config = config.into();
+        }
     }
     Ok(())
 }

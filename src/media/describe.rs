@@ -230,6 +230,7 @@ mod tests {
             sample_aspect: (64, 45),
             orientation: Orientation { mirrored: false, turn: Turn::Quarter },
             color: Color::from_codes(9, 16, 9, Range::Limited),
+            dolby_vision: None,
         };
         Track {
             id: 7,

@@ -79,6 +79,21 @@ pub struct VideoFormat {
     pub orientation: Orientation,
     /// Colour as the container states it; the decoder's word fills what is unspecified.
     pub color: Color,
+    /// What Dolby Vision adds to the pictures; `None` where it is none.
+    pub dolby_vision: Option<DolbyVision>,
+}
+
+/// A Dolby Vision configuration (Dolby Vision Streams Within the ISO Base Media File Format section 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DolbyVision {
+    /// Its profile, 0 to 127.
+    pub profile: u8,
+    /// Its level, 0 to 63.
+    pub level: u8,
+    /// What the pictures are to a player that does not know it, 0 to 15; zero for nothing of use.
+    pub compatibility: u8,
+    /// The configuration as the container carries it, without box header.
+    pub record: [u8; 24],
 }
 
 /// How the sound of a track is stored.
@@ -198,6 +213,25 @@ impl Track {
         match &self.media {
             Media::Video(format) => Some(format),
             Media::Audio(_) | Media::Other => None,
+        }
+    }
+}
+
+impl DolbyVision {
+    /// That of the body of a box `dvcC`, `dvvC` or `dvwC`; `None` where it is cut short.
+    pub fn read(body: &[u8]) -> Option<DolbyVision> {
+        let record = *body.first_chunk::<24>()?;
+        // Version (2 bytes), profile (7 bits), level (6), which layers there are (3), compatibility (4).
+        let level = (record[2] & 1) << 5 | record[3] >> 3;
+        Some(DolbyVision { profile: record[2] >> 1, level, compatibility: record[4] >> 4, record })
+    }
+
+    /// The name of the box around it, which goes by its profile.
+    pub fn box_name(&self) -> &'static [u8; 4] {
+        match self.profile {
+            0..=7 => b"dvcC",
+            8..=10 => b"dvvC",
+            _ => b"dvwC",
         }
     }
 }

@@ -202,6 +202,31 @@ impl Color {
         Color { matrix, range, transfer, primaries }
     }
 
+    /// The code points of primaries, transfer characteristics and matrix, those that [`Color::from_codes`] takes to this
+    /// colour; 2 for what is not stated. Colours of standard range are told no further apart than that does.
+    pub fn codes(self) -> [u16; 3] {
+        let (standard, matrix) = match self.matrix {
+            Matrix::Unspecified => (2, 2),
+            Matrix::Identity => (1, 0),
+            Matrix::Bt601 => (6, 6),
+            Matrix::Bt709 => (1, 1),
+            Matrix::Bt2020 => (1, 9),
+        };
+        let primaries = match self.primaries {
+            Primaries::Bt709 => standard,
+            Primaries::Bt2020 => 9,
+            Primaries::DisplayP3 => 12,
+        };
+        let transfer = match (self.transfer, self.matrix) {
+            // BT.2020 has its own number for much the same curve.
+            (Transfer::Sdr, Matrix::Bt2020) => 14,
+            (Transfer::Sdr, _) => standard,
+            (Transfer::Pq, _) => 16,
+            (Transfer::Hlg, _) => 18,
+        };
+        [primaries, transfer, matrix]
+    }
+
     /// The matrix to use for a picture of `height` coded lines.
     pub fn matrix_for(self, height: u32) -> Matrix {
         match self.matrix {
@@ -241,6 +266,19 @@ mod tests {
             let (before, change) = (corners(first), corners(second));
             let expected = change.map(|corner| before[usize::from(corner)]);
             assert_eq!(corners(first.then(second)), expected, "{first:?} then {second:?}");
+        }
+    }
+
+    #[test]
+    fn codes_name_the_colour_they_were_read_from() {
+        for primaries in [1, 2, 9, 12] {
+            for transfer in [1, 2, 16, 18] {
+                for matrix in [0, 1, 2, 6, 9] {
+                    let color = Color::from_codes(primaries, transfer, matrix, Range::Limited);
+                    let [primaries, transfer, matrix] = color.codes();
+                    assert_eq!(Color::from_codes(primaries, transfer, matrix, Range::Limited), color);
+                }
+            }
         }
     }
 

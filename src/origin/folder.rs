@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
+use std::io::IoSliceMut;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
@@ -18,6 +19,12 @@ use crate::error::{Code, Error, Kind, Result};
 
 /// Most files kept open.
 const OPEN_MAX: usize = 256;
+
+/// What it costs about as much to read along as to seek over.
+const GAP_MAX: u64 = 64 * 1024;
+
+/// Most ranges of one read: the system takes 1024 pieces, and between two ranges lies one more.
+const PIECES_MAX: usize = 500;
 
 /// How often an open that met a rename under way is tried again (openat2 says EAGAIN then).
 const OPEN_TRIES: u32 = 8;
@@ -131,6 +138,57 @@ impl Opened {
         // After reading: what was written over in between shows in the time, and is thrown away.
         self.check_version()?;
         Ok(bytes.into())
+    }
+
+    /// The bytes of several ranges, one after another, in a buffer that is as long as they are together. What lies between
+    /// ranges that follow each other closely is read along and dropped, so that interleaved tracks cost one read. Blocks.
+    pub fn gather(&self, ranges: &[Range<u64>], mut buffer: &mut [u8]) -> Result<()> {
+        let mut dropped = Vec::new();
+        for run in ranges.chunk_by(|one, next| next.start.checked_sub(one.end).is_some_and(|gap| gap <= GAP_MAX)) {
+            for run in run.chunks(PIECES_MAX) {
+                let length: u64 = run.iter().map(|range| range.end - range.start).sum();
+                let (front, rest) =
+                    buffer.split_at_mut(usize::try_from(length).unwrap_or(usize::MAX).min(buffer.len()));
+                self.read_scattered(run, front, &mut dropped)?;
+                buffer = rest;
+            }
+        }
+        // After reading: what was written over in between shows in the time, and is thrown away.
+        self.check_version()
+    }
+
+    /// One read over neighbouring ranges, those into `buffer`, what lies between them into `dropped`.
+    fn read_scattered(&self, run: &[Range<u64>], mut buffer: &mut [u8], dropped: &mut Vec<u8>) -> Result<()> {
+        let [first, ..] = run else { return Ok(()) };
+        let gaps = run.windows(2).map(|pair| (pair[1].start - pair[0].end) as usize);
+        dropped.resize(gaps.clone().sum::<usize>().max(dropped.len()), 0);
+        let mut spare = &mut dropped[..];
+        let mut pieces = Vec::with_capacity(2 * run.len());
+        for (range, gap) in run.iter().zip(gaps.chain([0])) {
+            let (piece, rest) = buffer.split_at_mut(((range.end - range.start) as usize).min(buffer.len()));
+            let (skipped, left) = spare.split_at_mut(gap);
+            (buffer, spare) = (rest, left);
+            pieces.push(IoSliceMut::new(piece));
+            if gap > 0 {
+                pieces.push(IoSliceMut::new(skipped));
+            }
+        }
+        let (mut pieces, mut at) = (&mut pieces[..], first.start);
+        while !pieces.is_empty() {
+            match rustix::io::preadv(&self.file, pieces, at) {
+                Ok(0) => return Err(self.changed()),
+                Ok(count) => {
+                    IoSliceMut::advance_slices(&mut pieces, count);
+                    at += count as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => {
+                    let message = format!("the file {} cannot be read now", self.source.location);
+                    return Err(Error::new(Kind::Unavailable, message).caused_by(errno));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Fills the front of `buffer` from `offset` on; how many bytes, zero only at the end of the file. Blocks.

@@ -36,7 +36,8 @@ impl Slice {
 
     /// The bytes from one place to another within it; what lies outside is left out.
     fn part(&self, part: Range<u64>) -> Slice {
-        let (from, to) = (part.start.min(self.len()), part.end.min(self.len()));
+        let from = part.start.min(self.len());
+        let to = part.end.clamp(from, self.len());
         match self {
             // Both ends lie inside bytes that are in memory.
             Slice::Made(bytes) => Slice::Made(bytes.slice(from as usize..to as usize)),
@@ -97,5 +98,68 @@ impl Layout {
             at = end;
         }
         part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a layout stands for, of a source whose bytes count up.
+    fn bytes(layout: &Layout) -> Vec<u8> {
+        let byte = |slice: &Slice| match slice {
+            Slice::Made(made) => made.to_vec(),
+            Slice::Source(range) => range.clone().map(|at| at as u8).collect(),
+        };
+        layout.slices().iter().flat_map(byte).collect()
+    }
+
+    fn layouts() -> impl Strategy<Value = Layout> {
+        let made = prop::collection::vec(any::<u8>(), 0..20).prop_map(|made| Slice::Made(made.into()));
+        let source = (0u64..100, 0u64..30).prop_map(|(at, len)| Slice::Source(at..at + len));
+        prop::collection::vec(prop_oneof![made, source], 0..20).prop_map(|slices| {
+            let mut layout = Layout::default();
+            slices.into_iter().for_each(|slice| layout.push(slice));
+            layout
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_a_layout_is_that_part_of_the_whole(layout in layouts(), from in 0u64..500, len in 0u64..500) {
+            let whole = bytes(&layout);
+            prop_assert_eq!(layout.len(), whole.len() as u64);
+            prop_assert_eq!(layout.is_empty(), whole.is_empty());
+            prop_assert!(layout.slices().iter().all(|slice| !slice.is_empty()));
+            let part = layout.part(from..from + len);
+            let (start, end) = ((from as usize).min(whole.len()), ((from + len) as usize).min(whole.len()));
+            prop_assert_eq!(bytes(&part), &whole[start..end]);
+            prop_assert_eq!(part.len(), (end - start) as u64);
+        }
+    }
+
+    #[test]
+    fn ranges_that_go_on_are_one() {
+        let mut layout = Layout::default();
+        layout.made(Bytes::new());
+        layout.source(10..20);
+        layout.source(20..20);
+        layout.source(20..25);
+        layout.source(5..5);
+        layout.source(10..12);
+        assert_eq!(layout.slices(), [Slice::Source(10..25), Slice::Source(10..12)]);
+    }
+
+    #[test]
+    fn nonsense_is_survived() {
+        let mut layout = Layout::default();
+        layout.source(0..u64::MAX);
+        layout.made(vec![1, 2]);
+        layout.push(Slice::Source(Range { start: 9, end: 3 }));
+        assert_eq!(layout.len(), u64::MAX);
+        assert_eq!(layout.part(u64::MAX - 1..u64::MAX).len(), 1);
+        assert!(layout.part(Range { start: 9, end: 3 }).is_empty());
     }
 }

@@ -31,6 +31,9 @@ pub struct Segment {
 /// How much earlier than its time a cut may lie, so that flavors whose timescales round differently are cut alike.
 const EARLY: Micros = Micros(20_000);
 
+/// Most stretches of captions: two days of one second each.
+const STRETCHES_MAX: usize = 200_000;
+
 /// How many samples from a keyframe on may be shown before it: more than any codec reorders.
 const LEADING_MAX: u32 = 64;
 
@@ -47,6 +50,18 @@ pub fn segments(timeline: &Timeline<'_>, pace: &Pace) -> Vec<Segment> {
         duration: until.saturating_sub(start),
     });
     segments.collect()
+}
+
+/// The stretches of a presentation of a length at a pace, where nothing but the pace says where to cut: those of captions.
+pub fn stretches(length: Micros, pace: &Pace) -> Vec<Range<Micros>> {
+    let (mut marks, mut from, mut stretches) = (Marks::new(pace), Micros(0), Vec::new());
+    while from < length && stretches.len() < STRETCHES_MAX {
+        let to = marks.next.min(length);
+        stretches.push(from..to);
+        marks.pass(marks.next);
+        from = to;
+    }
+    stretches
 }
 
 /// The first sample of each segment, and when the segment starts.

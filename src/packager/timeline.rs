@@ -51,6 +51,7 @@ pub struct Timeline<'a> {
     /// The decoding time of the track that is zero here.
     decode_origin: i64,
     lead: u32,
+    delay: u32,
     /// Ticks here for a tick of the track.
     scale: u32,
     /// Decoding and showing times of the first samples, where they are not what the tables say.
@@ -60,6 +61,9 @@ pub struct Timeline<'a> {
 
 /// Most samples between a keyframe and the first picture of a window: more than an hour of pictures.
 const HEAD_MAX: usize = 1 << 17;
+
+/// Longest that pictures wait to be shown; more is damage.
+const DELAY_SECONDS_MAX: u64 = 5;
 
 /// The coarsest timescale whose ticks nobody sees.
 const FINE: u32 = 10_000;
@@ -106,12 +110,22 @@ impl<'a> Timeline<'a> {
             origin: from,
             decode_origin: start.decode_time.0.saturating_add(before),
             lead: 0,
+            delay: 0,
             scale: FINE.div_ceil(track.timescale.get()),
             head: Vec::new(),
             end: to - from,
         };
         timeline.head = timeline.squeezed()?;
+        timeline.delay = timeline.waited();
         Ok(Some(timeline))
+    }
+
+    /// What the first picture waits longer to be shown than the one that waits least.
+    fn waited(&self) -> u32 {
+        let slack = self.track.samples.slack(self.numbers.start).saturating_mul(self.scale.into());
+        let head = self.head.iter().map(|(decode, shown)| decode.saturating_sub(*shown)).max().unwrap_or_default();
+        let most = u64::from(self.timescale().get()).saturating_mul(DELAY_SECONDS_MAX);
+        u32::try_from(slack.max(head.max(0) as u64).min(most)).unwrap_or(u32::MAX)
     }
 
     /// The times of the first samples: a picture is decoded and shown a tick after the one before it at least, and the first
@@ -152,7 +166,7 @@ impl<'a> Timeline<'a> {
         let origin = from - i64::from(lead);
         let decode_origin = samples.get(first)?.decode_time.0 - (start - origin);
         let (numbers, end) = (first..last + 1, to - origin);
-        Some(Timeline { track, numbers, origin, decode_origin, lead, scale: 1, head: Vec::new(), end })
+        Some(Timeline { track, numbers, origin, decode_origin, lead, delay: 0, scale: 1, head: Vec::new(), end })
     }
 
     /// The track.
@@ -179,6 +193,11 @@ impl<'a> Timeline<'a> {
     /// The time at which the presentation starts: zero but for sound whose first samples only fill the decoder.
     pub fn lead(&self) -> u32 {
         self.lead
+    }
+
+    /// How much earlier than it says samples are to be decoded, so that none is shown before. Zero for sound.
+    pub fn delay(&self) -> u32 {
+        self.delay
     }
 
     /// The length of the presentation in ticks, from [`Timeline::lead`] on.

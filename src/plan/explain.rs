@@ -2,9 +2,13 @@
 
 use std::fmt::{self, Display};
 
-use super::{Placeholder, Plan, Precision, Subject, Tiles, Work};
+use super::playback::{Cues, Cut, Presentation, Reel, Strand, Text, TrackPick};
+use super::{Decision, Freshness, Placeholder, Precision, Subject, Tiles, Work};
 use crate::entry::Source;
 use crate::media::time::Micros;
+use crate::packager::segments::Pace;
+use crate::packager::timeline::Window;
+use crate::packager::{Container, Protocol};
 use crate::request::thumbnail::format_name;
 use crate::thumbnail::{Encoding, Geometry};
 
@@ -18,7 +22,123 @@ impl Display for Work {
             Work::Strip { tiles, geometry, encoding } => {
                 write!(f, "strip {tiles} {} {}", Numbers(geometry), Written(encoding))
             }
+            Work::Presentation(presentation) => presentation.fmt(f),
+            Work::Playlist { cut, of, iframes } => {
+                let what = if *iframes { "keyframe playlist" } else { "playlist" };
+                write!(f, "{what} {of} {cut}")
+            }
+            Work::Init(cut) => write!(f, "init segment {cut}"),
+            Work::Segment { cut, number, iframe } => {
+                let what = if *iframe { "keyframe" } else { "segment" };
+                write!(f, "{what} {number} {cut}")
+            }
+            Work::CaptionList { of, length, pace } => write!(f, "caption playlist {of} of {length} s {}", Cuts(pace)),
+            Work::Cues(cues) => {
+                let Cues { source, number, length, container, window, pace } = &**cues;
+                match number {
+                    Some(number) => write!(f, "captions {number} of {}", Named(source))?,
+                    None => write!(f, "captions of {}", Named(source))?,
+                }
+                write!(f, " {} {length} s {} {}", Stretch(*window), Cuts(pace), wrapped(*container))
+            }
+            Work::Stored { source, window, moov_first } => {
+                let order = if *moov_first { " moov first" } else { "" };
+                write!(f, "file {} {}{order}", Named(source), Stretch(*window))
+            }
+            Work::Written { body, media_type } => write!(f, "text {media_type} {body:?}"),
         }
+    }
+}
+
+impl Display for Presentation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base } = self;
+        f.write_str(match protocol {
+            Protocol::Hls => "multivariant playlist",
+            Protocol::Dash => "manifest",
+        })?;
+        if let Some(base) = base {
+            write!(f, " based at {base:?}")?;
+        }
+        for Reel { source, place, number, language, label, is_default, is_description } in reels {
+            let what = if *is_description { " describing" } else { "" };
+            write!(f, " {} at {place:?}{what}", Named(source))?;
+            write!(f, " {}", Titled { number: number.as_ref(), language: language.as_deref(), label, is_default })?;
+        }
+        for Text { place, number, language, label, is_default } in texts {
+            write!(f, " captions at {place:?}")?;
+            write!(f, " {}", Titled { number: Some(number), language: Some(language), label, is_default })?;
+        }
+        if let Some(language) = default_audio {
+            write!(f, " beginning in {language:?}")?;
+        }
+        write!(f, " {} {} {}", Stretch(*window), Cuts(pace), wrapped(*container))
+    }
+}
+
+/// What is said of a flavor or of captions.
+struct Titled<'a> {
+    number: Option<&'a u32>,
+    language: Option<&'a str>,
+    label: &'a Option<String>,
+    is_default: &'a bool,
+}
+
+impl Display for Titled<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Titled { number, language, label, is_default } = self;
+        write!(f, "number {}", number.copied().unwrap_or_default())?;
+        if let Some(language) = language {
+            write!(f, " in {language:?}")?;
+        }
+        if let Some(label) = label {
+            write!(f, " as {label:?}")?;
+        }
+        if **is_default { f.write_str(" by default") } else { Ok(()) }
+    }
+}
+
+impl Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cut { strands, container, window, pace } = self;
+        f.write_str("of")?;
+        for Strand { source, track } in strands {
+            match track {
+                TrackPick::Video(number) => write!(f, " pictures {number}")?,
+                TrackPick::Audio(number) => write!(f, " sound {number}")?,
+            }
+            write!(f, " of {}", Named(source))?;
+        }
+        write!(f, " {} {} {}", Stretch(*window), Cuts(pace), wrapped(*container))
+    }
+}
+
+fn wrapped(container: Container) -> &'static str {
+    match container {
+        Container::Fmp4 => "in fMP4",
+        Container::Ts => "in TS",
+    }
+}
+
+/// A part of an entry.
+struct Stretch(Window);
+
+impl Display for Stretch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "from {}", self.0.from)?;
+        self.0.to.map_or(Ok(()), |to| write!(f, " to {to}"))
+    }
+}
+
+/// How long segments are.
+struct Cuts<'a>(&'a Pace);
+
+impl Display for Cuts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Pace { target, first } = self.0;
+        f.write_str("cut at ")?;
+        first.iter().try_for_each(|length| write!(f, "{length},"))?;
+        write!(f, "{target}")
     }
 }
 
@@ -96,26 +216,49 @@ impl Display for Written<'_> {
 }
 
 /// The lines of [`explain`](super::explain).
-pub(super) fn text(plan: &Plan) -> String {
-    let (what, geometry, encoding) = match &plan.work {
-        Work::Thumbnail { subject, geometry, encoding } => (subject.to_string(), geometry, encoding),
-        Work::Strip { tiles, geometry, encoding } => (format!("a row of {tiles}"), geometry, encoding),
+pub(super) fn text(decision: &Decision) -> String {
+    let plan = match decision {
+        Decision::Make(plan) => plan,
+        Decision::Redirect { location, max_age } => {
+            return lines(&[("redirect", location.clone()), ("max-age", format!("{max_age} s"))]);
+        }
     };
-    let lines = [
-        ("entry", format!("{} of partner {}", plan.entry, plan.partner.0)),
-        ("shows", what),
-        (
-            "part",
-            format!("{}x{} at {},{}", geometry.crop.width, geometry.crop.height, geometry.crop.x, geometry.crop.y),
-        ),
-        ("of", format!("{}, the whole as shown", geometry.reference)),
-        ("scaled", format!("to {}", geometry.scaled)),
-        ("canvas", format!("{}, the picture at {},{}", geometry.canvas, geometry.left, geometry.top)),
-        ("written", Written(encoding).to_string()),
-        ("format", if plan.negotiated { "chosen from Accept" } else { "as asked for" }.to_string()),
+    let mut rows = vec![("entry", format!("{} of partner {}", plan.entry, plan.partner.0))];
+    match &plan.work {
+        Work::Thumbnail { subject, geometry, encoding } => {
+            rows.extend(picture(subject.to_string(), geometry, encoding, plan.negotiated));
+        }
+        Work::Strip { tiles, geometry, encoding } => {
+            rows.extend(picture(format!("a row of {tiles}"), geometry, encoding, plan.negotiated));
+        }
+        other => rows.push(("makes", other.to_string())),
+    }
+    let kept = match plan.freshness {
+        Freshness::Public(seconds) => format!("{seconds} s"),
+        Freshness::Private(seconds) => format!("{seconds} s, by the client alone"),
+        Freshness::Immutable => "for good".to_owned(),
+    };
+    rows.extend([
         ("key", plan.key.to_string()),
         ("modified", format!("{} s after 1970", plan.modified)),
-        ("max-age", format!("{} s", plan.max_age)),
-    ];
-    lines.iter().map(|(name, value)| format!("{name:<9}{value}\n")).collect()
+        ("max-age", kept),
+    ]);
+    lines(&rows)
+}
+
+fn picture(what: String, geometry: &Geometry, encoding: &Encoding, negotiated: bool) -> [(&'static str, String); 7] {
+    let Geometry { reference, crop, scaled, canvas, left, top } = geometry;
+    [
+        ("shows", what),
+        ("part", format!("{}x{} at {},{}", crop.width, crop.height, crop.x, crop.y)),
+        ("of", format!("{reference}, the whole as shown")),
+        ("scaled", format!("to {scaled}")),
+        ("canvas", format!("{canvas}, the picture at {left},{top}")),
+        ("written", Written(encoding).to_string()),
+        ("format", if negotiated { "chosen from Accept" } else { "as asked for" }.to_string()),
+    ]
+}
+
+fn lines(rows: &[(&str, String)]) -> String {
+    rows.iter().map(|(name, value)| format!("{name:<9}{value}\n")).collect()
 }

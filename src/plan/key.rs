@@ -2,8 +2,14 @@
 
 use std::fmt;
 
+use super::playback::{Cues, Cut, Presentation, Reel, Strand, Text, TrackPick};
 use super::{Placeholder, Precision, Subject, Tiles, Work};
 use crate::entry::Source;
+use crate::media::time::Micros;
+use crate::packager::name::Selection;
+use crate::packager::segments::Pace;
+use crate::packager::timeline::Window;
+use crate::packager::{Container, Protocol};
 use crate::thumbnail::{Encoding, Format, Geometry, Rgb};
 
 /// Changes whenever the bytes made for an unchanged [`Work`] change; every key, and so every ETag, follows it.
@@ -30,6 +36,17 @@ impl Key {
         key.copy_from_slice(&blake3::hash(&form.0).as_bytes()[..16]);
         Key(key)
     }
+}
+
+/// The version of what is made of `source`, cut at `pace`, as URLs carry it: 16 hexadecimal digits. Another one of either, or
+/// of this service's formats, is another version.
+pub fn version(source: &Source, pace: &Pace) -> String {
+    let mut form = Form(Vec::with_capacity(128));
+    form.number(FORMAT_VERSION.into());
+    form.source(source);
+    form.pace(pace);
+    let digest = blake3::hash(&form.0);
+    digest.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The canonical bytes of a piece of work: a tag before every choice, a length before every text and list, numbers in eight
@@ -64,7 +81,134 @@ impl Form {
                 self.geometry(geometry);
                 self.encoding(encoding);
             }
+            Work::Presentation(presentation) => {
+                self.tag(2);
+                self.presentation(presentation);
+            }
+            Work::Playlist { cut, of, iframes } => {
+                self.tag(3);
+                self.cut(cut);
+                self.selection(of);
+                self.tag((*iframes).into());
+            }
+            Work::Init(cut) => {
+                self.tag(4);
+                self.cut(cut);
+            }
+            Work::Segment { cut, number, iframe } => {
+                self.tag(5);
+                self.cut(cut);
+                self.number((*number).into());
+                self.tag((*iframe).into());
+            }
+            Work::CaptionList { of, length, pace } => {
+                self.tag(6);
+                self.selection(of);
+                self.number(length.0 as u64);
+                self.pace(pace);
+            }
+            Work::Cues(cues) => {
+                self.tag(7);
+                self.cues(cues);
+            }
+            Work::Stored { source, window, moov_first } => {
+                self.tag(8);
+                self.tag((*moov_first).into());
+                self.source(source);
+                self.window(*window);
+            }
+            Work::Written { body, media_type } => {
+                self.tag(9);
+                self.text(body);
+                self.text(media_type);
+            }
         }
+    }
+
+    fn presentation(&mut self, presentation: &Presentation) {
+        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base } = presentation;
+        self.tag(match protocol {
+            Protocol::Hls => 0,
+            Protocol::Dash => 1,
+        });
+        self.container(*container);
+        self.number(reels.len() as u64);
+        for Reel { source, place, number, language, label, is_default, is_description } in reels {
+            self.tag((*is_description).into());
+            self.source(source);
+            self.text(place);
+            self.number(number.unwrap_or_default().into());
+            self.maybe(language.as_deref());
+            self.maybe(label.as_deref());
+            self.tag((*is_default).into());
+        }
+        self.number(texts.len() as u64);
+        for Text { place, number, language, label, is_default } in texts {
+            self.text(place);
+            self.number((*number).into());
+            self.text(language);
+            self.maybe(label.as_deref());
+            self.tag((*is_default).into());
+        }
+        self.window(*window);
+        self.pace(pace);
+        self.maybe(default_audio.as_deref());
+        self.maybe(base.as_deref());
+    }
+
+    fn cut(&mut self, cut: &Cut) {
+        let Cut { strands, container, window, pace } = cut;
+        self.number(strands.len() as u64);
+        for Strand { source, track } in strands {
+            self.source(source);
+            let (tag, number) = match track {
+                TrackPick::Video(number) => (0, number),
+                TrackPick::Audio(number) => (1, number),
+            };
+            self.tag(tag);
+            self.number((*number).into());
+        }
+        self.container(*container);
+        self.window(*window);
+        self.pace(pace);
+    }
+
+    fn cues(&mut self, cues: &Cues) {
+        let Cues { source, number, length, container, window, pace } = cues;
+        self.source(source);
+        self.number(number.map_or(0, u64::from));
+        self.number(length.0 as u64);
+        self.container(*container);
+        self.window(*window);
+        self.pace(pace);
+    }
+
+    fn container(&mut self, container: Container) {
+        self.tag(match container {
+            Container::Fmp4 => 0,
+            Container::Ts => 1,
+        });
+    }
+
+    fn window(&mut self, Window { from, to }: Window) {
+        self.number(from.0 as u64);
+        self.tag(to.is_some().into());
+        self.number(to.unwrap_or_default().0 as u64);
+    }
+
+    fn pace(&mut self, Pace { target, first }: &Pace) {
+        self.number(target.0 as u64);
+        self.number(first.len() as u64);
+        first.iter().for_each(|Micros(length)| self.number(*length as u64));
+    }
+
+    fn selection(&mut self, of: &Selection) {
+        self.text(&of.to_string());
+    }
+
+    fn maybe(&mut self, text: Option<&str>) {
+        self.tag(text.is_some().into());
+        self.text(text.unwrap_or_default());
     }
 
     fn subject(&mut self, subject: &Subject) {
@@ -156,7 +300,6 @@ mod tests {
 
     use super::*;
     use crate::media::picture::Size;
-    use crate::media::time::Micros;
     use crate::thumbnail::Rect;
 
     fn sample() -> Work {

@@ -1,11 +1,13 @@
 //! From what was asked to what will be done: source chosen, times clamped, geometry resolved, everything decided.
 
+mod choice;
 mod content;
 mod explain;
 pub mod key;
 mod ladder;
 mod limits;
 mod moments;
+pub mod playback;
 mod region;
 
 use std::sync::Arc;
@@ -14,15 +16,44 @@ use self::content::{Content, Scene};
 use self::key::Key;
 use self::ladder::Ladder;
 use self::limits::Sheet;
+use self::playback::{Cues, Cut, Presentation, Rules};
 use crate::access::Grant;
 use crate::entry::{Entry, EntryId, PartnerId, Source, Status};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::media::Facts;
 use crate::media::picture::Size;
 use crate::media::time::Micros;
+use crate::packager::name::Selection;
+use crate::packager::segments::Pace;
+use crate::packager::timeline::Window;
 use crate::request::thumbnail::{Moment, Thumbnail};
 use crate::request::{Accepts, Request};
 use crate::thumbnail::{Encoding, Fit, Format, Geometry, Rect, encode, geometry, placeholder};
+
+/// What a request comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Something is made.
+    Make(Plan),
+    /// The answer is elsewhere.
+    Redirect {
+        /// A URL, or a path of this service.
+        location: String,
+        /// Seconds that this may be kept.
+        max_age: u32,
+    },
+}
+
+/// How long an answer may be kept, and by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// So many seconds, by everyone.
+    Public(u32),
+    /// So many seconds, by the client alone.
+    Private(u32),
+    /// For good: the URL names the version.
+    Immutable,
+}
 
 /// A decided request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +66,16 @@ pub struct Plan {
     pub entry: EntryId,
     /// Whose entry it is.
     pub partner: PartnerId,
-    /// How long the answer may be kept, in seconds.
-    pub max_age: u32,
+    /// How long the answer may be kept.
+    pub freshness: Freshness,
     /// When what it is made of last changed, in seconds since 1970.
     pub modified: u64,
     /// Whether the client's `Accept` had a say.
     pub negotiated: bool,
+    /// The name to keep it under, where it is to be kept instead of shown.
+    pub attachment: Option<String>,
+    /// The number that the dialect gives to failures that have none of their own.
+    pub failure: Option<Code>,
 }
 
 /// What to do, fully decided: everything that changes bytes is in here, and two requests for the same bytes are equal.
@@ -64,6 +99,73 @@ pub enum Work {
         /// How the row is written.
         encoding: Encoding,
     },
+    /// A multivariant playlist or a manifest.
+    Presentation(Box<Presentation>),
+    /// A playlist of segments.
+    Playlist {
+        /// What is cut.
+        cut: Box<Cut>,
+        /// The tracks, as file names spell them.
+        of: Selection,
+        /// Whether it lists keyframes alone.
+        iframes: bool,
+    },
+    /// The head that the segments of a track have in common.
+    Init(Box<Cut>),
+    /// A segment.
+    Segment {
+        /// What is cut.
+        cut: Box<Cut>,
+        /// Its number, from one.
+        number: u32,
+        /// Whether it is a keyframe alone.
+        iframe: bool,
+    },
+    /// A playlist of captions.
+    CaptionList {
+        /// The caption file, as file names spell it.
+        of: Selection,
+        /// How long the presentation is.
+        length: Micros,
+        /// How segments are cut.
+        pace: Pace,
+    },
+    /// Captions, whole or a segment of them.
+    Cues(Box<Cues>),
+    /// A stored file, or a part of it as a file of its own.
+    Stored {
+        /// The file.
+        source: Source,
+        /// The part.
+        window: Window,
+        /// Whether what a player reads first comes first.
+        moov_first: bool,
+    },
+    /// A text that needs nothing more.
+    Written {
+        /// The text.
+        body: String,
+        /// Its media type.
+        media_type: &'static str,
+    },
+}
+
+impl Work {
+    /// Whether it makes text, which is worth compressing on its way.
+    pub fn is_text(&self) -> bool {
+        match self {
+            Work::Presentation(_)
+            | Work::Playlist { .. }
+            | Work::CaptionList { .. }
+            | Work::Cues(_)
+            | Work::Written { .. } => true,
+            Work::Thumbnail { .. }
+            | Work::Strip { .. }
+            | Work::Init(_)
+            | Work::Segment { .. }
+            | Work::Stored { .. } => false,
+        }
+    }
 }
 
 /// What a picture is of.
@@ -122,9 +224,11 @@ pub enum Precision {
 /// The pictures that stand for content without one, as the plan calls them.
 pub type Placeholder = placeholder::Kind;
 
-/// What a site decides about thumbnails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a site decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
+    /// What it decides about playback.
+    pub playback: Rules,
     /// Most pixels of a finished picture.
     pub output_pixels_max: u64,
     /// Most slices of a strip.
@@ -149,8 +253,31 @@ pub type Known<'a> = (&'a Source, Result<Arc<Facts>>);
 
 /// The sources of `entry` whose facts [`plan`] needs, without repeats.
 pub fn sources<'a>(request: &Request, entry: &'a Entry) -> Vec<&'a Source> {
-    let Request::Thumbnail(thumbnail) = request;
-    content::sources(thumbnail, entry)
+    match request {
+        Request::Thumbnail(thumbnail) => content::sources(thumbnail, entry),
+        Request::PlayManifest(_) => playback::all(entry),
+        Request::Package(package) => playback::sources_of_package(package, entry),
+        Request::Served(_) => Vec::new(),
+    }
+}
+
+/// The number that the dialect gives to failures of a request that have none of their own; packagers have no numbers.
+pub fn failure(request: &Request) -> Option<Code> {
+    match request {
+        Request::Thumbnail(_) => Some(Code::ImageResizeFailed),
+        Request::PlayManifest(_) => Some(Code::FlavorNotFound),
+        Request::Served(_) => Some(Code::FileNotFound),
+        Request::Package(_) => None,
+    }
+}
+
+/// What the client says of itself that answers depend on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Client<'a> {
+    /// The formats that it takes.
+    pub accepts: Accepts,
+    /// The scheme and host that URLs in its answer begin with; empty for none.
+    pub base: &'a str,
 }
 
 /// What will be done for `request`. `known` holds the facts of [`sources`].
@@ -160,11 +287,25 @@ pub fn plan(
     entry: &Entry,
     known: &[Known<'_>],
     grant: Grant,
+    client: Client<'_>,
+    policy: &Policy,
+) -> Result<Decision> {
+    let Grant::Full = grant;
+    match request {
+        Request::Thumbnail(asked) => picture(asked, entry, known, client.accepts, policy).map(Decision::Make),
+        Request::PlayManifest(asked) => playback::manifest(asked, entry, known, client.base, policy),
+        Request::Package(asked) => playback::package(asked, entry, known, policy),
+        Request::Served(asked) => playback::stored(asked, entry, policy),
+    }
+}
+
+fn picture(
+    thumbnail: &Thumbnail,
+    entry: &Entry,
+    known: &[Known<'_>],
     accepts: Accepts,
     policy: &Policy,
 ) -> Result<Plan> {
-    let Request::Thumbnail(thumbnail) = request;
-    let Grant::Full = grant;
     let scene = content::scene(thumbnail, entry, known, policy)?;
     let work = work(thumbnail, &scene, accepts, policy)?;
     let settled = known.iter().all(|(_, facts)| facts.as_ref().err().is_none_or(Error::is_lasting));
@@ -174,15 +315,17 @@ pub fn plan(
         work,
         entry: entry.id.clone(),
         partner: entry.partner,
-        max_age: if ready { policy.max_age } else { policy.max_age_unready },
+        freshness: Freshness::Public(if ready { policy.max_age } else { policy.max_age_unready }),
         modified: known.iter().map(|(source, _)| source.modified).fold(entry.updated, u64::max),
         negotiated: thumbnail.format.is_none(),
+        attachment: None,
+        failure: Some(Code::ImageResizeFailed),
     })
 }
 
 /// What a plan comes to, for people: a few lines of a name and a value each.
-pub fn explain(plan: &Plan) -> String {
-    explain::text(plan)
+pub fn explain(decision: &Decision) -> String {
+    explain::text(decision)
 }
 
 /// The facts of a source among the known ones.
@@ -281,7 +424,6 @@ mod tests {
 
     use super::*;
     use crate::entry::{EntryKind, Flavor, FlavorId, Moderation, Thumb};
-    use crate::error::Code;
     use crate::media::PictureFacts;
     use crate::request;
 
@@ -343,6 +485,7 @@ mod tests {
                 max_age: 3600,
                 max_age_unready: 60,
                 draft_is_error: false,
+                playback: Rules::default(),
             };
             Stage { entry, facts: Vec::new(), policy, accepts: Accepts::default() }
         }
@@ -397,7 +540,11 @@ mod tests {
                     (source, facts.clone())
                 })
                 .collect();
-            plan(&request, &self.entry, &known, Grant::Full, self.accepts, &self.policy)
+            let client = Client { accepts: self.accepts, base: "" };
+            match plan(&request, &self.entry, &known, Grant::Full, client, &self.policy)? {
+                Decision::Make(plan) => Ok(plan),
+                Decision::Redirect { location, .. } => panic!("a redirect to {location}"),
+            }
         }
 
         #[track_caller]
@@ -528,7 +675,7 @@ mod tests {
         let stage = Stage::ladder().flavor("bad", broken()).with(|stage| stage.flavor_mut("bad").is_original = true);
         stage.shows("", "thumbnail frame \"low\"@v at 3");
         stage.shows("/flavor_id/bad", "thumbnail frame \"low\"@v at 3");
-        assert_eq!(stage.plan("").unwrap().max_age, 3600);
+        assert_eq!(stage.plan("").unwrap().freshness, Freshness::Public(3600));
         let video = || Stage::new(EntryKind::Video);
         video().flavor("bad", broken()).refuses("", Code::ImageResizeFailed, "text is no video");
         let sound = Facts { picture: None, ..video_facts(1, 1, 1) };
@@ -538,7 +685,7 @@ mod tests {
         assert_eq!(both.plan("").unwrap_err().kind(), Kind::Busy);
         // While a flavor cannot be looked at for now, another one answers for a short time.
         let wavering = Stage::ladder().flavor("busy", busy());
-        assert_eq!(wavering.plan("").unwrap().max_age, 60);
+        assert_eq!(wavering.plan("").unwrap().freshness, Freshness::Public(60));
         let empty = video().flavor("empty", Ok(video_facts(0, 7, 1)));
         empty.refuses("", Code::FlavorNotFound, "pictures");
     }
@@ -599,11 +746,11 @@ mod tests {
                 .shows("/vid_sec/5", "thumbnail placeholder draft")
                 .shows("/vid_slices/5", "strip 5 of placeholder draft")
                 .cuts("/width/160", "1280x720+0+0 of 1280x720 to 160x90+0+0 on 160x90");
-            assert_eq!(draft.plan("").unwrap().max_age, 60);
+            assert_eq!(draft.plan("").unwrap().freshness, Freshness::Public(60));
             draft.thumb("poster", true, Ok(still_facts(10, 10))).shows("/vid_sec/5", "thumbnail picture \"poster\"@v");
             let empty = Stage::new(kind);
             empty.shows("", "thumbnail placeholder draft");
-            assert_eq!(empty.plan("").unwrap().max_age, 60);
+            assert_eq!(empty.plan("").unwrap().freshness, Freshness::Public(60));
         }
         let strict = |kind| Stage::new(kind).with(|stage| stage.policy.draft_is_error = true);
         strict(EntryKind::Video).refuses("", Code::FlavorNotFound, "no content");
@@ -616,12 +763,12 @@ mod tests {
     fn other_kinds() {
         let audio = Stage::new(EntryKind::Audio).flavor("song", broken());
         audio.shows("/vid_sec/5", "thumbnail placeholder audio").shows("/vid_slices/2", "strip 2 of placeholder audio");
-        assert_eq!(audio.plan("").unwrap().max_age, 60);
+        assert_eq!(audio.plan("").unwrap().freshness, Freshness::Public(60));
         let covered = audio.thumb("cover", true, Ok(still_facts(500, 500)));
         covered
             .shows("/vid_sec/5", "thumbnail picture \"cover\"@v")
             .shows("/vid_slices/2", "strip 2 of picture \"cover\"@v");
-        assert_eq!(covered.plan("").unwrap().max_age, 3600);
+        assert_eq!(covered.plan("").unwrap().freshness, Freshness::Public(3600));
         covered.cuts("/src_x/50/src_w/50/rel_width/100", "500x500+0+0 of 500x500 to 90x90+0+0 on 90x90");
         let document = Stage::new(EntryKind::Document).flavor("paper", broken());
         document.refuses("", Code::MissingParameter, "flavor_id");
@@ -731,7 +878,9 @@ mod tests {
         let format = |avif, webp, rest: &str| {
             let stage = Stage::ladder().with(|stage| stage.accepts = Accepts { avif, webp });
             let plan = stage.plan(rest).unwrap();
-            let (Work::Thumbnail { encoding, .. } | Work::Strip { encoding, .. }) = plan.work;
+            let (Work::Thumbnail { encoding, .. } | Work::Strip { encoding, .. }) = plan.work else {
+                panic!("no picture: {}", plan.work)
+            };
             (encoding.format, plan.negotiated)
         };
         assert_eq!(format(true, true, "/format/auto"), (Format::Avif, true));
@@ -746,10 +895,10 @@ mod tests {
     fn ages() {
         let stage = Stage::ladder();
         let plan = stage.plan("").unwrap();
-        assert_eq!((plan.max_age, plan.modified, plan.partner), (3600, 500, PartnerId(7)));
+        assert_eq!((plan.freshness, plan.modified, plan.partner), (Freshness::Public(3600), 500, PartnerId(7)));
         for status in [Status::Import, Status::Preconvert, Status::Pending, Status::Moderate, Status::ErrorConverting] {
             let unready = stage.clone().with(|stage| stage.entry.status = status);
-            assert_eq!(unready.plan("").unwrap().max_age, 60);
+            assert_eq!(unready.plan("").unwrap().freshness, Freshness::Public(60));
             unready.shows("", "thumbnail frame \"low\"@v at 3");
         }
         let changed = stage.with(|stage| stage.entry.updated = 600);
@@ -775,7 +924,7 @@ mod tests {
     #[test]
     fn an_explanation() {
         let plan = Stage::ladder().plan("/width/640").unwrap();
-        let text = explain(&plan);
+        let text = explain(&Decision::Make(plan.clone()));
         for words in
             ["0_x of partner 7", "frame \"low\"@v at 3", "640x360", "jpg quality 75", "3600 s", &plan.key.to_string()]
         {
@@ -858,6 +1007,7 @@ mod tests {
                     prop_assert!(moments[0] >= Micros(0) && moments[moments.len() - 1] <= last_of(&stage, source));
                     (geometry, moments.len() as u32)
                 }
+                other => panic!("no picture: {other}"),
             };
             prop_assert_eq!(count > 1, matches!(plan.work, Work::Strip { .. }));
             let Geometry { reference, crop, scaled, canvas, left, top } = *geometry;
@@ -866,7 +1016,7 @@ mod tests {
             prop_assert!(left + scaled.width <= canvas.width && top + scaled.height <= canvas.height);
             prop_assert!(canvas.area() * u64::from(count) <= stage.policy.output_pixels_max);
             prop_assert!(canvas.width * count <= 65_500 && canvas.height <= 65_500);
-            prop_assert!(!explain(&plan).is_empty());
+            prop_assert!(!explain(&Decision::Make(plan.clone())).is_empty());
         }
     }
 }

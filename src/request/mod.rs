@@ -1,13 +1,20 @@
 //! The URL grammar: what a request asks for, in types. Text does not travel past this module.
 
+mod given;
 mod number;
 pub mod path;
+pub mod playback;
+pub mod served;
+pub mod shown;
 pub mod thumbnail;
 mod wish;
 mod write;
 
+use self::path::Action;
+use self::playback::PlayManifest;
+use self::served::{Package, Served};
 use self::thumbnail::Thumbnail;
-use crate::entry::PartnerId;
+use crate::entry::{EntryId, PartnerId};
 use crate::error::{Error, Result};
 
 /// What a URL asks for.
@@ -15,6 +22,12 @@ use crate::error::{Error, Result};
 pub enum Request {
     /// A picture.
     Thumbnail(Box<Thumbnail>),
+    /// Where a player begins.
+    PlayManifest(Box<PlayManifest>),
+    /// A playlist, a manifest or a segment.
+    Package(Box<Package>),
+    /// A stored file, or a part of it.
+    Served(Box<Served>),
 }
 
 /// Where in a URL the partner stood, and who asks.
@@ -47,7 +60,34 @@ pub fn parse(target: &str) -> Option<Result<Request>> {
     }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let route = path::route(path)?;
-    Some(thumbnail::parse(&route, query).map(|thumbnail| Request::Thumbnail(Box::new(thumbnail))))
+    Some(match route.action {
+        Action::Thumbnail => thumbnail::parse(&route, query).map(|asked| Request::Thumbnail(Box::new(asked))),
+        Action::PlayManifest => playback::parse(&route, query).map(|asked| Request::PlayManifest(Box::new(asked))),
+        Action::ServeFlavor => served::parse(&route, query).map(|asked| Request::Served(Box::new(asked))),
+        Action::Package(protocol) => {
+            served::parse_package(&route, query, protocol).map(|asked| Request::Package(Box::new(asked)))
+        }
+    })
+}
+
+impl Request {
+    /// When the URL expires, in seconds since 1970; `None` for never.
+    pub fn expiry(&self) -> Option<i64> {
+        match self {
+            Request::PlayManifest(asked) => asked.expiry,
+            Request::Thumbnail(_) | Request::Package(_) | Request::Served(_) => None,
+        }
+    }
+
+    /// The entry asked for.
+    pub fn entry(&self) -> &EntryId {
+        match self {
+            Request::Thumbnail(asked) => &asked.entry,
+            Request::PlayManifest(asked) => &asked.entry,
+            Request::Package(asked) => &asked.of.entry,
+            Request::Served(asked) => &asked.entry,
+        }
+    }
 }
 
 #[cfg(test)]

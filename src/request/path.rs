@@ -4,20 +4,38 @@ use std::borrow::Cow;
 
 use crate::entry::PartnerId;
 use crate::error::{Error, Result};
+use crate::packager::Protocol;
 
-/// The longest request target in bytes; what real URLs need, with room, and what common proxies allow.
-pub const TARGET_MAX: usize = 8 * 1024;
+/// The longest request target in bytes: a manifest's URL may name every flavor of a ladder and carry a referrer.
+pub const TARGET_MAX: usize = 16 * 1024;
 
 /// The most name and value pairs of one target; the dialect knows fewer than forty names.
 pub const PAIRS_MAX: usize = 256;
 
-/// A recognised path: who stood in it, and what is left to read as pairs.
+/// A recognised path: what it is for, who stood in it, and what is left to read as pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Route<'a> {
+    /// What the path is for.
+    pub(super) action: Action,
     /// The partner, if the path has one and it is a number.
     pub(super) partner: Option<PartnerId>,
+    /// The container named before the partner, if any.
+    pub(super) container: Option<&'a str>,
     /// What follows the last fixed part.
     pub(super) pairs: &'a str,
+}
+
+/// What a path is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// A picture.
+    Thumbnail,
+    /// Where a player begins.
+    PlayManifest,
+    /// A stored file.
+    ServeFlavor,
+    /// What the packager of a protocol makes.
+    Package(Protocol),
 }
 
 /// Takes the next part off the front of `rest`, runs of slashes counting as one; `rest` keeps the slash that ends it.
@@ -33,7 +51,7 @@ fn is_number(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit() || b == b'-')
 }
 
-/// The route of a path to a thumbnail; `None` where it is none.
+/// The route of a path; `None` where it is none of this service.
 pub(super) fn route(path: &str) -> Option<Route<'_>> {
     if !path.starts_with('/') {
         return None;
@@ -41,20 +59,37 @@ pub(super) fn route(path: &str) -> Option<Route<'_>> {
     let mut rest = path;
     match next_part(&mut rest)? {
         "p" => partner_route(rest),
-        "thumbnail" => slashed(Route { partner: None, pairs: rest }),
+        // What the dialect puts before paths that are not for its pages.
+        "s" => (next_part(&mut rest)? == "p").then(|| partner_route(rest))?.filter(Route::is_playback),
+        "hls" => packager_route(rest, Protocol::Hls),
+        "dash" => packager_route(rest, Protocol::Dash),
+        "thumbnail" => slashed(Route { action: Action::Thumbnail, partner: None, container: None, pairs: rest }),
         "extwidget" => widget_route(rest),
         "index.php" => (next_part(&mut rest)? == "extwidget").then(|| widget_route(rest))?,
         _ => None,
     }
 }
 
-/// What follows `/p`: a partner, pairs of a word and a number (`sp/100`), and `thumbnail/`.
+impl Route<'_> {
+    fn is_playback(&self) -> bool {
+        matches!(self.action, Action::PlayManifest | Action::ServeFlavor)
+    }
+}
+
+/// What follows `/p`: a partner, pairs of a word and a number (`sp/100`), and an action.
 fn partner_route(mut rest: &str) -> Option<Route<'_>> {
     let partner = next_part(&mut rest).filter(|part| is_number(part))?;
     loop {
         let word = next_part(&mut rest)?;
-        if word == "thumbnail" {
-            return slashed(Route { partner: partner.parse().ok().map(PartnerId), pairs: rest });
+        let action = match word {
+            "thumbnail" => Some(Action::Thumbnail),
+            "playManifest" => Some(Action::PlayManifest),
+            "serveFlavor" => Some(Action::ServeFlavor),
+            _ => None,
+        };
+        if let Some(action) = action {
+            let partner = partner.parse().ok().map(PartnerId);
+            return slashed(Route { action, partner, container: None, pairs: rest });
         }
         let is_word = word.bytes().all(|b| b.is_ascii_alphabetic());
         if !is_word || !next_part(&mut rest).is_some_and(is_number) {
@@ -63,9 +98,26 @@ fn partner_route(mut rest: &str) -> Option<Route<'_>> {
     }
 }
 
+/// What follows the folder of a packager: a container, if one is named, and the path of a stored file.
+fn packager_route(mut rest: &str, protocol: Protocol) -> Option<Route<'_>> {
+    let mut container = None;
+    let mut part = next_part(&mut rest)?;
+    if part == "container" {
+        container = Some(next_part(&mut rest)?);
+        part = next_part(&mut rest)?;
+    }
+    let route = (part == "p").then(|| partner_route(rest))?.filter(|route| route.action == Action::ServeFlavor)?;
+    Some(Route { action: Action::Package(protocol), container, ..route })
+}
+
 /// What follows `/extwidget`: the module's action, which needs no slash after it.
 fn widget_route(mut rest: &str) -> Option<Route<'_>> {
-    (next_part(&mut rest)? == "thumbnail").then_some(Route { partner: None, pairs: rest })
+    let action = match next_part(&mut rest)? {
+        "thumbnail" => Action::Thumbnail,
+        "playManifest" => Action::PlayManifest,
+        _ => return None,
+    };
+    Some(Route { action, partner: None, container: None, pairs: rest })
 }
 
 /// The route if a slash follows its last fixed part, as the dialect's rewrites demand.
@@ -134,6 +186,25 @@ mod tests {
         assert_eq!(found, expected, "{path}");
     }
 
+    #[track_caller]
+    fn check_action(path: &str, expected: Option<(Action, Option<&str>)>) {
+        assert_eq!(route(path).map(|route| (route.action, route.container)), expected, "{path}");
+    }
+
+    #[test]
+    fn actions() {
+        check_action("/p/1/sp/100/playManifest/entryId/0_x", Some((Action::PlayManifest, None)));
+        check_action("/s/p/1/sp/100/playManifest/entryId/0_x", Some((Action::PlayManifest, None)));
+        check_action("/index.php/extwidget/playManifest/entryId/0_x", Some((Action::PlayManifest, None)));
+        check_action("/p/1/serveFlavor/entryId/0_x", Some((Action::ServeFlavor, None)));
+        let hls = Action::Package(Protocol::Hls);
+        check_action("/hls/p/1/sp/100/serveFlavor/entryId/0_x/a.m3u8", Some((hls, None)));
+        check_action("/hls/container/ts/p/1/serveFlavor/entryId/0_x/a.m3u8", Some((hls, Some("ts"))));
+        check_action("/dash/p/1/serveFlavor/e", Some((Action::Package(Protocol::Dash), None)));
+        check_action("/dash/p/1/playManifest/e", None);
+        check_action("/hls/thumbnail/entry_id/0_x", None);
+    }
+
     #[test]
     fn prefixes() {
         check_route("/p/1/thumbnail/a/b", Some((Some(1), "/a/b")));
@@ -162,7 +233,7 @@ mod tests {
             "/thumbnail",
             "/p/1/sp/thumbnail/a/b",
             "/p/1/s2/3/thumbnail/a",
-            "/p/1/playManifest/entryId/0_x",
+            "/p/1/playmanifest/entryId/0_x",
             "/s/p/1/thumbnail/a/b",
             "/index.php/thumbnail/a",
             "/index.php",

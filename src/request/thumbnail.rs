@@ -445,7 +445,7 @@ mod tests {
 
     #[track_caller]
     fn parsed(target: &str) -> Result<Thumbnail> {
-        let Request::Thumbnail(thumbnail) = parse_target(target).expect("a thumbnail path")?;
+        let Request::Thumbnail(thumbnail) = parse_target(target).expect("a path")? else { panic!("no thumbnail path") };
         Ok(*thumbnail)
     }
 

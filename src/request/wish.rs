@@ -242,7 +242,7 @@ fn given(text: Cow<'_, str>) -> Option<String> {
 }
 
 /// The text in base64 of either alphabet (RFC 4648 sections 4 and 5); other characters are skipped, padding is optional.
-fn referrer(text: &str) -> Option<String> {
+pub(super) fn referrer(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut count) = (0_u32, 0);
     for digit in text.bytes().filter_map(base64_digit) {

@@ -6,32 +6,39 @@ use std::time::{Duration, Instant};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
+use super::Site;
 use super::conditional::{self, Validators, Verdict};
+use super::connection::House;
 use super::range::{self, Wanted};
-use super::recent::Recent;
 use super::response::{self, Body, Content, Part, Standing};
 use super::telemetry::{self, Asked};
-use crate::deliver::{Delivered, Delivery, Outcome};
+use crate::deliver::artifact;
+use crate::deliver::{Delivered, Outcome};
 use crate::error::{Error, Kind};
+use crate::packager::name::File;
+use crate::plan::{Client, Decision};
+use crate::request::shown::shown;
 use crate::request::{self, Accepts};
 
 /// What the service is, for who asks for something else.
 const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a frame of any video, at any size, by URL: \
-                            /p/1/thumbnail/entry_id/{id}/width/640/vid_sec/10";
+                            /p/1/thumbnail/entry_id/{id}/width/640/vid_sec/10; and plays it: \
+                            /p/1/sp/100/playManifest/entryId/{id}/format/applehttp/a.m3u8";
 
 /// The answer to a request, counted and logged. The body of the request, if it has one, is not looked at.
-pub(super) async fn answer<B>(delivery: &Delivery, recent: &Recent, request: Request<B>) -> Response<Body> {
+pub(super) async fn answer<B>(house: &House, request: Request<B>) -> Response<Body> {
     let begun = Instant::now();
     let (head, _) = request.into_parts();
     let asked = Head { method: head.method, version: head.version, headers: head.headers };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    let (kind, response) = routed(delivery, &asked, target).await;
-    if is_at_hand(&asked, &response) {
-        recent.remember(target, response.headers(), response.body().bytes());
+    let authority = head.uri.authority().map(|authority| authority.as_str());
+    let (kind, response) = routed(house, &asked, authority, target).await;
+    if let Some(body) = response.body().bytes().filter(|_| kind == Asked::Thumbnail && is_at_hand(&asked, &response)) {
+        house.recent.remember(target, response.headers(), body);
     }
     let took = begun.elapsed();
     telemetry::answered(kind, response.status().as_u16(), took);
-    tracing::debug!(target: "vedette::access", method = %asked.method, url = target, status = response.status().as_u16(), ms = millis(took));
+    tracing::debug!(target: "vedette::access", method = %asked.method, url = %shown(target), status = response.status().as_u16(), ms = millis(took));
     if asked.method == Method::HEAD { response::without_body(response) } else { response }
 }
 
@@ -52,22 +59,49 @@ fn is_at_hand(head: &Head, response: &Response<Body>) -> bool {
         && !response.headers().contains_key(header::VARY)
 }
 
-async fn routed(delivery: &Delivery, head: &Head, target: &str) -> (Asked, Response<Body>) {
+async fn routed(house: &House, head: &Head, authority: Option<&str>, target: &str) -> (Asked, Response<Body>) {
     if let Some(refusal) = refused(head) {
         return (Asked::Other, refusal);
     }
-    let accepts = accepts(&head.headers);
     match request::parse(target) {
         None => (Asked::Other, response::plain(StatusCode::NOT_FOUND, NOTHING_HERE)),
         // What is too large before anything is looked up is the URL itself.
         Some(Err(error)) if error.kind() == Kind::TooLarge => {
             (Asked::Other, response::plain(StatusCode::URI_TOO_LONG, error.message()))
         }
-        Some(Err(error)) => (Asked::Thumbnail, response::failure(&error)),
+        Some(Err(error)) => (Asked::Other, response::failure(&error)),
         Some(Ok(request)) => {
-            let response = picture(delivery, head, &request, accepts).await;
-            (Asked::Thumbnail, response.unwrap_or_else(|error| failed(target, &error)))
+            let base = base(&house.site, head, authority, &request);
+            let client = Client { accepts: accepts(&head.headers), base: &base };
+            let response = answered(house, head, &request, client).await;
+            (asked(&request), response.unwrap_or_else(|error| failed(target, &error)))
         }
+    }
+}
+
+fn asked(request: &request::Request) -> Asked {
+    match request {
+        request::Request::Thumbnail(_) => Asked::Thumbnail,
+        request::Request::PlayManifest(_) => Asked::PlayManifest,
+        request::Request::Package(package) => match package.file {
+            File::Multivariant | File::Manifest | File::Playlist(_) | File::IframePlaylist(_) => Asked::Playlist,
+            File::Init(_) | File::Segment { .. } | File::Iframe { .. } | File::Subtitles(_) => Asked::Segment,
+        },
+        request::Request::Served(_) => Asked::File,
+    }
+}
+
+/// The scheme and host that URLs in an answer begin with: those of the site where it has any, else what the player asked
+/// for, at a host that is the site's; none otherwise, and URLs are paths.
+fn base(site: &Site, head: &Head, authority: Option<&str>, request: &request::Request) -> String {
+    let request::Request::PlayManifest(asked) = request else { return String::new() };
+    if let Some(url) = &site.public_url {
+        return url.clone();
+    }
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or(authority);
+    match host.filter(|host| site.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))) {
+        Some(host) => format!("{}://{host}", asked.scheme),
+        None => String::new(),
     }
 }
 
@@ -87,60 +121,87 @@ fn refused(head: &Head) -> Option<Response<Body>> {
     }
 }
 
-async fn picture(
-    delivery: &Delivery,
+async fn answered(
+    house: &House,
     head: &Head,
     request: &request::Request,
-    accepts: Accepts,
+    client: Client<'_>,
 ) -> Result<Response<Body>, Error> {
     let begun = Instant::now();
-    let plan = delivery.plan(request, accepts).await?;
+    let plan = match house.delivery.plan(request, client, response::now()).await? {
+        Decision::Make(plan) => plan,
+        Decision::Redirect { location, max_age } => return Ok(response::redirect(&location, max_age)),
+    };
     let planned = begun.elapsed();
-    let etag = format!("\"{}\"", plan.key);
+    let is_text = plan.work.is_text();
+    let is_gzip = is_text && takes_gzip(&head.headers);
+    let etag = if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) };
     let current = Validators { etag: &etag, modified: plan.modified };
     let standing = Standing {
         etag: response::text(format_args!("{etag}")),
         modified: plan.modified,
-        max_age: plan.max_age,
-        negotiated: plan.negotiated,
+        freshness: plan.freshness,
+        vary: if is_text { Some("Accept-Encoding") } else { plan.negotiated.then_some("Accept") },
     };
     match conditional::judge(&head.method, &head.headers, current) {
         Verdict::NotModified => return Ok(response::not_modified(&standing)),
         Verdict::Failed => {
-            return Ok(response::plain(StatusCode::PRECONDITION_FAILED, "the picture is another one by now"));
+            return Ok(response::plain(StatusCode::PRECONDITION_FAILED, "it is another one by now"));
         }
         Verdict::Proceed => {}
     }
-    let delivered = delivery.artifact(&plan).await?;
+    let delivered = house.delivery.artifact(&plan).await?;
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
     if delivered.outcome != Outcome::Hit {
         tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
     }
-    let mut response = sent(head, &standing, current, &delivered);
+    let artifact = &delivered.artifact;
+    let body = match artifact.gzip() {
+        Some(bytes) if is_gzip => artifact::Body::Bytes(bytes),
+        _ => artifact.body.clone(),
+    };
+    let content = Content {
+        media_type: artifact.media_type,
+        length: body.len(),
+        shown: artifact.shown.map(|time| response::text(format_args!("{time}"))),
+        is_gzip,
+        attachment: plan.attachment.as_deref().map(response::attachment),
+    };
+    let mut response = sent(house, head, &standing, current, (&content, body)).await?;
     describe(response.headers_mut(), &delivered, planned, begun.elapsed());
     Ok(response)
 }
 
-/// The part of an artifact that is asked for.
-fn sent(head: &Head, standing: &Standing, current: Validators<'_>, delivered: &Delivered) -> Response<Body> {
-    let artifact = &delivered.artifact;
-    let shown = artifact.shown.map(|time| response::text(format_args!("{time}")));
-    let content = Content { media_type: artifact.media_type, body: artifact.body.clone(), shown };
-    let length = content.body.len() as u64;
+/// The part of a content that is asked for.
+async fn sent(
+    house: &House,
+    head: &Head,
+    standing: &Standing,
+    current: Validators<'_>,
+    (content, body): (&Content, artifact::Body),
+) -> Result<Response<Body>, Error> {
     // A range is of GET alone (RFC 9110 section 14.2).
     let range = head.headers.get(header::RANGE).filter(|_| head.method == Method::GET);
     let part = match range.and_then(|value| value.to_str().ok()) {
         Some(value) if conditional::range_counts(&head.headers, current, response::now()) => {
-            range::wanted(value, length)
+            range::wanted(value, content.length)
         }
         _ => Wanted::Whole,
     };
-    let headers = HeaderMap::with_capacity(FIELDS_MAX);
-    match part {
-        Wanted::Whole => response::success(standing, &content, &Part::Whole, headers),
-        Wanted::Part(range) => response::success(standing, &content, &Part::Bytes(range), headers),
-        Wanted::Unsatisfiable => response::unsatisfiable(length),
-    }
+    let (part, body) = match part {
+        Wanted::Whole => (Part::Whole, body),
+        Wanted::Part(range) => (Part::Bytes(range.clone()), body.part(range)),
+        Wanted::Unsatisfiable => return Ok(response::unsatisfiable(content.length)),
+    };
+    let body = match body {
+        _ if head.method == Method::HEAD => Body::default(),
+        artifact::Body::Bytes(bytes) => bytes.into(),
+        stored => {
+            let length = stored.len();
+            Body::reading(house.delivery.read(stored).await?, length)
+        }
+    };
+    Ok(response::success(standing, content, &part, body, HeaderMap::with_capacity(FIELDS_MAX)))
 }
 
 /// More fields than any answer has.
@@ -159,11 +220,12 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
 fn failed(target: &str, error: &Error) -> Response<Body> {
+    let target = shown(target);
     match error.kind() {
-        Kind::Internal | Kind::Unavailable | Kind::TimedOut => tracing::error!(url = target, ?error),
-        Kind::Busy => tracing::warn!(url = target, ?error),
+        Kind::Internal | Kind::Unavailable | Kind::TimedOut => tracing::error!(url = %target, ?error),
+        Kind::Busy => tracing::warn!(url = %target, ?error),
         Kind::Invalid | Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
-            tracing::debug!(url = target, ?error)
+            tracing::debug!(url = %target, ?error)
         }
     }
     response::failure(error)
@@ -189,6 +251,16 @@ fn accepts(headers: &HeaderMap) -> Accepts {
         }
     }
     accepts
+}
+
+/// Whether a client takes what gzip has compressed (RFC 9110 section 12.5.3).
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|line: &HeaderValue| line.to_str().ok());
+    let mut codings = lines.flat_map(|line| line.split(','));
+    codings.any(|coding| {
+        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+        name.trim().eq_ignore_ascii_case("gzip") && !refuses(parameters)
+    })
 }
 
 /// Whether parameters say a quality of zero.

@@ -14,11 +14,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
-use super::answer;
 use super::express::Express;
 use super::pulse::{OpenRequest, Order, Pulse, Pulsed};
 use super::recent::Recent;
 use super::response::{self, Body};
+use super::{Site, answer};
 use crate::deliver::Delivery;
 
 /// Most requests at once on one HTTP/2 connection, as RFC 9113 section 6.5.2 recommends at least.
@@ -48,7 +48,9 @@ const HTTP1_BUFFER_MIN: usize = 8192;
 pub(super) struct House {
     /// How they speak HTTP.
     pub(super) protocol: auto::Builder<TokioExecutor>,
-    /// Who makes the pictures.
+    /// Where it is reached.
+    pub(super) site: Site,
+    /// Who makes the answers.
     pub(super) delivery: Arc<Delivery>,
     /// What is at hand.
     pub(super) recent: Arc<Recent>,
@@ -94,7 +96,7 @@ pub(super) async fn serve(house: Arc<House>, stream: TcpStream, pulse: Arc<Pulse
 
 /// The answer; a panic on the way to it is a failure of that request alone.
 async fn guarded(house: &House, request: Request<Incoming>) -> Response<Body> {
-    let answer = AssertUnwindSafe(answer::answer(&house.delivery, &house.recent, request)).catch_unwind().await;
+    let answer = AssertUnwindSafe(answer::answer(house, request)).catch_unwind().await;
     answer.unwrap_or_else(|_panic| {
         response::plain(StatusCode::INTERNAL_SERVER_ERROR, "the service failed on this request")
     })

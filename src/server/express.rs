@@ -17,6 +17,7 @@ use super::head::{self, Head};
 use super::pulse::Pulse;
 use super::recent::{Answer, Recent};
 use super::{response, telemetry};
+use crate::request::shown::shown;
 
 /// A stream that answers what it can.
 #[derive(Debug)]
@@ -122,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         };
         match self.recent.get(target, response::now()) {
             Some(answer) => {
-                tracing::debug!(target: "vedette::access", method = "GET", url = %target.escape_ascii(), status = 200);
+                tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(target)), status = 200);
                 self.pulse.begin(hyper::Version::HTTP_11);
                 self.output = Some(Output { answer, sent: 0, begun: Instant::now() });
                 self.input.start += length;

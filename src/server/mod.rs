@@ -48,6 +48,18 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Most bytes of a request's head.
     pub header_bytes_max: usize,
+    /// How the site is reached from outside.
+    pub site: Site,
+}
+
+/// How the site is reached from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Site {
+    /// The scheme and host that URLs in manifests and redirects begin with, without a slash at the end; `None` leaves it to
+    /// the request.
+    pub public_url: Option<String>,
+    /// The hosts that a request may name to be written into such URLs, as `Host` has them.
+    pub hosts: Vec<String>,
 }
 
 /// A port that needs no rights, on this machine alone: opening a service to others is a decision.
@@ -82,6 +94,7 @@ impl Default for Config {
             write_timeout: WRITE_TIMEOUT,
             drain_timeout: DRAIN_TIMEOUT,
             header_bytes_max: HEADER_BYTES_MAX,
+            site: Site::default(),
         }
     }
 }
@@ -134,7 +147,7 @@ impl Server {
             tokio::spawn(Arc::clone(&crowd).watch()),
         ];
         let protocol = connection::protocol(self.config.header_bytes_max);
-        let house = Arc::new(House { protocol, delivery, recent });
+        let house = Arc::new(House { protocol, site: self.config.site.clone(), delivery, recent });
         tokio::select! {
             () = stop => {}
             () = accept(self.main, &crowd, &house) => {}

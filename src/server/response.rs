@@ -1,11 +1,10 @@
 //! Artifacts and errors to responses: every field and every status that leaves this service.
 
 use std::cell::RefCell;
-use std::convert::Infallible;
 use std::fmt::Write;
 use std::ops::Range;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -14,19 +13,44 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::pulse::OpenRequest;
+use crate::deliver::reading::Reading;
 use crate::error::{Code, Error, Kind};
+use crate::plan::Freshness;
 
 /// A body whose length is known from the start. The request that it answers is open until it is sent off.
 #[derive(Debug, Default)]
 pub(super) struct Body {
-    bytes: Bytes,
+    carried: Carried,
     _open: Option<OpenRequest>,
 }
 
+/// The bytes of a body.
+#[derive(Debug)]
+enum Carried {
+    /// In memory.
+    Bytes(Bytes),
+    /// On their way: so many are left.
+    Reading(Box<Reading>, u64),
+}
+
+impl Default for Carried {
+    fn default() -> Carried {
+        Carried::Bytes(Bytes::new())
+    }
+}
+
 impl Body {
-    /// The bytes.
-    pub(super) fn bytes(&self) -> &Bytes {
-        &self.bytes
+    /// A body that is being read and has `length` bytes.
+    pub(super) fn reading(reading: Reading, length: u64) -> Body {
+        Body { carried: Carried::Reading(Box::new(reading), length), _open: None }
+    }
+
+    /// The bytes, where they are in memory.
+    pub(super) fn bytes(&self) -> Option<&Bytes> {
+        match &self.carried {
+            Carried::Bytes(bytes) => Some(bytes),
+            Carried::Reading(..) => None,
+        }
     }
 
     /// The same body, which keeps `open` until it is sent off.
@@ -35,21 +59,45 @@ impl Body {
     }
 }
 
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Body {
+        Body { carried: Carried::Bytes(bytes), _open: None }
+    }
+}
+
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let bytes = std::mem::take(&mut self.bytes);
-        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+    /// A body that cannot be read to its end fails, and the connection with it: the client sees that it has not all.
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut self.carried {
+            Carried::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Carried::Reading(reading, left) => {
+                let next = ready!(reading.poll_next(cx));
+                if let Some(Ok(bytes)) = &next {
+                    *left = left.saturating_sub(bytes.len() as u64);
+                }
+                Poll::Ready(next.map(|read| read.map(Frame::data)))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty()
+        match &self.carried {
+            Carried::Bytes(bytes) => bytes.is_empty(),
+            Carried::Reading(_, left) => *left == 0,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.len() as u64)
+        SizeHint::with_exact(match &self.carried {
+            Carried::Bytes(bytes) => bytes.len() as u64,
+            Carried::Reading(_, left) => *left,
+        })
     }
 }
 
@@ -60,10 +108,10 @@ pub(super) struct Standing {
     pub(super) etag: HeaderValue,
     /// When the answer last changed, in seconds since 1970.
     pub(super) modified: u64,
-    /// How long it may be kept, in seconds.
-    pub(super) max_age: u32,
-    /// Whether the client's `Accept` had a say.
-    pub(super) negotiated: bool,
+    /// How long it may be kept.
+    pub(super) freshness: Freshness,
+    /// The field of the request that had a say, if one had.
+    pub(super) vary: Option<&'static str>,
 }
 
 /// What an artifact adds to its standing.
@@ -71,10 +119,14 @@ pub(super) struct Standing {
 pub(super) struct Content {
     /// The registered media type.
     pub(super) media_type: &'static str,
-    /// The bytes.
-    pub(super) body: Bytes,
+    /// How many bytes it has.
+    pub(super) length: u64,
     /// The time of the frame shown.
     pub(super) shown: Option<HeaderValue>,
+    /// Whether it is compressed.
+    pub(super) is_gzip: bool,
+    /// The name to keep it under.
+    pub(super) attachment: Option<HeaderValue>,
 }
 
 /// Which bytes of a content are sent.
@@ -130,28 +182,67 @@ fn status(kind: Kind) -> StatusCode {
     }
 }
 
-/// The answer with all its fields. `headers` is an empty map with room.
-pub(super) fn success(standing: &Standing, content: &Content, part: &Part, mut headers: HeaderMap) -> Response<Body> {
-    let length = content.body.len() as u64;
-    let (status, body) = match part {
-        Part::Whole => (StatusCode::OK, content.body.clone()),
+/// The answer with all its fields. `body` has the bytes of `part`; `headers` is an empty map with room.
+pub(super) fn success(
+    standing: &Standing,
+    content: &Content,
+    part: &Part,
+    body: Body,
+    mut headers: HeaderMap,
+) -> Response<Body> {
+    let (status, length) = match part {
+        Part::Whole => (StatusCode::OK, content.length),
         Part::Bytes(range) => {
-            let value = text(format_args!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1)));
-            headers.insert(header::CONTENT_RANGE, value);
-            // Both ends lie inside a body that is in memory.
-            (StatusCode::PARTIAL_CONTENT, content.body.slice(range.start as usize..range.end as usize))
+            let (first, last) = (range.start, range.end.saturating_sub(1));
+            headers.insert(header::CONTENT_RANGE, text(format_args!("bytes {first}-{last}/{}", content.length)));
+            (StatusCode::PARTIAL_CONTENT, range.end - range.start)
         }
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content.media_type));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(shown) = &content.shown {
         headers.insert(X_VEDETTE_TIME, shown.clone());
     }
+    if content.is_gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if let Some(attachment) = &content.attachment {
+        headers.insert(header::CONTENT_DISPOSITION, attachment.clone());
+    }
     stand(&mut headers, standing);
     share(&mut headers);
     respond(status, headers, body)
+}
+
+/// 302: the answer is at `location`. The dialect sends a line of nothing with it.
+pub(super) fn redirect(location: &str, max_age: u32) -> Response<Body> {
+    let mut headers = HeaderMap::with_capacity(FIELDS_FEW);
+    headers.insert(header::LOCATION, text(format_args!("{}", location.replace(' ', "%20"))));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("1"));
+    keep(&mut headers, Freshness::Private(max_age), now());
+    share(&mut headers);
+    respond(StatusCode::FOUND, headers, Bytes::from_static(b"\n"))
+}
+
+/// The field that has a file kept under a name instead of shown (RFC 6266): the name as it is, and what is left of it for
+/// clients that read no other than ASCII.
+pub(super) fn attachment(name: &str) -> HeaderValue {
+    let is_plain = |c: char| (' '..='~').contains(&c) && !matches!(c, '"' | '\\' | '%');
+    let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    if plain == name {
+        return text(format_args!("attachment; filename=\"{plain}\""));
+    }
+    let mut full = String::with_capacity(3 * name.len());
+    for byte in name.bytes() {
+        // The attr-char of RFC 8187 section 3.2.1.
+        match byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
+            true => full.push(byte.into()),
+            false => full += &format!("%{byte:02X}"),
+        }
+    }
+    text(format_args!("attachment; filename=\"{plain}\"; filename*=UTF-8''{full}"))
 }
 
 /// 304: the client has it.
@@ -164,7 +255,7 @@ pub(super) fn not_modified(standing: &Standing) -> Response<Body> {
 
 /// 416: no byte of the range is there.
 pub(super) fn unsatisfiable(length: u64) -> Response<Body> {
-    let mut response = plain(StatusCode::RANGE_NOT_SATISFIABLE, &format!("the picture has {length} bytes"));
+    let mut response = plain(StatusCode::RANGE_NOT_SATISFIABLE, &format!("there are {length} bytes"));
     response.headers_mut().insert(header::CONTENT_RANGE, text(format_args!("bytes */{length}")));
     response
 }
@@ -220,7 +311,7 @@ pub(super) fn options() -> Response<Body> {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("Range, Cache-Control, If-None-Match, If-Modified-Since, X-Kaltura-Ks"),
+        HeaderValue::from_static("Origin, X-Requested-With, Content-Type, Accept, Range, Cache-Control, If-None-Match, If-Modified-Since, X-Kaltura-Ks"),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -288,14 +379,25 @@ pub(super) fn timing_field(headers: &mut HeaderMap, steps: &[(&'static str, Dura
 const FIELDS_FEW: usize = 16;
 
 fn stand(headers: &mut HeaderMap, standing: &Standing) {
-    let now = now();
     headers.insert(header::ETAG, standing.etag.clone());
     headers.insert(header::LAST_MODIFIED, http_date(standing.modified));
-    headers.insert(header::CACHE_CONTROL, text(format_args!("public, max-age={}", standing.max_age)));
-    headers.insert(header::EXPIRES, http_date(now.saturating_add(standing.max_age.into())));
-    if standing.negotiated {
-        headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    keep(headers, standing.freshness, now());
+    if let Some(field) = standing.vary {
+        headers.insert(header::VARY, HeaderValue::from_static(field));
     }
+}
+
+/// A year: what HTTP caches take for ever.
+const YEAR: u32 = 31_536_000;
+
+fn keep(headers: &mut HeaderMap, freshness: Freshness, now: u64) {
+    let (value, seconds) = match freshness {
+        Freshness::Public(seconds) => (text(format_args!("public, max-age={seconds}")), seconds),
+        Freshness::Private(seconds) => (text(format_args!("private, max-age={seconds}, max-stale=0")), seconds),
+        Freshness::Immutable => (HeaderValue::from_static("public, max-age=31536000, immutable"), YEAR),
+    };
+    headers.insert(header::CACHE_CONTROL, value);
+    headers.insert(header::EXPIRES, http_date(now.saturating_add(seconds.into())));
 }
 
 /// Answers are for every site's pages.
@@ -307,8 +409,8 @@ fn share(headers: &mut HeaderMap) {
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
 }
 
-fn respond(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body { bytes: body, _open: None });
+fn respond(status: StatusCode, headers: HeaderMap, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -356,15 +458,21 @@ mod tests {
 
     fn standing() -> Standing {
         let etag = HeaderValue::from_static("\"abc\"");
-        Standing { etag, modified: 784_111_777, max_age: 3600, negotiated: false }
+        Standing { etag, modified: 784_111_777, freshness: Freshness::Public(3600), vary: None }
     }
 
     fn content() -> Content {
         Content {
             media_type: "image/jpeg",
-            body: Bytes::from_static(b"0123456789"),
+            length: 10,
             shown: Some(text(format_args!("12.48"))),
+            is_gzip: false,
+            attachment: None,
         }
+    }
+
+    fn whole() -> Body {
+        Bytes::from_static(b"0123456789").into()
     }
 
     fn field<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
@@ -373,7 +481,7 @@ mod tests {
 
     #[test]
     fn a_picture_has_every_field() {
-        let response = success(&standing(), &content(), &Part::Whole, HeaderMap::new());
+        let response = success(&standing(), &content(), &Part::Whole, whole(), HeaderMap::new());
         assert_eq!(response.status(), 200);
         for (name, expected) in [
             ("content-type", "image/jpeg"),
@@ -398,20 +506,40 @@ mod tests {
 
     #[test]
     fn a_part_names_its_range() {
-        let response = success(&standing(), &content(), &Part::Bytes(2..5), HeaderMap::new());
+        let part = Bytes::from_static(b"234").into();
+        let response = success(&standing(), &content(), &Part::Bytes(2..5), part, HeaderMap::new());
         assert_eq!((response.status().as_u16(), field(&response, "content-range")), (206, "bytes 2-4/10"));
-        assert_eq!((field(&response, "content-length"), &response.body().bytes[..]), ("3", &b"234"[..]));
+        assert_eq!((field(&response, "content-length"), &response.body().bytes().unwrap()[..]), ("3", &b"234"[..]));
+    }
+
+    #[test]
+    fn names_to_keep_files_under() {
+        for (name, expected) in [
+            ("talk.mp4", "attachment; filename=\"talk.mp4\""),
+            ("a \"b\".mp4", "attachment; filename=\"a _b_.mp4\"; filename*=UTF-8''a%20%22b%22.mp4"),
+            ("ü\r\n", "attachment; filename=\"___\"; filename*=UTF-8''%C3%BC%0D%0A"),
+        ] {
+            assert_eq!(attachment(name), expected, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_followed_for_a_while() {
+        let response = redirect("/dash/a b", 60);
+        assert_eq!((response.status().as_u16(), field(&response, "location")), (302, "/dash/a%20b"));
+        assert_eq!(field(&response, "cache-control"), "private, max-age=60, max-stale=0");
+        assert_eq!(field(&response, "content-length"), "1");
     }
 
     #[test]
     fn head_keeps_the_length() {
-        let response = without_body(success(&standing(), &content(), &Part::Whole, HeaderMap::new()));
-        assert_eq!((field(&response, "content-length"), response.body().bytes.len()), ("10", 0));
+        let response = without_body(success(&standing(), &content(), &Part::Whole, whole(), HeaderMap::new()));
+        assert_eq!((field(&response, "content-length"), response.body().bytes().unwrap().len()), ("10", 0));
     }
 
     #[test]
     fn not_modified_has_what_the_standard_asks() {
-        let negotiated = Standing { negotiated: true, ..standing() };
+        let negotiated = Standing { vary: Some("Accept"), ..standing() };
         let response = not_modified(&negotiated);
         assert_eq!(response.status(), 304);
         for name in ["etag", "cache-control", "expires", "last-modified", "vary", "access-control-allow-origin"] {
@@ -451,7 +579,7 @@ mod tests {
         let response = failure(&Error::coded(Code::BadQuery, "width \"a\r\nX-Evil: 1\" ü"));
         let app = "exiting on error 25 - BAD_QUERY, width \"a??X-Evil: 1\" ??";
         assert_eq!(field(&response, "x-kaltura-app"), app);
-        assert_eq!(response.body().bytes, "BAD_QUERY: width \"a  X-Evil: 1\" ü\n");
+        assert_eq!(response.body().bytes().unwrap(), "BAD_QUERY: width \"a  X-Evil: 1\" ü\n");
         assert_eq!(field(&response, "content-type"), "text/plain; charset=utf-8");
     }
 

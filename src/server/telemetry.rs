@@ -15,6 +15,14 @@ use crate::error::{Error, Kind, Result};
 pub(super) enum Asked {
     /// A picture.
     Thumbnail,
+    /// Where a player begins.
+    PlayManifest,
+    /// A playlist or a manifest of a packager.
+    Playlist,
+    /// A segment, or what belongs to one.
+    Segment,
+    /// A stored file.
+    File,
     /// Anything else.
     Other,
 }
@@ -23,6 +31,10 @@ impl Asked {
     fn label(self) -> &'static str {
         match self {
             Asked::Thumbnail => "thumbnail",
+            Asked::PlayManifest => "play_manifest",
+            Asked::Playlist => "playlist",
+            Asked::Segment => "segment",
+            Asked::File => "file",
             Asked::Other => "other",
         }
     }
@@ -99,6 +111,7 @@ fn status_label(status: u16) -> &'static str {
     match status {
         200 => "200",
         206 => "206",
+        302 => "302",
         304 => "304",
         400 => "400",
         401 => "401",

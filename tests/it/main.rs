@@ -4,10 +4,12 @@
 
 mod access;
 mod cache;
+mod fmp4;
 mod frames;
 mod http;
 mod index;
 mod limits;
+mod mpegts;
 mod regression;
 mod samples;
 mod support;

@@ -81,6 +81,7 @@ fn tile(decoders: &Decoders, tile: &Tile<'_>) -> Result<Picture> {
         sample_aspect: (1, 1),
         orientation: Default::default(),
         color: Color::default(),
+        dolby_vision: None,
     };
     let track = Track {
         id: 1,

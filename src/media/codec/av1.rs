@@ -56,8 +56,25 @@ struct Sequence {
     screen_content: u32,
     integer_vectors: u32,
     order_bits: u32,
-    color: Color,
+    format: Format,
+    colors: Colors,
+    /// Profile, and level and tier of the first operating point.
+    profile: u8,
+    level: u8,
+    tier: u8,
 }
+
+/// Code points of ISO/IEC 23091-2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Colors {
+    /// Primaries, transfer characteristics, matrix coefficients; 2 for unspecified.
+    pub(super) codes: [u8; 3],
+    /// Whether the range is full.
+    pub(super) full: bool,
+}
+
+/// How the samples of pictures are stored, as `av1C` has it: its bits for depth, planes and the place of chroma.
+type Format = u8;
 
 impl Sequence {
     /// The first sequence header of a configuration: `av1C` (AV1 ISO Media File Format Binding section 2.3.3).
@@ -71,8 +88,8 @@ impl Sequence {
         let profile = bits.number(3)?;
         bits.skip(1)?;
         let reduced = bits.bit()?;
-        let timed = match reduced {
-            true => bits.skip(5).map(|()| false)?,
+        let (timed, level, tier) = match reduced {
+            true => (false, bits.number(5)? as u8, 0),
             false => operating_points(bits)?,
         };
         let (wide, high) = (bits.number(4)? + 1, bits.number(4)? + 1);
@@ -94,13 +111,27 @@ impl Sequence {
             order_bits = if ordered { bits.number(3)? + 1 } else { 0 };
         }
         bits.skip(3)?;
-        let color = colors(bits, profile)?;
-        Some(Sequence { reduced, timed, id_bits, screen_content, integer_vectors, order_bits, color })
+        let (format, colors) = colors(bits, profile)?;
+        let profile = profile as u8;
+        Some(Sequence {
+            reduced,
+            timed,
+            id_bits,
+            screen_content,
+            integer_vectors,
+            order_bits,
+            format,
+            colors,
+            profile,
+            level,
+            tier,
+        })
     }
 }
 
-/// Passes over timing and operating points; whether frames carry times for the model of the decoder.
-fn operating_points(bits: &mut Bits<'_>) -> Option<bool> {
+/// Reads timing and operating points: whether frames carry times for the model of the decoder, and level and tier of the
+/// first point.
+fn operating_points(bits: &mut Bits<'_>) -> Option<(bool, u8, u8)> {
     let (mut model, mut delay_bits) = (false, 0);
     if bits.bit()? {
         bits.skip(64)?;
@@ -114,10 +145,12 @@ fn operating_points(bits: &mut Bits<'_>) -> Option<bool> {
         }
     }
     let display_delay = bits.bit()?;
+    let mut first = None;
     for _ in 0..=bits.number(5)? {
         bits.skip(12)?;
-        let level = bits.number(5)?;
-        bits.skip(usize::from(level > 7))?;
+        let level = bits.number(5)? as u8;
+        let tier = u8::from(level > 7 && bits.bit()?);
+        first = first.or(Some((level, tier)));
         if model && bits.bit()? {
             bits.skip(2 * delay_bits + 1)?;
         }
@@ -125,23 +158,37 @@ fn operating_points(bits: &mut Bits<'_>) -> Option<bool> {
             bits.skip(4)?;
         }
     }
-    Some(model)
+    let (level, tier) = first?;
+    Some((model, level, tier))
 }
 
 /// Section 5.5.2.
-fn colors(bits: &mut Bits<'_>, profile: u32) -> Option<Color> {
-    if bits.bit()? && profile == 2 {
-        bits.skip(1)?;
-    }
+fn colors(bits: &mut Bits<'_>, profile: u32) -> Option<(Format, Colors)> {
+    let deep = bits.bit()?;
+    let deepest = deep && profile == 2 && bits.bit()?;
     let gray = profile != 1 && bits.bit()?;
     let codes = match bits.bit()? {
         true => [bits.number(8)?, bits.number(8)?, bits.number(8)?],
         false => [2; 3],
     };
     // sRGB has no bit for its range, which is full.
-    let full = (!gray && codes == [1, 13, 0]) || bits.bit()?;
-    let [primaries, transfer, matrix] = codes.map(|code| code as u16);
-    Some(Color::from_codes(primaries, transfer, matrix, if full { Range::Full } else { Range::Limited }))
+    let is_srgb = !gray && codes == [1, 13, 0];
+    let full = is_srgb || bits.bit()?;
+    let (half_across, half_down) = match profile {
+        _ if gray => (true, true),
+        _ if is_srgb => (false, false),
+        0 => (true, true),
+        1 => (false, false),
+        _ if deepest => {
+            let across = bits.bit()?;
+            (across, across && bits.bit()?)
+        }
+        _ => (true, false),
+    };
+    let place = if !gray && half_across && half_down { bits.number(2)? as u8 } else { 0 };
+    let flags = [deep, deepest, gray, half_across, half_down].map(u8::from);
+    let format = flags.iter().fold(0, |format, flag| format << 1 | flag) << 2 | place;
+    Some((format, Colors { codes: codes.map(|code| code as u8), full }))
 }
 
 /// What the start of a frame's header says.
@@ -212,9 +259,34 @@ fn refreshes(sequence: &Sequence, bits: &mut Bits<'_>) -> Option<u32> {
     bits.number(8)
 }
 
+/// The colours that a configuration states.
+pub(super) fn colors_of(config: &[u8]) -> Option<Colors> {
+    Some(Sequence::of(config)?.colors)
+}
+
+/// The body of `av1C` (AV1 ISO Media File Format Binding section 2.3.3) for a track whose first sample is `sample`.
+pub(super) fn configuration(sample: &[u8]) -> Option<Vec<u8>> {
+    let (kind, body) = units(sample).find(|(kind, _)| *kind == SEQUENCE_HEADER)?;
+    let sequence = Sequence::read(&mut Bits::of(body))?;
+    let mut config = vec![0x81, sequence.profile << 5 | sequence.level, sequence.tier << 7 | sequence.format, 0];
+    // The unit, with its length before it.
+    config.push(kind << 3 | 2);
+    let mut length = body.len();
+    while length > 0x7f {
+        config.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    config.push(length as u8);
+    config.extend_from_slice(body);
+    Some(config)
+}
+
 /// What the configuration says of pictures.
 pub(super) fn stated(config: &[u8]) -> Option<Stated> {
-    Some(Stated { sample_aspect: None, color: Sequence::of(config)?.color })
+    let Colors { codes, full } = colors_of(config)?;
+    let [primaries, transfer, matrix] = codes.map(u16::from);
+    let range = if full { Range::Full } else { Range::Limited };
+    Some(Stated { sample_aspect: None, color: Color::from_codes(primaries, transfer, matrix, range) })
 }
 
 #[cfg(test)]
@@ -233,6 +305,14 @@ mod tests {
         assert_eq!(stated(&CONFIG), Some(Stated { sample_aspect: None, color }));
         assert_eq!(stated(&CONFIG[..10]), None);
         assert_eq!(stated(&[]), None);
+    }
+
+    #[test]
+    fn a_configuration_is_made_of_a_key_frame() {
+        let key = [&[0x12, 0][..], &CONFIG[4..], &[0x30, 0x14, 0x00, 0xa0]].concat();
+        assert_eq!(configuration(&key), Some(CONFIG.to_vec()));
+        assert_eq!(configuration(&key[..8]), None);
+        assert_eq!(configuration(&[0x12, 0]), None);
     }
 
     #[track_caller]

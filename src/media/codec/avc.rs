@@ -67,6 +67,24 @@ fn extended(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((full * 255 + usize::from(*last), &bytes[full + 1..]))
 }
 
+/// The parameter sets of an `avcC`, sequences first, as far as it is whole (ISO/IEC 14496-15 section 5.3.3.1).
+pub(super) fn parameter_sets(config: &[u8]) -> Vec<&[u8]> {
+    let mut sets = Vec::new();
+    let mut rest = config.get(5..).unwrap_or_default();
+    // The count of sequence parameter sets has five bits, that of picture parameter sets eight.
+    for mask in [31, 255] {
+        let Some((count, behind)) = rest.split_first() else { break };
+        rest = behind;
+        for _ in 0..count & mask {
+            let Some((length, behind)) = rest.split_first_chunk::<2>() else { return sets };
+            let Some((unit, behind)) = behind.split_at_checked(u16::from_be_bytes(*length).into()) else { return sets };
+            rest = behind;
+            sets.push(unit);
+        }
+    }
+    sets
+}
+
 /// The first sequence parameter set of a configuration, without the head of its unit.
 pub(super) fn parameters(config: &[u8]) -> Option<Vec<u8>> {
     let unit = match Framing::of_avc(config) {

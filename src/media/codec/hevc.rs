@@ -62,8 +62,18 @@ pub(super) fn profile(config: &[u8]) -> Option<[u8; 12]> {
     set.get(3..)?.first_chunk().copied()
 }
 
+/// The parameter sets of all kinds in a configuration, in its order, with the head of their units.
+pub(super) fn parameter_sets(config: &[u8]) -> Vec<&[u8]> {
+    units(config).filter(|unit| (32..=34).contains(&kind(unit))).collect()
+}
+
 /// The sequence parameter sets of a configuration, with the head of their units.
 fn sets(config: &[u8]) -> impl Iterator<Item = &[u8]> {
+    units(config).filter(|unit| kind(unit) == 33)
+}
+
+/// The units of a configuration.
+fn units(config: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (mut arrays, units) = match Framing::of_hevc(config) {
         Framing::Lengths(_) => (config.get(23..).unwrap_or_default(), Framing::Lengths(2).units(&[])),
         Framing::StartCodes => (&[][..], Framing::StartCodes.units(config)),
@@ -81,7 +91,7 @@ fn sets(config: &[u8]) -> impl Iterator<Item = &[u8]> {
         arrays = rest;
         Some(unit)
     });
-    listed.chain(units).filter(|unit| kind(unit) == 33)
+    listed.chain(units)
 }
 
 /// What the parameters say of pictures (section 7.3.2.2.1).

@@ -1,20 +1,25 @@
 //! What coded samples and their configuration say without being decoded: where decoding can start, what nothing else refers
 //! to, how pixels are shaped and coloured, and how RFC 6381 names it all.
 
+mod aac;
 mod av1;
 mod avc;
 mod bits;
+mod dolby;
 mod hevc;
 mod mpeg;
 mod nal;
 mod name;
+mod sets;
 mod vpx;
 
 use self::nal::Framing;
-use super::Codec;
 use super::picture::Color;
+use super::{Codec, Track};
 
-pub use self::name::name;
+pub use self::aac::{Adts, adts};
+pub use self::name::{dolby_vision, dolby_vision_beside, name};
+pub use self::sets::{Setup, setup};
 
 /// Whether no other sample refers to this one, so that one that is not shown need not be decoded either. False where that
 /// is not certain. `config` is the track's configuration.
@@ -45,6 +50,18 @@ pub fn starts_decoding(codec: Codec, config: &[u8], sample: &[u8]) -> Option<boo
         Codec::Mpeg1 | Codec::Mpeg2 => mpeg::starts_decoding_mpeg2(sample),
         Codec::Mpeg4 => mpeg::starts_decoding_mpeg4(sample),
         Codec::ProRes | Codec::Mjpeg => Some(true),
+        _ => None,
+    }
+}
+
+/// The configuration that `track` should have, made of what `keyframe`, its first one, says; `None` where that says nothing,
+/// or the codec is none whose configuration can be made so.
+pub fn configuration(track: &Track, keyframe: &[u8]) -> Option<Vec<u8>> {
+    match track.codec {
+        Codec::Av1 => av1::configuration(keyframe),
+        Codec::Vp9 => vpx::configuration(track, keyframe),
+        Codec::Ac3 => dolby::configuration_ac3(keyframe),
+        Codec::Eac3 => dolby::configuration_eac3(keyframe),
         _ => None,
     }
 }

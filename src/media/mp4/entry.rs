@@ -5,7 +5,7 @@ use super::boxes::{Atom, Cursor, Kind, damaged};
 use super::items::{Profile, color_of};
 use crate::error::Result;
 use crate::media::picture::{Color, Size};
-use crate::media::{AudioFormat, Codec};
+use crate::media::{AudioFormat, Codec, DolbyVision};
 
 /// What an entry of `stsd` says of its samples.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Pictures {
     pub(super) sample_aspect: Option<(u32, u32)>,
     /// The colours, as far as it says.
     pub(super) color: Color,
+    /// What Dolby Vision adds to them, if it says.
+    pub(super) dolby_vision: Option<DolbyVision>,
 }
 
 /// An entry of `stsd`, with the version of the box around it.
@@ -64,7 +66,7 @@ impl<'a> Entry<'a> {
         let coded = Size { width: cursor.u16()?.into(), height: cursor.u16()?.into() };
         // Resolutions (8), data size (4), frame count (2), name (32), depth (2), colour table (2).
         cursor.take(50)?;
-        let mut pictures = Pictures { coded, sample_aspect: None, color: Color::default() };
+        let mut pictures = Pictures { coded, sample_aspect: None, color: Color::default(), dolby_vision: None };
         for child in inside(cursor) {
             match &child.kind {
                 b"pasp" => pictures.sample_aspect = aspect(child).ok().flatten(),
@@ -73,6 +75,7 @@ impl<'a> Entry<'a> {
                         pictures.color = color;
                     }
                 }
+                b"dvcC" | b"dvvC" | b"dvwC" => pictures.dolby_vision = DolbyVision::read(child.body),
                 _ => {}
             }
         }

@@ -5,6 +5,7 @@ mod entry;
 #[cfg(test)]
 mod fixture;
 mod fragments;
+pub mod front;
 pub mod items;
 mod meta;
 mod movie;
@@ -299,6 +300,7 @@ mod tests {
             sample_aspect: (1, 1),
             orientation: Orientation::default(),
             color: Color::default(),
+            dolby_vision: None,
         };
         assert_eq!(video.media, Media::Video(format));
         assert_eq!(sound.media, Media::Audio(AudioFormat { sample_rate: 48_000, channels: 2 }));

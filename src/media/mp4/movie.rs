@@ -193,7 +193,7 @@ impl TrackHeader {
 
     /// The container's word counts more than the codec's, and that more than the size that the track is shown in.
     fn format(&self, pictures: &Pictures, header: &Header, stated: Stated) -> VideoFormat {
-        let Pictures { mut coded, sample_aspect, color } = *pictures;
+        let Pictures { mut coded, sample_aspect, color, dolby_vision } = *pictures;
         let sample_aspect = sample_aspect.or(stated.sample_aspect);
         if coded.is_empty() {
             coded = Size { width: self.shown.0 >> 16, height: self.shown.1 >> 16 };
@@ -203,6 +203,7 @@ impl TrackHeader {
             sample_aspect: sample_aspect.or_else(|| self.stretch(coded)).unwrap_or((1, 1)),
             orientation: self.orientation.then(header.orientation),
             color: color.or(stated.color),
+            dolby_vision,
         }
     }
 

@@ -240,6 +240,13 @@ impl Samples {
         self.sizes.sum(numbers.start, numbers.end).max(0) as u64
     }
 
+    /// How much longer a sample waits from being decoded to being shown than the one of the track that waits least, in
+    /// ticks: how much earlier all must be decoded for each to be so in time, where this one is shown as it is decoded.
+    pub fn slack(&self, number: u32) -> u64 {
+        let lowest = self.timing.shifts.lowest().unwrap_or_default();
+        self.timing.shifts.get(number).saturating_sub(lowest).max(0) as u64
+    }
+
     /// Whether what is shown is one stretch of the track.
     pub fn is_one_stretch(&self) -> bool {
         self.windows.len() <= 1

@@ -1,0 +1,216 @@
+//! What the flavors of a presentation come to for a player: which tracks are offered, and where they are fetched.
+
+use std::sync::Arc;
+
+use super::package::check;
+use crate::error::{Error, Result};
+use crate::media::{Index, Media, Track};
+use crate::packager::Container;
+use crate::packager::language;
+use crate::packager::name::{File, Form, Pick, Selection};
+use crate::packager::offer::{Caption, Offer, Sound, Video};
+use crate::packager::rendition::{Rendition, rendition};
+use crate::packager::timeline::Timeline;
+use crate::plan::playback::{Presentation, Reel};
+
+/// The tracks of a presentation that a player can be offered.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pictures: Vec<Offered>,
+    sounds: Vec<Offered>,
+    captions: Vec<Caption>,
+    language: Option<String>,
+    /// Why other tracks are not among them.
+    pub(super) left_out: Vec<String>,
+}
+
+/// A track that is offered.
+#[derive(Debug)]
+struct Offered {
+    /// Which flavor of the presentation it is of, from one.
+    flavor: u32,
+    of: Selection,
+    rendition: Rendition,
+    label: Option<String>,
+    is_default: bool,
+    is_description: bool,
+}
+
+/// How the segments of a container end.
+pub(super) fn form(container: Container) -> Form {
+    match container {
+        Container::Fmp4 => Form::M4s,
+        Container::Ts => Form::Ts,
+    }
+}
+
+/// The tracks of the flavors whose indexes are at hand. Fails with what is wrong with the first where none can be offered.
+pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]) -> Result<Gathered> {
+    let mut gathered = Gathered {
+        pictures: Vec::new(),
+        sounds: Vec::new(),
+        captions: captions(presentation),
+        language: presentation.default_audio.as_deref().and_then(language::tag),
+        left_out: Vec::new(),
+    };
+    let mut fault = None;
+    for (flavor, (reel, index)) in (1u32..).zip(presentation.reels.iter().zip(indexes)) {
+        match index {
+            Ok(index) => gathered.add(presentation, flavor, reel, index, &mut fault),
+            Err(error) => {
+                gathered.left_out.push(format!("{}: {error}", reel.source.location));
+                fault.get_or_insert_with(|| error.clone());
+            }
+        }
+    }
+    if gathered.pictures.is_empty() && gathered.sounds.is_empty() {
+        return Err(fault.unwrap_or_else(|| Error::unsupported("no flavor has pictures or sound")));
+    }
+    gathered.merge_sounds();
+    Ok(gathered)
+}
+
+fn captions(presentation: &Presentation) -> Vec<Caption> {
+    let captions = (1u32..).zip(&presentation.texts).map(|(number, text)| Caption {
+        of: Selection::caption(number),
+        language: language::tag(&text.language),
+        label: text.label.clone(),
+        is_default: text.is_default,
+    });
+    captions.collect()
+}
+
+impl Gathered {
+    /// Adds the first track of pictures of a flavor, and all of its sound.
+    fn add(&mut self, presentation: &Presentation, flavor: u32, reel: &Reel, index: &Index, fault: &mut Option<Error>) {
+        let (mut videos, mut audios) = (0, 0);
+        for track in index.tracks.iter().filter(|track| !track.samples.is_empty()) {
+            let of = match track.media {
+                Media::Video(_) => {
+                    videos += 1;
+                    Selection::video(flavor, videos)
+                }
+                Media::Audio(_) => {
+                    audios += 1;
+                    Selection::audio(flavor, audios)
+                }
+                Media::Other => continue,
+            };
+            if videos > 1 && track.video().is_some() {
+                continue;
+            }
+            match described(presentation, track) {
+                Ok(Some(rendition)) => self.take(flavor, of, reel, rendition),
+                Ok(None) => {}
+                Err(error) => {
+                    self.left_out.push(format!("{}: {error}", reel.source.location));
+                    fault.get_or_insert(error);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, flavor: u32, of: Selection, reel: &Reel, mut rendition: Rendition) {
+        let is_sound = rendition.sound().is_some();
+        if is_sound && let Some(language) = reel.language.as_deref().and_then(language::tag) {
+            rendition.language = Some(language);
+        }
+        let offered = Offered {
+            flavor,
+            of,
+            rendition,
+            label: reel.label.clone(),
+            is_default: reel.is_default,
+            is_description: reel.is_description,
+        };
+        if is_sound { self.sounds.push(offered) } else { self.pictures.push(offered) }
+    }
+
+    /// Offers the same sound once: flavors that differ in their pictures carry the same language in the same coding, and the
+    /// best of it serves all of them. The label of a flavor with pictures is not that of its sound.
+    fn merge_sounds(&mut self) {
+        let with_pictures: Vec<u32> = self.pictures.iter().map(|offered| offered.flavor).collect();
+        let mut merged: Vec<Offered> = Vec::new();
+        for mut sound in std::mem::take(&mut self.sounds) {
+            if with_pictures.contains(&sound.flavor) {
+                sound.label = None;
+            }
+            match merged.iter_mut().find(|other| is_same(other, &sound)) {
+                None => merged.push(sound),
+                Some(other) => {
+                    let is_default = other.is_default || sound.is_default;
+                    let average = |of: &Offered| of.rendition.rate(Form::M4s).average;
+                    if average(&sound) > average(other) {
+                        *other = sound;
+                    }
+                    other.is_default = is_default;
+                }
+            }
+        }
+        self.sounds = merged;
+    }
+
+    /// What the packager writes documents of.
+    pub(super) fn offer(&self) -> Offer<'_> {
+        Offer {
+            videos: self
+                .pictures
+                .iter()
+                .map(|offered| Video { of: offered.of.clone(), rendition: &offered.rendition, muxed: None })
+                .collect(),
+            sounds: self
+                .sounds
+                .iter()
+                .map(|offered| Sound {
+                    of: offered.of.clone(),
+                    rendition: &offered.rendition,
+                    label: offered.label.clone(),
+                    is_default: offered.is_default,
+                    is_description: offered.is_description,
+                })
+                .collect(),
+            captions: self.captions.clone(),
+            closed: None,
+            language: self.language.clone(),
+        }
+    }
+}
+
+/// The rendition of a track; `None` where it shows nothing in the window.
+fn described(presentation: &Presentation, track: &Track) -> Result<Option<Rendition>> {
+    check(track, presentation.container)?;
+    let timeline = Timeline::new(track, presentation.window)?;
+    Ok(timeline.map(|timeline| rendition(&timeline, &presentation.pace)))
+}
+
+fn is_same(one: &Offered, other: &Offered) -> bool {
+    let key = |of: &Offered| {
+        let codec = of.rendition.codec.split('.').next().unwrap_or_default().to_owned();
+        let channels = of.rendition.sound().map(|format| format.channels);
+        (of.rendition.language.clone(), codec, channels, of.label.clone(), of.is_description)
+    };
+    key(one) == key(other)
+}
+
+/// Where a file of the offer is fetched: offers number all flavors, addresses only those that share a place.
+pub(super) fn address(presentation: &Presentation, file: &File) -> String {
+    let mut place = None;
+    let file = with_picks(file, |pick| {
+        let reel = pick.flavor.and_then(|number| presentation.reels.get(number as usize - 1));
+        let text = pick.caption.and_then(|number| presentation.texts.get(number as usize - 1));
+        place = reel.map(|reel| &reel.place).or_else(|| text.map(|text| &text.place)).cloned().or(place.take());
+        Pick { flavor: reel.and_then(|reel| reel.number), caption: text.map(|text| text.number), ..pick }
+    });
+    format!("{}{file}", place.as_deref().unwrap_or_default())
+}
+
+fn with_picks(file: &File, change: impl FnMut(Pick) -> Pick) -> File {
+    let mut file = file.clone();
+    let of = match &mut file {
+        File::Multivariant | File::Manifest => return file,
+        File::Playlist(of) | File::IframePlaylist(of) | File::Init(of) | File::Subtitles(of) => of,
+        File::Segment { of, .. } | File::Iframe { of, .. } => of,
+    };
+    of.picks = of.picks.iter().copied().map(change).collect();
+    file
+}

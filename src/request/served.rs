@@ -1,0 +1,215 @@
+//! `serveFlavor` URLs, alone and beneath a packager, both ways.
+
+use std::fmt::{self, Display};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::given::Given;
+use super::path::{Action, Route};
+use super::playback::{container, credentials, whole, window};
+use super::{Credentials, path};
+use crate::entry::{EntryId, FlavorId, PartnerId};
+use crate::error::{Code, Error, Result};
+use crate::media::time::Micros;
+use crate::packager::name::{self, File, Selection};
+use crate::packager::timeline::Window;
+use crate::packager::{Container, Protocol};
+
+/// Stored files of an entry, or a part of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The entry.
+    pub entry: EntryId,
+    /// Who asks.
+    pub credentials: Credentials,
+    /// Flavors by id, in the order in which file names count them.
+    pub flavors: Vec<Versioned<FlavorId>>,
+    /// Flavors by the conversion profile they were made by.
+    pub params: Vec<i64>,
+    /// A caption file by id.
+    pub caption: Option<Versioned<String>>,
+    /// The part of the entry.
+    pub window: Window,
+    /// The tracks wanted; empty for all.
+    pub tracks: Selection,
+    /// How segments are wrapped; `None` for the default.
+    pub container: Option<Container>,
+    /// The name that the file is to be kept under.
+    pub file_name: Option<String>,
+}
+
+/// The name of a thing, with the version that the URL is about, if it names one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Versioned<T> {
+    /// The name.
+    pub id: T,
+    /// The version, as given.
+    pub version: Option<String>,
+}
+
+/// What a packager is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// For which protocol. Segments are the same for all.
+    pub protocol: Protocol,
+    /// Of what.
+    pub of: Served,
+    /// Which document or segment.
+    pub file: File,
+}
+
+/// Most flavors of one URL.
+const FLAVORS_MAX: usize = 64;
+
+/// What [`Package`] and plain files have in common, by what the route and the query say.
+pub(super) fn parse(route: &Route<'_>, query: &str) -> Result<Served> {
+    let paths = expanded(route.pairs)?;
+    let mut served = one(&paths[0], query, route)?;
+    for path in &paths[1..] {
+        served.flavors.extend(one(path, "", route)?.flavors);
+    }
+    if served.flavors.len() > FLAVORS_MAX {
+        return Err(Error::too_large(format!("the URL names more than {FLAVORS_MAX} flavors")));
+    }
+    Ok(served)
+}
+
+/// A packager's document: the path of the files, a slash, and its name.
+pub(super) fn parse_package(route: &Route<'_>, query: &str, protocol: Protocol) -> Result<Package> {
+    let (pairs, name) = route.pairs.rsplit_once('/').unwrap_or((route.pairs, ""));
+    let file = name::parse(&path::decode(name)?)?;
+    let of = parse(&Route { pairs, ..*route }, query)?;
+    Ok(Package { protocol, of, file })
+}
+
+/// The paths that a path stands for: several where it ends in `.urlset`, a common front, what differs and a common end
+/// divided by commas.
+fn expanded(pairs: &str) -> Result<Vec<String>> {
+    let Some(set) = pairs.trim_end_matches('/').strip_suffix(".urlset") else { return Ok(vec![pairs.to_owned()]) };
+    let parts: Vec<&str> = set.split(',').collect();
+    match parts[..] {
+        [alone] => Ok(vec![alone.to_owned()]),
+        [front, ref between @ .., end] if !between.is_empty() => {
+            if between.len() > FLAVORS_MAX {
+                return Err(Error::too_large(format!("the URL names more than {FLAVORS_MAX} flavors")));
+            }
+            Ok(between.iter().map(|part| format!("{front}{part}{end}")).collect())
+        }
+        _ => Err(Error::invalid("a .urlset has a front, one part or more and an end between commas")),
+    }
+}
+
+fn one(path: &str, query: &str, route: &Route<'_>) -> Result<Served> {
+    let given = Given::read(path, query)?;
+    let entry = given.get(&["entryId"]).unwrap_or_default();
+    let unknown = || Error::coded(Code::EntryNotFound, format!("entryId {entry:?} names no entry"));
+    let version = given.filled(&["v"]).map(str::to_owned);
+    let flavor = given.filled(&["flavorId"]);
+    let no_flavor = |id: &str| Error::coded(Code::FlavorNotFound, format!("flavorId {id:?} names no flavor"));
+    let flavor = flavor.map(|id| FlavorId::new(id).ok_or_else(|| no_flavor(id))).transpose()?;
+    let seek = if route.action == Action::ServeFlavor { ["clipFrom", "seekFrom"] } else { ["clipFrom", "clipFrom"] };
+    if route.action == Action::ServeFlavor {
+        check_clip(&given)?;
+    }
+    Ok(Served {
+        entry: EntryId::new(entry).ok_or_else(unknown)?,
+        credentials: credentials(&given, route),
+        flavors: flavor.into_iter().map(|id| Versioned { id, version: version.clone() }).collect(),
+        params: given.list(&["flavorParamIds"]).into_iter().filter_map(whole).collect(),
+        caption: given.filled(&["captionId"]).map(|id| Versioned { id: id.to_owned(), version }),
+        window: window(&given, &seek, &["clipTo"]),
+        tracks: given.filled(&["tracks"]).map(tracks).transpose()?.unwrap_or_default(),
+        container: route.container.and_then(container).or_else(|| given.get(&["container"]).and_then(container)),
+        file_name: given.filled(&["fileName"]).map(str::to_owned),
+    })
+}
+
+/// The tracks that a text such as `v1-a1` names.
+pub fn tracks(text: &str) -> Result<Selection> {
+    match name::parse(&format!("index-{text}.m3u8"))? {
+        File::Playlist(of) => Ok(of),
+        _ => Ok(Selection::default()),
+    }
+}
+
+/// A stored file says what is wrong with a clip; a packager does without one.
+fn check_clip(given: &Given<'_>) -> Result<()> {
+    match given.filled(&["clipTo"]) {
+        Some(text) if whole(text).is_none_or(|millis| millis < 0) => {
+            Err(Error::coded(Code::BadQuery, format!("clipTo {text:?} is not allowed: whole milliseconds are")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a path keeps as it is: the unreserved characters (RFC 3986 section 2.3).
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A stored file, or the folder of a packager's documents, as a path to be written.
+#[derive(Clone, Debug)]
+pub struct Place<'a> {
+    /// The packager's protocol; `None` for the stored file.
+    pub protocol: Option<Protocol>,
+    /// How segments are wrapped, where it is not the default.
+    pub container: Container,
+    /// Whose entry it is.
+    pub partner: PartnerId,
+    /// The entry.
+    pub entry: &'a EntryId,
+    /// The part of it.
+    pub window: Window,
+    /// Its version.
+    pub version: &'a str,
+    /// The name of its parameter, and its value: a flavor or a caption file.
+    pub of: (&'static str, &'a str),
+    /// The name to keep it under.
+    pub file_name: Option<&'a str>,
+    /// The suffix of the name at the end, which players look at.
+    pub extension: &'a str,
+}
+
+/// The path from the root, without a slash at its end.
+impl Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.protocol {
+            Some(Protocol::Hls) => "/hls",
+            Some(Protocol::Dash) => "/dash",
+            None => "",
+        })?;
+        if self.container == Container::Ts {
+            f.write_str("/container/ts")?;
+        }
+        let PartnerId(partner) = self.partner;
+        write!(f, "/p/{partner}/sp/{partner}00/serveFlavor/entryId/{}", self.entry)?;
+        let millis = |micros: Micros| micros.0 / 1000;
+        if let Some(to) = self.window.to {
+            write!(f, "/clipTo/{}", millis(to))?;
+        }
+        if self.window.from.0 > 0 {
+            write!(f, "/clipFrom/{}", millis(self.window.from))?;
+        }
+        let (name, value) = self.of;
+        write!(f, "/v/{}/{name}/{}", self.version, utf8_percent_encode(value, KEPT))?;
+        if let Some(name) = self.file_name {
+            write!(f, "/fileName/{}", utf8_percent_encode(name, KEPT))?;
+        }
+        write!(f, "/name/a.{}", self.extension)
+    }
+}
+
+/// One path for several: what they have in common written once, and `.urlset` at the end. The path itself where it is alone.
+pub fn urlset(paths: &[String]) -> String {
+    let [first, rest @ ..] = paths else { return String::new() };
+    if rest.is_empty() {
+        return first.clone();
+    }
+    let shortest = paths.iter().map(String::len).min().unwrap_or_default();
+    let common = |of: &dyn Fn(&str, usize) -> Option<u8>, most: usize| {
+        (0..most).take_while(|at| rest.iter().all(|path| of(path, *at) == of(first, *at))).count()
+    };
+    // Paths are ASCII: everything else is percent-encoded.
+    let front = common(&|path, at| path.as_bytes().get(at).copied(), shortest);
+    let end = common(&|path, at| path.as_bytes().iter().rev().nth(at).copied(), shortest - front);
+    let between: Vec<&str> = paths.iter().map(|path| &path[front..path.len() - end]).collect();
+    format!("{},{},{}.urlset", &first[..front], between.join(","), &first[first.len() - end..])
+}

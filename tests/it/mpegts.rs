@@ -1,0 +1,279 @@
+//! Segments of MPEG-TS, as ffmpeg reads them, against the files they are made from.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bytes::Bytes;
+use vedette::media::mp4::{Reader, Step};
+use vedette::media::time::{Micros, Timescale};
+use vedette::media::{Index, Track};
+use vedette::packager::mpegts::{self, BASE, Mux};
+use vedette::packager::segments::{Pace, Segment, segments};
+use vedette::packager::timeline::{Timeline, Window};
+
+use crate::support::{Folder, media};
+
+fn index(file: &[u8]) -> Index {
+    let (mut reader, mut range) = Reader::new(file.len() as u64);
+    loop {
+        match reader.feed(&file[range.start as usize..range.end as usize]).unwrap() {
+            Step::Read(next) => range = next,
+            Step::Done(index) => return *index,
+        }
+    }
+}
+
+fn read(file: &[u8], ranges: &[Range<u64>]) -> Vec<Bytes> {
+    ranges.iter().map(|range| Bytes::copy_from_slice(&file[range.start as usize..range.end as usize])).collect()
+}
+
+fn write(mux: &Mux, file: &[u8]) -> Vec<u8> {
+    let bytes = mux.write(&read(file, mux.pictures()), &read(file, mux.sound())).unwrap();
+    assert!(mux.len().is_none_or(|len| len == bytes.len() as u64), "{:?} is not {}", mux.len(), bytes.len());
+    assert_eq!(bytes.len() % 188, 0);
+    bytes
+}
+
+fn sound(index: &Index) -> Option<&Track> {
+    index.tracks.iter().find(|track| matches!(track.media, vedette::media::Media::Audio(_)))
+}
+
+/// All segments of about two seconds of a file, pictures and sound together.
+fn all_segments(path: &Path) -> Vec<Vec<u8>> {
+    let file = fs::read(path).unwrap();
+    let index = index(&file);
+    let timeline = |track| Timeline::new(track, Window::default()).unwrap().unwrap();
+    let (pictures, heard) = (index.video().map(timeline), sound(&index).map(timeline));
+    let pace = Pace { target: Micros(2_000_000), first: vec![Micros(1_000_000)] };
+    let leading = pictures.as_ref().or(heard.as_ref()).unwrap();
+    let list = segments(leading, &pace);
+    let ticks = |ticks: u64| leading.micros(ticks as i64);
+    let heard_in = |segment: &Segment| {
+        let is_last = segment.number as usize == list.len();
+        let to = (!is_last).then(|| ticks(segment.start + segment.duration));
+        let heard = heard.as_ref()?;
+        Some((heard, mpegts::sound_of(heard, ticks(segment.start), to)))
+    };
+    let segment = |segment: &Segment| {
+        let shown = pictures.as_ref().map(|pictures| (pictures, segment.samples.clone()));
+        write(&mpegts::segment(shown, heard_in(segment), segment.number).unwrap(), &file)
+    };
+    list.iter().map(segment).collect()
+}
+
+/// What ffmpeg decodes of a stream of a file: when each frame is shown, in ticks of 90 kHz, and a digest of it. ffmpeg must
+/// have nothing to say.
+#[track_caller]
+fn frames(options: &[&str], path: &Path, stream: &str) -> Vec<(i64, String)> {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "warning", "-copyts"])
+        .args(options)
+        .arg("-i")
+        .arg(path)
+        .args(["-map", stream, "-fps_mode", "passthrough", "-f", "framemd5", "-"])
+        .output()
+        .unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && complaint.is_empty(), "{}: {complaint}", path.display());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let timebase = text.lines().find_map(|line| line.strip_prefix("#tb 0: 1/")).unwrap();
+    let timebase = Timescale::new(timebase.parse().unwrap()).unwrap().get();
+    let rows = text.lines().filter(|line| !line.starts_with('#'));
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        (fields[2].parse::<i64>().unwrap() * 90_000 / i64::from(timebase), fields[5].to_owned())
+    };
+    rows.map(row).collect()
+}
+
+/// Packets of a stream as ffprobe reads them: when each is shown and decoded, and whether it is a keyframe.
+fn packets(path: &Path, stream: &str) -> Vec<(i64, i64, bool)> {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", stream, "-show_entries", "packet=pts,dts,flags", "-of", "csv=p=0"])
+        .arg(path)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        Some((fields[0].parse().ok()?, fields[1].parse().ok()?, fields[2].starts_with('K')))
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// The times of the clock in a stream, in ticks of 90 kHz, and the numbers of packets out of turn.
+fn clocks(stream: &[u8]) -> (Vec<i64>, usize) {
+    let (mut clocks, mut faults) = (Vec::new(), 0);
+    let mut counters = std::collections::HashMap::new();
+    for packet in stream.chunks(188) {
+        assert_eq!(packet[0], 0x47);
+        let pid = u16::from_be_bytes([packet[1] & 31, packet[2]]);
+        let step = packet[3] >> 4 & 1;
+        let last = counters.insert(pid, packet[3] & 15);
+        faults += usize::from(last.is_some_and(|last| (last + step) % 16 != packet[3] & 15));
+        if packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x10 != 0 {
+            let field = packet[6..11].iter().fold(0i64, |field, byte| field << 8 | i64::from(*byte));
+            clocks.push(field >> 7);
+        }
+    }
+    (clocks, faults)
+}
+
+struct Packaged {
+    folder: Folder,
+    segments: Vec<Vec<u8>>,
+}
+
+impl Packaged {
+    fn new(path: &Path) -> Packaged {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let packaged = Packaged { folder: Folder::new(&format!("mpegts-{name}")), segments: all_segments(path) };
+        fs::write(packaged.whole(), packaged.segments.concat()).unwrap();
+        packaged
+    }
+
+    fn whole(&self) -> PathBuf {
+        self.folder.path().join("whole.ts")
+    }
+
+    /// The pictures of the whole are those of the source, at their times.
+    #[track_caller]
+    fn check_pictures(&self, source: &Path) {
+        let expected = frames(&[], source, "0:v:0");
+        let found = frames(&[], &self.whole(), "0:v:0");
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            let late = found.0 - BASE as i64 - expected.0;
+            assert!(found.1 == expected.1 && (-1..=1).contains(&late), "{found:?} is not {expected:?}");
+        }
+        let packets = packets(&self.whole(), "v:0");
+        assert_eq!(packets.len(), expected.len());
+        assert!(packets.iter().all(|(shown, decoded, _)| decoded <= shown));
+        assert!(packets.windows(2).all(|pair| pair[0].1 < pair[1].1), "decoding times go up");
+    }
+
+    /// The sound of the whole is that of the source, with all that only fills the decoder.
+    #[track_caller]
+    fn check_sound(&self, source: &Path) {
+        let expected = frames(&["-ignore_editlist", "1"], source, "0:a:0");
+        let found = frames(&[], &self.whole(), "0:a:0");
+        let digests = |frames: &[(i64, String)]| frames.iter().map(|frame| frame.1.clone()).collect::<Vec<_>>();
+        assert_eq!(digests(&found), digests(&expected));
+        let times = frames(&[], source, "0:a:0");
+        let (last, expected) = (found.last().unwrap().0 - BASE as i64, times.last().unwrap().0);
+        assert!((last - expected).abs() <= 2, "{last} is not {expected}");
+    }
+
+    /// The clock is told often enough and never late, and packets are numbered in turn from segment to segment.
+    #[track_caller]
+    fn check_clock(&self) {
+        let (clocks, faults) = clocks(&self.segments.concat());
+        assert_eq!(faults, 0);
+        assert!(clocks.windows(2).all(|pair| (1..=9_000).contains(&(pair[1] - pair[0]))), "{clocks:?}");
+    }
+
+    /// Each segment starts with a keyframe by itself.
+    #[track_caller]
+    fn check_each(&self) {
+        for (place, segment) in self.segments.iter().enumerate() {
+            let path = self.folder.path().join(format!("{place}.ts"));
+            fs::write(&path, segment).unwrap();
+            let packets = packets(&path, "v:0");
+            assert!(packets.first().is_some_and(|packet| packet.2), "segment {place}");
+            assert!(!frames(&["-flags", "output_corrupt"], &path, "0:v:0").is_empty());
+        }
+    }
+}
+
+#[track_caller]
+fn check_pictures(name: &str, count: usize) {
+    let source = media(name);
+    let packaged = Packaged::new(&source);
+    assert_eq!(packaged.segments.len(), count, "{name}");
+    packaged.check_pictures(&source);
+    packaged.check_clock();
+    packaged.check_each();
+}
+
+#[test]
+fn pictures_are_those_of_the_source() {
+    check_pictures("0_avc.mp4", 2);
+    check_pictures("0_hevc.mp4", 2);
+    check_pictures("0_hevc10.mp4", 2);
+    check_pictures("0_vfr.mp4", 2);
+    check_pictures("0_signed_offsets.mp4", 2);
+    check_pictures("0_fragmented.mp4", 2);
+    check_pictures("0_one_frame.mp4", 1);
+}
+
+#[test]
+fn pictures_of_open_gops_are_those_of_the_source() {
+    for name in ["0_opengop_avc.mp4", "0_opengop_hevc.mp4"] {
+        let packaged = Packaged::new(&media(name));
+        packaged.check_pictures(&media(name));
+        packaged.check_clock();
+    }
+}
+
+#[test]
+fn pictures_and_sound_go_together() {
+    let packaged = Packaged::new(&media("0_hills.mp4"));
+    assert_eq!(packaged.segments.len(), 5);
+    packaged.check_pictures(&media("0_hills.mp4"));
+    packaged.check_sound(&media("0_hills.mp4"));
+    packaged.check_clock();
+    packaged.check_each();
+}
+
+#[test]
+fn sound_alone_has_the_clock() {
+    let packaged = Packaged::new(&media("0_tone_aac.m4a"));
+    packaged.check_sound(&media("0_tone_aac.m4a"));
+    packaged.check_clock();
+}
+
+#[test]
+fn other_sound_goes_in_too() {
+    let folder = Folder::new("mpegts-sound");
+    for codec in ["libmp3lame", "ac3", "eac3"] {
+        let source = folder.path().join(format!("{codec}.mp4"));
+        let made = Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "sine=frequency=330:sample_rate=48000", "-t", "5"])
+            .args(["-c:a", codec, "-b:a", "96k"])
+            .arg(&source)
+            .status();
+        assert!(made.unwrap().success());
+        let packaged = Packaged::new(&source);
+        packaged.check_sound(&source);
+        packaged.check_clock();
+    }
+}
+
+#[test]
+fn a_keyframe_alone_is_one_picture() {
+    let file = fs::read(media("0_avc.mp4")).unwrap();
+    let index = index(&file);
+    let timeline = Timeline::new(index.video().unwrap(), Window::default()).unwrap().unwrap();
+    let folder = Folder::new("mpegts-iframe");
+    for (number, keyframe) in (1..).zip([0, 25, 50]) {
+        let path = folder.path().join("one.ts");
+        fs::write(&path, write(&mpegts::iframe(&timeline, keyframe, number).unwrap(), &file)).unwrap();
+        let shown = timeline.sample(keyframe).unwrap().shown * 90_000 / i64::from(timeline.timescale().get());
+        let packets = packets(&path, "v:0");
+        assert_eq!((packets.len(), packets[0].0 - BASE as i64, packets[0].2), (1, shown, true));
+        assert_eq!(frames(&[], &path, "0:v:0").len(), 1);
+    }
+}
+
+#[test]
+fn what_does_not_go_in_is_named() {
+    for (name, expected) in
+        [("0_av1.mp4", "pictures must be AVC or HEVC"), ("0_mpeg4.mp4", "pictures must be AVC or HEVC")]
+    {
+        let file = fs::read(media(name)).unwrap();
+        let error = mpegts::check(index(&file).video().unwrap()).unwrap_err();
+        assert!(error.message().contains(expected), "{error:?}");
+    }
+}
