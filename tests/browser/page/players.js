@@ -97,8 +97,6 @@ async function dash(video, url, fault) {
         bufferTimeAtTopQuality: BUFFER_S,
         bufferTimeAtTopQualityLongForm: BUFFER_S,
         bufferToKeep: BUFFER_S,
-        // Also how often it looks for captions.
-        bufferPruningInterval: 0.2,
       },
       text: { defaultEnabled: false },
     },
