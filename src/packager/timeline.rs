@@ -164,11 +164,6 @@ impl<'a> Timeline<'a> {
         let start = samples.get(first)?.time.0;
         let lead = u32::try_from(from.saturating_sub(start).max(0)).ok()?;
         let origin = from - i64::from(lead);
-<<<<<<< HEAD
-        let decode_origin = samples.get(first)?.decode_time.0 - (start - origin);
-        let (numbers, end) = (first..last + 1, to - origin);
-        Some(Timeline { track, numbers, origin, decode_origin, lead, delay: 0, scale: 1, head: Vec::new(), end })
-=======
         let decode_origin = samples.get(first)?.decode_time.0.saturating_sub(start.saturating_sub(origin));
         let (numbers, end) = (first..last + 1, to.saturating_sub(origin));
         (!numbers.is_empty()).then_some(Timeline {
@@ -177,11 +172,11 @@ impl<'a> Timeline<'a> {
             origin,
             decode_origin,
             lead,
+            delay: 0,
             scale: 1,
             head: Vec::new(),
             end,
         })
->>>>>>> w-a
     }
 
     /// The track.
