@@ -315,6 +315,7 @@ pub(super) mod tests {
             media,
             samples,
             packing: Packing::Plain,
+            captions: Default::default(),
         }
     }
 
