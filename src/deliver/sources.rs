@@ -10,9 +10,8 @@ use crate::decode::scan::{ReadAt, scan};
 use crate::decode::{demux, frames, probe, stills};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
-use crate::media::codec;
 use crate::media::mp4::{self, Reader, Step};
-use crate::media::{Codec, Container, Facts, Index, Media, Packing, Track};
+use crate::media::{Codec, Container, Facts, Index, Media, Packing, Track, codec};
 use crate::origin::{Opened, Origin};
 
 /// Bytes at the start of a file that tell what it is.
