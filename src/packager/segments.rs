@@ -147,10 +147,10 @@ impl<'a> Marks<'a> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::timeline::Window;
-    use super::super::timeline::tests::{gops, pictures, rates, sound, table};
     use super::*;
     use crate::media::Track;
+    use crate::packager::timeline::Window;
+    use crate::packager::timeline::tests::{gops, pictures, rates, sound, table};
 
     fn paces() -> impl Strategy<Value = Pace> {
         let micros = || (1i64..12_000_000).prop_map(Micros);

@@ -442,7 +442,7 @@ pub(super) mod tests {
                 let _ = timeline.samples(0..u32::MAX).last();
                 let pace = crate::packager::segments::Pace { target: Micros(1), first: vec![Micros(i64::MAX)] };
                 for segment in crate::packager::segments::segments(&timeline, &pace) {
-                    prop_assert!(crate::packager::fmp4::segment(&timeline, &segment).len() > 0);
+                    prop_assert!(!crate::packager::fmp4::segment(&timeline, &segment).is_empty());
                     let _ = crate::packager::fmp4::iframe(&timeline, segment.number, segment.samples.start);
                 }
                 let _ = crate::packager::fmp4::init(&timeline);
