@@ -15,6 +15,7 @@ mod strip;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use self::artifact::{Artifact, Body};
@@ -180,11 +181,20 @@ impl Delivery {
 
     /// The artifact of a plan: kept, or made now.
     pub async fn artifact(&self, plan: &Plan) -> Result<Delivered> {
-        let make = || {
-            let (made, code) = (make::artifact(self.kit.clone(), plan.work.clone()), plan.failure);
-            async move { made.await.map(Arc::new).map_err(|error| numbered(error, code)) }
-        };
-        let (artifact, outcome) = self.artifacts.get_or_make(plan.key, make).await?;
+        if let Some(artifact) = self.artifacts.get(&plan.key) {
+            return Ok(Delivered { artifact, outcome: Outcome::Hit });
+        }
+        let (made, code) = (make::artifact(self.kit.clone(), plan.work.clone()), plan.failure);
+        let mut made = async move { made.await.map(Arc::new).map_err(|error| numbered(error, code)) }.boxed();
+        // What only computes is done at once, where all that it needs is at hand: a task of its own costs more.
+        if plan.work.is_light()
+            && let Some(made) = (&mut made).now_or_never()
+        {
+            let artifact = made?;
+            self.artifacts.keep(plan.key, Arc::clone(&artifact));
+            return Ok(Delivered { artifact, outcome: Outcome::Made });
+        }
+        let (artifact, outcome) = self.artifacts.get_or_make(plan.key, || made).await?;
         let outcome = match outcome {
             Cached::Hit => Outcome::Hit,
             Cached::Miss => Outcome::Made,

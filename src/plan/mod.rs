@@ -151,6 +151,19 @@ pub enum Work {
 }
 
 impl Work {
+    /// Whether it only computes, once the indexes of its sources are there.
+    pub fn is_light(&self) -> bool {
+        match self {
+            Work::Presentation(_)
+            | Work::Playlist { .. }
+            | Work::Init(_)
+            | Work::Segment { .. }
+            | Work::CaptionList { .. }
+            | Work::Written { .. } => true,
+            Work::Thumbnail { .. } | Work::Strip { .. } | Work::Cues(_) | Work::Stored { .. } => false,
+        }
+    }
+
     /// Whether it makes text, which is worth compressing on its way.
     pub fn is_text(&self) -> bool {
         match self {

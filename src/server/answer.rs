@@ -155,8 +155,12 @@ async fn answered(
     }
     let delivered = house.delivery.artifact(&plan).await?;
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
-    if delivered.outcome != Outcome::Hit {
-        tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
+    match delivered.outcome {
+        Outcome::Hit => {}
+        _ if plan.work.is_light() => {
+            tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
+        }
+        _ => tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed())),
     }
     let artifact = &delivered.artifact;
     let body = match artifact.gzip() {
