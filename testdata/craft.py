@@ -7,7 +7,7 @@ import zlib
 
 
 def main(command, *arguments):
-    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "co64": co64, "hostile": hostile}[command](*arguments)
+    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "hostile": hostile}[command](*arguments)
 
 
 def read(path):
@@ -149,6 +149,45 @@ def wide_offsets(boxes):
         result += struct.pack(">I4s", len(body) + 8, name) + body
         at += size
     return result
+
+
+def captions(source, target):
+    """The clip of AVC, whose moov is last, with closed captions in every picture (ATSC A/53 part 4 section 6.2.3)."""
+    data = read(source)
+    table = lambda name: find(data, *TABLES, name)
+    count = struct.unpack_from(">I", data, table(b"stsz") + 16)[0]
+    sizes = struct.unpack_from(f">{count}I", data, table(b"stsz") + 20)
+    chunks = struct.unpack_from(">I", data, table(b"stco") + 12)[0]
+    places = struct.unpack_from(f">{chunks}I", data, table(b"stco") + 16)
+    runs = struct.unpack_from(">I", data, table(b"stsc") + 12)[0]
+    runs = [struct.unpack_from(">II", data, table(b"stsc") + 16 + 12 * run) for run in range(runs)]
+    mdat, moov = find(data, b"mdat"), find(data, b"moov")
+    body, new_sizes, new_places = b"", [], []
+    for number, place in enumerate(places, 1):
+        new_places.append(mdat + 8 + len(body))
+        for _ in range([length for first, length in runs if first <= number][-1]):
+            sample = caption_unit(len(new_sizes)) + data[place : place + sizes[len(new_sizes)]]
+            place += sizes[len(new_sizes)]
+            new_sizes.append(len(sample))
+            body += sample
+    changed = bytearray(data)
+    struct.pack_into(f">{count}I", changed, table(b"stsz") + 20, *new_sizes)
+    struct.pack_into(f">{chunks}I", changed, table(b"stco") + 16, *new_places)
+    header = struct.pack(">I4s", len(body) + 8, b"mdat")
+    write(target, data[:mdat], header, body, changed[moov:])
+
+
+def caption_unit(number):
+    """A unit of messages behind its length: captions of both fields of CEA-608, and of the first service of CEA-708."""
+    odd = lambda byte: byte | (bin(byte).count("1") + 1) % 2 << 7
+    # Captions that roll up, then letters.
+    code, letters = (odd(0x14), odd(0x25)), (odd(0x41 + number % 26), odd(0x20))
+    first, second = (code, (odd(0x15), odd(0x25))) if number == 0 else (letters, letters)
+    service = (0xFF, (number & 3) << 6 | 2, 1 << 5 | 2, 0xFE, 0x41 + number % 26, 0x20)
+    data = bytes((0x43 + 1, 0xFF, 0xFC, *first, 0xFD, *second, *service, 0xFF))
+    message = b"\xb5\x00\x31GA94\x03" + data
+    unit = bytes((6, 4, len(message))) + message + b"\x80"
+    return struct.pack(">I", len(unit)) + unit
 
 
 def turned(angle, source, target):

@@ -244,6 +244,8 @@ copy -movflags +frag_keyframe+empty_moov+default_base_moof+global_sidx 0_fragmen
 # Offsets of 64 bits; composition offsets with a sign in place of an edit list.
 python3 ../../craft.py co64 0_moov_last.mp4 0_co64.mp4
 copy -movflags +negative_cts_offsets 0_signed_offsets.mp4
+# Captions inside the pictures: CC1, CC3 and the first service.
+python3 ../../craft.py captions 0_moov_last.mp4 0_closed_captions.mp4
 copy 0_mov.mov
 copy 0_mkv.mkv
 copy 0_ts.ts

@@ -68,6 +68,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("ravif", &["thumbnail"]),
     ("blake3", &["plan"]),
     ("percent_encoding", &["request"]),
+    ("quick_xml", &["packager"]),
     ("clap", &["main", "config"]),
     ("tracing_subscriber", &["main", "server"]),
 ];

@@ -335,7 +335,8 @@ fn show_segments(segments: &Vec<Micros>) -> String {
 }
 
 fn hosts(text: &str) -> Option<Vec<String>> {
-    let is_host = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+    let is_host =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
     list(text).map(|part| is_host(part).then(|| part.to_owned())).collect()
 }
 

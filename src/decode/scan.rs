@@ -160,6 +160,7 @@ impl Growing {
         let zero = start.map_or(0, |start| start.in_units(timescale, ticks));
         let samples = timeline::samples(&self.found, zero, ticks)?;
         let packing = if self.is_plain { Packing::Plain } else { Packing::Demuxed };
-        Ok(Track { id, timescale, language, codec, config, media, samples, packing })
+        let captions = Default::default();
+        Ok(Track { id, timescale, language, codec, config, media, samples, packing, captions })
     }
 }

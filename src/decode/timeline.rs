@@ -40,8 +40,15 @@ pub(super) fn complete(found: &mut [Found]) {
     }
 }
 
-/// Decoding times go on by the sample's length where they are missing.
+/// Decoding times go on by the sample's length where they are missing, and lead up to the first one known.
 fn complete_decoding(found: &mut [Found]) {
+    if let Some(known) = found.iter().position(|sample| sample.decode_time.is_some()) {
+        let mut next = found[known].decode_time.unwrap_or(0);
+        for sample in found[..known].iter_mut().rev() {
+            next = next.saturating_sub(sample.duration.max(1).into());
+            sample.decode_time = Some(next);
+        }
+    }
     let mut next = found.first().and_then(|first| first.time).unwrap_or(0);
     for sample in found {
         let time = sample.decode_time.unwrap_or(next);
@@ -101,12 +108,14 @@ pub(super) fn start(found: &[Found]) -> i64 {
 /// The sample table of `found`, with `zero` for the start of the presentation and `ticks` a unit.
 pub(super) fn samples(found: &[Found], zero: i64, ticks: i64) -> Result<Samples> {
     let scale = |time: Option<i64>| Ticks(time.unwrap_or(zero).saturating_sub(zero).saturating_mul(ticks));
-    let mut collector = Collector::new();
+    let (mut collector, mut decoded) = (Collector::new(), i64::MIN);
     for sample in found {
+        // Where damage has them fall, they stand still.
+        decoded = decoded.max(scale(sample.decode_time).0);
         let raw = Raw {
             offset: sample.offset,
             size: sample.size,
-            decode_time: scale(sample.decode_time),
+            decode_time: Ticks(decoded),
             time: scale(sample.time),
             duration: u32::try_from(i64::from(sample.duration).saturating_mul(ticks)).unwrap_or(u32::MAX),
             keyframe: sample.keyframe,
@@ -145,6 +154,20 @@ mod tests {
     #[test]
     fn stated_times_stay() {
         check(found(&[Some(5), Some(9), Some(7)], &[], &[0]), &[5, 9, 7]);
+    }
+
+    #[test]
+    fn decoding_times_lead_up_to_the_first_one_known() {
+        let mut given = found(&[Some(0), Some(2), Some(1)], &[], &[0]);
+        (given[0].decode_time, given[1].decode_time, given[2].decode_time) = (None, None, Some(0));
+        let table = |given: &[Found]| {
+            let samples = samples(given, 0, 1).unwrap();
+            samples.range(0..9).map(|sample| sample.decode_time.0).collect::<Vec<_>>()
+        };
+        complete(&mut given);
+        assert_eq!(table(&given), [-2, -1, 0]);
+        given[2].decode_time = Some(-9);
+        assert_eq!(table(&given), [-2, -1, -1]);
     }
 
     #[test]

@@ -293,6 +293,7 @@ mod tests {
             media: Media::Video(format),
             samples: collector.finish(),
             packing: Packing::Plain,
+            captions: Default::default(),
         };
         Index { container: Container::Mp4, tracks: vec![track] }
     }

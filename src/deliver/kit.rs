@@ -94,7 +94,9 @@ impl Kit {
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
-            grids: Cache::new(limits(GRIDS_BYTES_MAX), |_, grid: &Arc<[Segment]>| size_of_val(&**grid) + GRID_KEY_BYTES),
+            grids: Cache::new(limits(GRIDS_BYTES_MAX), |_, grid: &Arc<[Segment]>| {
+                size_of_val(&**grid) + GRID_KEY_BYTES
+            }),
         })
     }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::package::check;
 use crate::error::{Error, Result};
-use crate::media::{Index, Media, Track};
+use crate::media::{ClosedCaptions, Index, Media, Track};
 use crate::packager::Container;
 use crate::packager::language;
 use crate::packager::name::{File, Form, Pick, Selection};
-use crate::packager::offer::{Caption, Offer, Sound, Video};
+use crate::packager::offer::{Caption, Channel, Closed, Offer, Sound, Video};
 use crate::packager::rendition::{Rendition, rendition};
 use crate::packager::timeline::Timeline;
 use crate::plan::playback::{Presentation, Reel};
@@ -18,7 +18,10 @@ use crate::plan::playback::{Presentation, Reel};
 pub(super) struct Gathered {
     pictures: Vec<Offered>,
     sounds: Vec<Offered>,
+    /// The sound that goes into the segments of pictures, by flavor.
+    inside: Vec<Offered>,
     captions: Vec<Caption>,
+    closed: ClosedCaptions,
     language: Option<String>,
     /// Why other tracks are not among them.
     pub(super) left_out: Vec<String>,
@@ -49,7 +52,9 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
     let mut gathered = Gathered {
         pictures: Vec::new(),
         sounds: Vec::new(),
+        inside: Vec::new(),
         captions: captions(presentation),
+        closed: ClosedCaptions::default(),
         language: presentation.default_audio.as_deref().and_then(language::tag),
         left_out: Vec::new(),
     };
@@ -66,7 +71,7 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
     if gathered.pictures.is_empty() && gathered.sounds.is_empty() {
         return Err(fault.unwrap_or_else(|| Error::unsupported("no flavor has pictures or sound")));
     }
-    gathered.merge_sounds();
+    gathered.merge_sounds(presentation.container);
     Ok(gathered)
 }
 
@@ -100,7 +105,11 @@ impl Gathered {
                 continue;
             }
             match described(presentation, track) {
-                Ok(Some(rendition)) => self.take(flavor, of, reel, rendition),
+                Ok(Some(rendition)) => {
+                    self.closed.channels |= track.captions.channels;
+                    self.closed.services |= track.captions.services;
+                    self.take(flavor, of, reel, rendition);
+                }
                 Ok(None) => {}
                 Err(error) => {
                     self.left_out.push(format!("{}: {error}", reel.source.location));
@@ -127,14 +136,18 @@ impl Gathered {
     }
 
     /// Offers the same sound once: flavors that differ in their pictures carry the same language in the same coding, and the
-    /// best of it serves all of them. The label of a flavor with pictures is not that of its sound.
-    fn merge_sounds(&mut self) {
-        let with_pictures: Vec<u32> = self.pictures.iter().map(|offered| offered.flavor).collect();
+    /// best of it serves all of them. A transport stream takes it inside, where there is no other to choose.
+    fn merge_sounds(&mut self, container: Container) {
         let mut merged: Vec<Offered> = Vec::new();
-        for mut sound in std::mem::take(&mut self.sounds) {
-            if with_pictures.contains(&sound.flavor) {
-                sound.label = None;
-            }
+        let mut all = std::mem::take(&mut self.sounds);
+        let is_inside = |sound: &Offered| self.pictures.iter().any(|pictures| pictures.flavor == sound.flavor);
+        // The label of a flavor with pictures is not that of its sound.
+        all.iter_mut().filter(|sound| is_inside(sound)).for_each(|sound| sound.label = None);
+        if container == Container::Ts && all.iter().all(|sound| is_inside(sound) && is_same(sound, &all[0])) {
+            self.inside = all;
+            return;
+        }
+        for sound in all {
             match merged.iter_mut().find(|other| is_same(other, &sound)) {
                 None => merged.push(sound),
                 Some(other) => {
@@ -150,14 +163,19 @@ impl Gathered {
         self.sounds = merged;
     }
 
+    /// A track of pictures, with the sound that goes into its segments.
+    fn video<'a>(&'a self, pictures: &'a Offered) -> Video<'a> {
+        let muxed = self.inside.iter().find(|sound| sound.flavor == pictures.flavor);
+        let mut of = pictures.of.clone();
+        let audio = muxed.and_then(|sound| sound.of.picks.first()).and_then(|pick| pick.audio);
+        of.picks.iter_mut().for_each(|pick| pick.audio = audio);
+        Video { of, rendition: &pictures.rendition, muxed: muxed.map(|sound| &sound.rendition) }
+    }
+
     /// What the packager writes documents of.
     pub(super) fn offer(&self) -> Offer<'_> {
         Offer {
-            videos: self
-                .pictures
-                .iter()
-                .map(|offered| Video { of: offered.of.clone(), rendition: &offered.rendition, muxed: None })
-                .collect(),
+            videos: self.pictures.iter().map(|pictures| self.video(pictures)).collect(),
             sounds: self
                 .sounds
                 .iter()
@@ -170,10 +188,18 @@ impl Gathered {
                 })
                 .collect(),
             captions: self.captions.clone(),
-            closed: None,
+            closed: Some(closed(self.closed)),
             language: self.language.clone(),
         }
     }
+}
+
+/// The text inside the pictures, which do not say its language.
+fn closed(captions: ClosedCaptions) -> Vec<Closed> {
+    let channels = (1..=4).filter(|channel| captions.channels >> (channel - 1) & 1 == 1).map(Channel::Cc);
+    let services = (1..=63).filter(|service| captions.services >> service & 1 == 1).map(Channel::Service);
+    let all = channels.chain(services);
+    all.map(|channel| Closed { channel, language: None, label: None, is_default: false }).collect()
 }
 
 /// The rendition of a track; `None` where it shows nothing in the window.

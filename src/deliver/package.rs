@@ -11,6 +11,7 @@ use super::sources::blocking;
 use super::{offer, stored};
 use crate::entry::Source;
 use crate::error::{Code, Error, Kind, Result};
+use crate::media::time::Micros;
 use crate::media::{Index, Media, Track};
 use crate::packager::keyframes::keyframes;
 use crate::packager::mpegts::Mux;
@@ -18,7 +19,7 @@ use crate::packager::name::{File, Selection};
 use crate::packager::rendition::rendition;
 use crate::packager::segments::{Segment, segments, stretches};
 use crate::packager::timeline::Timeline;
-use crate::packager::{Container, Protocol, dash, fmp4, hls, mpegts};
+use crate::packager::{Container, Protocol, captions, dash, fmp4, hls, mpegts};
 use crate::plan::Work;
 use crate::plan::playback::{Cues, Cut, Presentation, Strand, TrackPick};
 
@@ -72,7 +73,9 @@ async fn document(kit: &Kit, presentation: Presentation) -> Result<Artifact> {
         let form = offer::form(presentation.container);
         Ok(match presentation.protocol {
             Protocol::Hls => written(hls::multivariant(&offer, form, uri), media_type(&presentation)),
-            Protocol::Dash => written(dash::manifest(&offer, presentation.base.as_deref()), File::Manifest.content_type()),
+            Protocol::Dash => {
+                written(dash::manifest(&offer, presentation.base.as_deref()), File::Manifest.content_type())
+            }
         })
     })
     .await
@@ -89,14 +92,17 @@ fn media_type(presentation: &Presentation) -> &'static str {
 /// The track that a strand names.
 fn track<'a>(index: &'a Index, strand: &Strand) -> Result<&'a Track> {
     let (mut found, number, kind): (Vec<&Track>, _, _) = match strand.track {
-        TrackPick::Video(number) => (index.tracks.iter().filter(|track| track.video().is_some()).collect(), number, "pictures"),
+        TrackPick::Video(number) => {
+            (index.tracks.iter().filter(|track| track.video().is_some()).collect(), number, "pictures")
+        }
         TrackPick::Audio(number) => {
             (index.tracks.iter().filter(|track| matches!(track.media, Media::Audio(_))).collect(), number, "sound")
         }
     };
     found.retain(|track| !track.samples.is_empty());
     let count = found.len();
-    let missing = || Error::new(Kind::NotFound, format!("the file has {count} tracks of {kind}, and no number {number}"));
+    let missing =
+        || Error::new(Kind::NotFound, format!("the file has {count} tracks of {kind}, and no number {number}"));
     (number as usize).checked_sub(1).and_then(|place| found.get(place).copied()).ok_or_else(missing)
 }
 
@@ -235,17 +241,27 @@ async fn iframe(kit: &Kit, cut: &Cut, number: u32) -> Result<Artifact> {
     Ok(Artifact::new(Body::Slices { source: film.source, layout }, segment_type(cut)))
 }
 
-/// Largest caption file that is read: a day of speech.
-const CAPTIONS_BYTES_MAX: u64 = 4 << 20;
-
 async fn cues(kit: &Kit, work: Cues) -> Result<Artifact> {
     let Cues { source, number, length, container, window, pace } = work;
-    if source.size > CAPTIONS_BYTES_MAX {
-        return Err(Error::too_large(format!("a caption file of more than {CAPTIONS_BYTES_MAX} bytes")));
+    if source.size > captions::BYTES_MAX as u64 {
+        return Err(Error::too_large(format!("a caption file of more than {} bytes", captions::BYTES_MAX)));
     }
     let bytes = kit.origin.read(&source, 0..source.size).await?;
     blocking(move |_| {
-        let text = String::new();
+        let cues = captions::parse(&bytes)?;
+        let text = match number {
+            None => captions::whole(&cues, window),
+            Some(number) => {
+                let all = stretches(length, &pace);
+                let count = all.len();
+                let missing =
+                    || Error::new(Kind::NotFound, format!("there are {count} segments, and no number {number}"));
+                let stretch = (number as usize).checked_sub(1).and_then(|place| all.get(place)).ok_or_else(missing)?;
+                let within = |at: Micros| Micros(at.0.saturating_add(window.from.0));
+                let map = (container == Container::Ts).then_some(mpegts::BASE);
+                captions::segment(&cues, within(stretch.start), within(stretch.end), window.from, map)
+            }
+        };
         Ok(written(text, "text/vtt; charset=utf-8"))
     })
     .await

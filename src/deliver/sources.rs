@@ -10,9 +10,8 @@ use crate::decode::scan::{ReadAt, scan};
 use crate::decode::{demux, frames, probe, stills};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
-use crate::media::codec;
 use crate::media::mp4::{self, Reader, Step};
-use crate::media::{Codec, Container, Facts, Index, Media, Packing, Track};
+use crate::media::{Codec, Container, Facts, Index, Media, Packing, Track, codec};
 use crate::origin::{Opened, Origin};
 
 /// Bytes at the start of a file that tell what it is.
@@ -29,6 +28,10 @@ const INDEX_BYTES_MAX: u64 = 512 << 20;
 
 /// Longest keyframe that is decoded only to learn the shape of the pictures.
 const PROBE_BYTES_MAX: u32 = 32 << 20;
+
+/// Most pictures of a track that are looked through for captions, and most bytes of them.
+const CAPTIONED_MAX: u32 = 60;
+const CAPTIONED_BYTES_MAX: u64 = 2 << 20;
 
 /// What the first bytes of a file tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +114,7 @@ pub async fn index(origin: &Origin, source: &Source) -> Result<Arc<Index>> {
         };
         complete(&mut index, &opened)?;
         configure(&mut index, &opened)?;
+        look_for_captions(&mut index, &opened)?;
         opened.check_version()?;
         Ok(Arc::new(index))
     })
@@ -206,6 +210,26 @@ fn configure(index: &mut Index, opened: &Opened) -> Result<()> {
         {
             track.config = config.into();
         }
+    }
+    Ok(())
+}
+
+/// Looks for captions inside the first pictures of each track that may have them.
+fn look_for_captions(index: &mut Index, opened: &Opened) -> Result<()> {
+    let may_have = |track: &&mut Track| matches!(track.codec, Codec::Avc | Codec::Hevc) && track.video().is_some();
+    let tracks = index.tracks.iter_mut().filter(may_have);
+    for track in tracks.filter(|track| track.packing == Packing::Plain) {
+        let (mut found, mut bytes) = (Vec::new(), 0u64);
+        for sample in track.samples.range(0..CAPTIONED_MAX) {
+            bytes = bytes.saturating_add(sample.size.into());
+            let end = sample.offset.saturating_add(sample.size.into());
+            if bytes > CAPTIONED_BYTES_MAX || end > opened.size() {
+                break;
+            }
+            found.push(opened.read(sample.offset..end)?);
+        }
+        let samples = found.iter().map(|sample| &sample[..]);
+        track.captions = codec::closed_captions(track.codec, &track.config, samples);
     }
     Ok(())
 }

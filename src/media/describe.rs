@@ -57,6 +57,10 @@ fn track_rows(track: &Track) -> Vec<Row> {
     rows.push(("timescale", format!("{} ticks a second", track.timescale.get())));
     rows.push(("duration", format!("{} s", track.samples.end().micros(track.timescale))));
     rows.extend(sample_rows(track));
+    let captions: Vec<String> = track.captions.names().collect();
+    if !captions.is_empty() {
+        rows.push(("captions", captions.join(" ")));
+    }
     if track.packing == Packing::Demuxed {
         rows.push(("packing", "samples are taken apart by libavformat".to_owned()));
     }
@@ -241,6 +245,7 @@ mod tests {
             media: Media::Video(format),
             samples: collector.finish(),
             packing: Packing::Plain,
+            captions: Default::default(),
         }
     }
 

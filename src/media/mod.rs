@@ -55,6 +55,17 @@ pub struct Track {
     pub samples: Samples,
     /// How the bytes of its samples lie in the file.
     pub packing: Packing,
+    /// The captions inside its pictures, as far as the first samples show; none where nobody looked.
+    pub captions: ClosedCaptions,
+}
+
+/// Captions that are part of coded pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ClosedCaptions {
+    /// The channels of CEA-608, a bit each: CC1 is the lowest, CC4 the fourth.
+    pub channels: u8,
+    /// The services of CEA-708, a bit each by their number from 1 to 63.
+    pub services: u64,
 }
 
 /// What a track carries.
@@ -233,6 +244,15 @@ impl DolbyVision {
             8..=10 => b"dvvC",
             _ => b"dvwC",
         }
+    }
+}
+
+impl ClosedCaptions {
+    /// Their names as HLS has them, channels first: `CC1`, `SERVICE1` (RFC 8216 section 4.3.4.1).
+    pub fn names(self) -> impl Iterator<Item = String> {
+        let channels = (1..=4).filter(move |channel| self.channels >> (channel - 1) & 1 == 1);
+        let services = (1..=63).filter(move |service| self.services >> service & 1 == 1);
+        channels.map(|channel| format!("CC{channel}")).chain(services.map(|service| format!("SERVICE{service}")))
     }
 }
 

@@ -1,5 +1,6 @@
 //! From tracks to what a player fetches: pure functions of the media index and what was asked.
 
+pub mod captions;
 pub mod dash;
 pub mod fmp4;
 pub mod hls;

@@ -376,6 +376,7 @@ mod tests {
             media: Media::Other,
             samples: collector.finish(),
             packing: Packing::Plain,
+            captions: Default::default(),
         }
     }
 

@@ -142,3 +142,80 @@ impl<'a> Marks<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::media::Track;
+    use crate::packager::timeline::Window;
+    use crate::packager::timeline::tests::{gops, pictures, rates, sound, table};
+
+    fn paces() -> impl Strategy<Value = Pace> {
+        let micros = || (1i64..12_000_000).prop_map(Micros);
+        (micros(), prop::collection::vec(micros(), 0..4)).prop_map(|(target, first)| Pace { target, first })
+    }
+
+    fn windows() -> impl Strategy<Value = Window> {
+        let to = prop::option::of(1i64..20_000_000);
+        (0i64..10_000_000, to).prop_map(|(from, to)| Window { from: Micros(from), to: to.map(|to| Micros(from + to)) })
+    }
+
+    /// The segments tile samples and time; what starts each is a keyframe.
+    fn check_tiles(track: &Track, window: Window, pace: &Pace) -> Result<(), TestCaseError> {
+        let Some(timeline) = Timeline::new(track, window).unwrap() else { return Ok(()) };
+        let segments = segments(&timeline, pace);
+        let (mut number, mut at, mut time) = (1, timeline.numbers().start, 0);
+        for segment in &segments {
+            prop_assert_eq!((segment.number, segment.samples.start, segment.start), (number, at, time));
+            prop_assert!(segment.samples.start < segment.samples.end && segment.duration > 0, "{:?}", segment);
+            prop_assert!(timeline.sample(at).unwrap().keyframe);
+            (number, at, time) = (number + 1, segment.samples.end, time + segment.duration);
+        }
+        prop_assert_eq!((at, time), (timeline.numbers().end, timeline.duration()));
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn segments_tile_pictures(rows in gops(), (timescale, step) in rates(), window in windows(), pace in paces()) {
+            check_tiles(&pictures(timescale, table(step, &rows)), window, &pace)?;
+        }
+
+        #[test]
+        fn segments_tile_sound(count in 1i64..600, rate in 8_000u32..96_000, window in windows(), pace in paces()) {
+            let rows: Vec<_> = (0..count).map(|at| (at, true)).collect();
+            check_tiles(&sound(rate, table(1024, &rows)), window, &pace)?;
+        }
+    }
+
+    #[track_caller]
+    fn check(rows: &[(i64, bool)], pace: (i64, &[i64]), expected: &[(u64, u64)]) {
+        let track = pictures(1000, table(40, rows));
+        let timeline = Timeline::new(&track, Window::default()).unwrap().unwrap();
+        let pace = Pace { target: Micros(pace.0), first: pace.1.iter().copied().map(Micros).collect() };
+        let found: Vec<_> = segments(&timeline, &pace).iter().map(|found| (found.start, found.duration)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn cuts_are_at_the_first_keyframe_at_or_after_their_time() {
+        // Ticks are tenths of a millisecond; keyframes at 0, 400, 800, .. ms.
+        let rows: Vec<_> = (0..60).map(|at| (at, at % 10 == 0)).collect();
+        check(&rows, (1_000_000, &[]), &[(0, 12_000), (12_000, 8_000), (20_000, 4_000)]);
+        check(
+            &rows,
+            (400_000, &[]),
+            &[(0, 4000), (4000, 4000), (8000, 4000), (12_000, 4000), (16_000, 4000), (20_000, 4000)],
+        );
+        check(&rows, (60_000_000, &[300_000]), &[(0, 4000), (4000, 20_000)]);
+        check(&[(0, true)], (1, &[]), &[(0, 400)]);
+    }
+
+    #[test]
+    fn a_cut_lies_before_the_leading_pictures_of_an_open_gop() {
+        let rows = [(0, true), (2, false), (1, false), (5, true), (3, false), (4, false), (6, false)];
+        check(&rows, (200_000, &[]), &[(0, 1200), (1200, 1600)]);
+    }
+}

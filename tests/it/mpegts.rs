@@ -7,6 +7,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use vedette::media::mp4::{Reader, Step};
+use vedette::media::samples::{Collector, Raw, Sample};
 use vedette::media::time::{Micros, Timescale};
 use vedette::media::{Index, Track};
 use vedette::packager::mpegts::{self, BASE, Mux};
@@ -40,12 +41,10 @@ fn sound(index: &Index) -> Option<&Track> {
     index.tracks.iter().find(|track| matches!(track.media, vedette::media::Media::Audio(_)))
 }
 
-/// All segments of about two seconds of a file, pictures and sound together.
-fn all_segments(path: &Path) -> Vec<Vec<u8>> {
-    let file = fs::read(path).unwrap();
-    let index = index(&file);
-    let timeline = |track| Timeline::new(track, Window::default()).unwrap().unwrap();
-    let (pictures, heard) = (index.video().map(timeline), sound(&index).map(timeline));
+/// All segments of about two seconds of a file's window, pictures and sound together.
+fn all_segments(file: &[u8], index: &Index, window: Window) -> Vec<Vec<u8>> {
+    let timeline = |track| Timeline::new(track, window).unwrap().unwrap();
+    let (pictures, heard) = (index.video().map(timeline), sound(index).map(timeline));
     let pace = Pace { target: Micros(2_000_000), first: vec![Micros(1_000_000)] };
     let leading = pictures.as_ref().or(heard.as_ref()).unwrap();
     let list = segments(leading, &pace);
@@ -58,7 +57,7 @@ fn all_segments(path: &Path) -> Vec<Vec<u8>> {
     };
     let segment = |segment: &Segment| {
         let shown = pictures.as_ref().map(|pictures| (pictures, segment.samples.clone()));
-        write(&mpegts::segment(shown, heard_in(segment), segment.number).unwrap(), &file)
+        write(&mpegts::segment(shown, heard_in(segment), segment.number).unwrap(), file)
     };
     list.iter().map(segment).collect()
 }
@@ -128,8 +127,14 @@ struct Packaged {
 
 impl Packaged {
     fn new(path: &Path) -> Packaged {
+        Packaged::of(path, Window::default())
+    }
+
+    fn of(path: &Path, window: Window) -> Packaged {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let packaged = Packaged { folder: Folder::new(&format!("mpegts-{name}")), segments: all_segments(path) };
+        let folder = Folder::new(&format!("mpegts-{name}-{}", window.from));
+        let file = fs::read(path).unwrap();
+        let packaged = Packaged { folder, segments: all_segments(&file, &index(&file), window) };
         fs::write(packaged.whole(), packaged.segments.concat()).unwrap();
         packaged
     }
@@ -144,8 +149,10 @@ impl Packaged {
         let expected = frames(&[], source, "0:v:0");
         let found = frames(&[], &self.whole(), "0:v:0");
         assert_eq!(found.len(), expected.len());
-        for (found, expected) in found.iter().zip(&expected) {
-            let late = found.0 - BASE as i64 - expected.0;
+        for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            // A first picture that would be shown late is shown from zero on.
+            let time = if place == 0 { 0 } else { expected.0 };
+            let late = found.0 - BASE as i64 - time;
             assert!(found.1 == expected.1 && (-1..=1).contains(&late), "{found:?} is not {expected:?}");
         }
         let packets = packets(&self.whole(), "v:0");
@@ -252,6 +259,22 @@ fn other_sound_goes_in_too() {
 }
 
 #[test]
+fn slow_pictures_have_the_clock_between_them() {
+    let folder = Folder::new("mpegts-slow");
+    let source = folder.path().join("slow.mp4");
+    let made = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=1", "-t", "8"])
+        .args(["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "2", "-bf", "0"])
+        .arg(&source)
+        .status();
+    assert!(made.unwrap().success());
+    let packaged = Packaged::new(&source);
+    packaged.check_pictures(&source);
+    packaged.check_clock();
+    assert_eq!(packaged.segments.len(), 4);
+}
+
+#[test]
 fn a_keyframe_alone_is_one_picture() {
     let file = fs::read(media("0_avc.mp4")).unwrap();
     let index = index(&file);
@@ -264,6 +287,97 @@ fn a_keyframe_alone_is_one_picture() {
         let packets = packets(&path, "v:0");
         assert_eq!((packets.len(), packets[0].0 - BASE as i64, packets[0].2), (1, shown, true));
         assert_eq!(frames(&[], &path, "0:v:0").len(), 1);
+    }
+}
+
+/// A clip from the middle of a GOP: its pictures are at their times behind those that only lead to them.
+#[test]
+fn a_window_starts_where_it_should() {
+    let window = Window { from: Micros(3_200_000), to: Some(Micros(7_000_000)) };
+    let packaged = Packaged::of(&media("0_hills.mp4"), window);
+    packaged.check_clock();
+    packaged.check_each();
+    let from = 3_200_000 * 9 / 100;
+    let whole = frames(&[], &media("0_hills.mp4"), "0:v:0");
+    let expected = whole.iter().filter(|frame| (from..630_000).contains(&frame.0));
+    let expected: Vec<_> = expected.map(|frame| (frame.0 - from, frame.1.clone())).collect();
+    let found = frames(&[], &packaged.whole(), "0:v:0");
+    let found: Vec<_> = found.into_iter().map(|frame| (frame.0 - BASE as i64, frame.1)).collect();
+    let leading = found.iter().position(|frame| frame.1 == expected[0].1).unwrap();
+    // The first of the window follows those before it by a tick each. Pictures that others need may be shown behind it.
+    let (inside, behind) = found[leading + 1..].split_at(expected.len() - 1);
+    assert_eq!((leading, inside), (30, &expected[1..]));
+    assert!(behind.len() < 4 && behind.iter().all(|frame| frame.0 >= 342_000));
+    assert!(found[..leading].iter().all(|frame| frame.0 < 900), "{:?}", &found[..leading]);
+    let packets = packets(&packaged.whole(), "v:0");
+    assert!(packets.windows(2).all(|pair| pair[0].1 < pair[1].1) && packets.iter().all(|packet| packet.1 <= packet.0));
+    let heard = frames(&[], &packaged.whole(), "0:a:0");
+    let last = heard.last().unwrap().0 - BASE as i64;
+    assert!((last - 3_800_000 * 9 / 100).abs() < 2_500, "{last}");
+}
+
+/// The file and its index with lengths of two bytes in front of its units.
+fn with_short_lengths(file: &[u8], index: &Index) -> (Vec<u8>, Index) {
+    let (mut short, mut samples) = (Vec::new(), Collector::new());
+    let track = index.video().unwrap();
+    for sample in track.samples.range(0..track.samples.len()) {
+        let offset = short.len();
+        let mut rest = &file[sample.offset as usize..sample.offset as usize + sample.size as usize];
+        while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+            let (unit, behind) = behind.split_at(u32::from_be_bytes(*length) as usize);
+            short.extend(u16::try_from(unit.len()).unwrap().to_be_bytes());
+            short.extend_from_slice(unit);
+            rest = behind;
+        }
+        let (size, offset) = ((short.len() - offset) as u32, offset as u64);
+        let Sample { decode_time, time, duration, keyframe, .. } = sample;
+        samples.push(Raw { offset, size, decode_time, time, duration, keyframe }).unwrap();
+    }
+    let mut config = track.config.to_vec();
+    config[4] = 0xfd;
+    let track = Track { config: config.into(), samples: samples.finish(), ..track.clone() };
+    (short, Index { tracks: vec![track], ..index.clone() })
+}
+
+#[test]
+fn short_lengths_give_the_same_bytes() {
+    let file = fs::read(media("0_avc.mp4")).unwrap();
+    let long = index(&file);
+    let (short_file, short) = with_short_lengths(&file, &long);
+    let segments = all_segments(&file, &long, Window::default());
+    assert_eq!(all_segments(&short_file, &short, Window::default()), segments);
+    let timeline = Timeline::new(short.video().unwrap(), Window::default()).unwrap().unwrap();
+    assert_eq!(mpegts::iframe(&timeline, 0, 1).unwrap().len(), None);
+}
+
+#[test]
+fn what_was_not_read_is_missed() {
+    let file = fs::read(media("0_avc.mp4")).unwrap();
+    let index = index(&file);
+    let timeline = Timeline::new(index.video().unwrap(), Window::default()).unwrap().unwrap();
+    let mux = mpegts::segment(Some((&timeline, 0..25)), None, 1).unwrap();
+    let mut bytes = read(&file, mux.pictures());
+    assert!(mux.write(&[], &[]).is_err());
+    assert!(mux.write(&bytes, &[Bytes::new()]).is_err());
+    bytes[0].truncate(10);
+    assert!(mux.write(&bytes, &[]).is_err());
+}
+
+/// Windows that follow each other share out all sound, wherever they meet.
+#[test]
+fn sound_is_shared_out() {
+    let file = fs::read(media("0_hills.mp4")).unwrap();
+    let index = index(&file);
+    let timeline = Timeline::new(sound(&index).unwrap(), Window::default()).unwrap().unwrap();
+    for step in [23_219, 23_220, 100_000, 1_234_567, 20_000_000] {
+        let mut next = timeline.numbers().start;
+        for from in (0..12_000_000).step_by(step) {
+            let to = Some(from + step as i64).filter(|to| *to < 12_000_000).map(Micros);
+            let numbers = mpegts::sound_of(&timeline, Micros(from), to);
+            assert!(numbers.start == next && numbers.end >= next, "{numbers:?} at {from}");
+            next = numbers.end;
+        }
+        assert_eq!(next, timeline.numbers().end);
     }
 }
 

@@ -72,3 +72,22 @@ fn turned_the_wrong_way_has_no_number() {
     assert_eq!(number(&image::imageops::rotate180(frame)), None);
     assert_eq!(number(&image::imageops::flip_horizontal(frame)), None);
 }
+
+#[test]
+fn captions_inside_pictures_are_told() {
+    let path = media("0_closed_captions.mp4");
+    let probe = Command::new("ffprobe")
+        .args(["-v", "error", "-show_frames", "-show_entries", "stream=closed_captions:frame=pts"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&probe.stdout).contains("closed_captions=1"));
+    let inspect = |name: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_vedette")).arg("inspect").arg(media(name)).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = inspect("0_closed_captions.mp4");
+    assert!(told.contains("captions     CC1 CC3 SERVICE1\n"), "{told}");
+    assert!(!inspect("0_avc.mp4").contains("captions"));
+    check("0_closed_captions.mp4", 0, 75);
+}

@@ -92,6 +92,7 @@ fn tile(decoders: &Decoders, tile: &Tile<'_>) -> Result<Picture> {
         media: Media::Video(format),
         samples: Samples::default(),
         packing: Packing::Plain,
+        captions: Default::default(),
     };
     let samples = [Coded { time: Ticks(0), data: Bytes::copy_from_slice(&tile.data), alpha: None }];
     let mut decoded = None;

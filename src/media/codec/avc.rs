@@ -47,17 +47,19 @@ pub(super) fn starts_decoding(units: Units<'_>) -> Option<bool> {
 /// Whether a unit of messages has a recovery point of no frames (sections 7.3.2.3.1 and D.1.8).
 fn is_recovery_point(unit: &[u8]) -> Option<bool> {
     let bytes = unescaped(unit.get(1..)?, MESSAGES_MAX);
-    let mut rest = &bytes[..];
-    while rest.len() > 2 {
-        let (kind, behind) = extended(rest)?;
+    let recovery = messages(&bytes).find(|(kind, _)| *kind == 6);
+    recovery.map_or(Some(false), |(_, message)| Some(Bits::of(message).golomb()? == 0))
+}
+
+/// The kinds and the bodies of the messages in a unit of them, without the head of the unit; the last may be cut short.
+pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    std::iter::from_fn(move || {
+        let (kind, behind) = extended(bytes).filter(|_| bytes.len() > 2)?;
         let (length, behind) = extended(behind)?;
         let (message, behind) = behind.split_at_checked(length).unwrap_or((behind, &[]));
-        if kind == 6 {
-            return Some(Bits::of(message).golomb()? == 0);
-        }
-        rest = behind;
-    }
-    Some(false)
+        bytes = behind;
+        Some((kind, message))
+    })
 }
 
 /// A number of bytes of 255 and one less.

@@ -5,6 +5,7 @@ mod aac;
 mod av1;
 mod avc;
 mod bits;
+mod closed;
 mod dolby;
 mod hevc;
 mod mpeg;
@@ -18,6 +19,7 @@ use super::picture::Color;
 use super::{Codec, Track};
 
 pub use self::aac::{Adts, adts};
+pub use self::closed::closed_captions;
 pub use self::name::{dolby_vision, dolby_vision_beside, name};
 pub use self::sets::{Setup, setup};
 

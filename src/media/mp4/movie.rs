@@ -143,6 +143,7 @@ fn draft(trak: Atom<'_>, header: &Header) -> Result<Draft> {
         media,
         samples: Samples::default(),
         packing: Packing::Plain,
+        captions: Default::default(),
     };
     Ok(Draft { track, edits, defaults: Defaults::default(), enabled: shown.enabled })
 }

@@ -1,9 +1,9 @@
 //! A segment: `styp`, one `moof`, one `mdat` around samples of the source (ISO/IEC 14496-12 section 8.8, ISO/IEC 23000-19
 //! section 7.3).
 
-use super::super::layout::Layout;
-use super::super::timeline::Timed;
 use super::boxes::Boxes;
+use crate::packager::layout::Layout;
+use crate::packager::timeline::Timed;
 
 /// Flags of a sample (ISO/IEC 14496-12 section 8.8.3.1): one that depends on no other, and one that decoding cannot start at.
 const SYNC: u32 = 2 << 24;

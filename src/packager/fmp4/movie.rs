@@ -1,11 +1,11 @@
 //! An init segment: `ftyp`, and `moov` with one track without samples (ISO/IEC 14496-12 section 8, ISO/IEC 23000-19 section
 //! 7.3.1).
 
-use super::super::timeline::Timeline;
 use super::boxes::Boxes;
 use super::entry;
 use crate::media::picture::Orientation;
 use crate::media::{Codec, Media, Track};
+use crate::packager::timeline::Timeline;
 
 /// The number of the one track.
 pub(super) const TRACK: u32 = 1;

@@ -45,7 +45,9 @@ pub(super) fn write(timelines: &[Timeline<'_>]) -> Result<Layout> {
 fn chunks(timelines: &[Timeline<'_>]) -> (Vec<Chunk>, Layout) {
     let mut all: Vec<(u64, u32, u32, usize)> = Vec::new();
     for (place, timeline) in timelines.iter().enumerate() {
-        all.extend(timeline.samples(timeline.numbers()).map(|sample| (sample.offset, sample.size, sample.number, place)));
+        all.extend(
+            timeline.samples(timeline.numbers()).map(|sample| (sample.offset, sample.size, sample.number, place)),
+        );
     }
     all.sort_unstable();
     let (mut chunks, mut media): (Vec<Chunk>, Layout) = (Vec::new(), Layout::default());
@@ -98,7 +100,11 @@ fn movie_length(timeline: &Timeline<'_>) -> u64 {
 fn tables(stbl: &mut Boxes, timeline: &Timeline<'_>, chunks: &[&Chunk], front: u64) {
     let samples = || timeline.samples(timeline.numbers());
     runs(stbl, (b"stts", 0), samples().map(|sample| sample.duration));
-    let shifts = || samples().map(|sample| super::late(timeline, sample)).map(|sample| sample.shown.saturating_sub(sample.decode) as i32);
+    let shifts = || {
+        samples()
+            .map(|sample| super::late(timeline, sample))
+            .map(|sample| sample.shown.saturating_sub(sample.decode) as i32)
+    };
     if shifts().any(|shift| shift != 0) {
         runs(stbl, (b"ctts", 1), shifts().map(|shift| shift as u32));
     }

@@ -59,11 +59,7 @@ pub fn iframe_playlist<U: Display>(
 }
 
 /// The segments of captions, one for each stretch of the presentation, to its very end.
-pub fn captions_playlist<U: Display>(
-    stretches: &[Range<Micros>],
-    of: &Selection,
-    uri: impl Fn(&File) -> U,
-) -> String {
+pub fn captions_playlist<U: Display>(stretches: &[Range<Micros>], of: &Selection, uri: impl Fn(&File) -> U) -> String {
     let mut text = Playlist::new(Timescale::MICROS);
     for (number, stretch) in (1u32..).zip(stretches) {
         let file = File::Segment { number, of: of.clone(), form: Form::Vtt };

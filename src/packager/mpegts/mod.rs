@@ -144,7 +144,8 @@ impl Mux {
 
     /// Bytes it occupies in memory, roughly.
     pub fn weight(&self) -> usize {
-        let places = [&self.pictures, &self.sound].into_iter().flatten().map(|side| side.places.len() + side.needed.len());
+        let places =
+            [&self.pictures, &self.sound].into_iter().flatten().map(|side| side.places.len() + side.needed.len());
         size_of::<Mux>() + self.units.len() * size_of::<Unit>() + places.sum::<usize>() * size_of::<Range<u64>>()
     }
 
