@@ -125,8 +125,8 @@ async function languages({ video, player }, { tones }) {
 
 // Captions of each language are shown when they should be, once, and not elsewhere.
 async function captions({ video, player }, { captions }) {
-  const offered = player.subtitles();
-  if (offered.join() !== Object.keys(captions).join()) fail(`captions in ${offered}, not ${Object.keys(captions)}`);
+  const offered = player.subtitles().sort();
+  if (offered.join() !== Object.keys(captions).sort().join()) fail(`captions in ${offered}, not ${Object.keys(captions)}`);
   const active = () => {
     const tracks = [...video.textTracks].filter((track) => track.mode === 'showing' && track.activeCues);
     return tracks.flatMap((track) => [...track.activeCues].map((cue) => cue.text.replace(/<[^>]*>/g, ''))).join('|');
