@@ -29,6 +29,8 @@ const files = {
 };
 const types = { '.html': 'text/html', '.js': 'text/javascript' };
 
+if (!wanted.length) throw new Error(`no case is named like "${words}"`);
+
 let failed = 0;
 let left = [...wanted];
 let silence;
