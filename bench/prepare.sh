@@ -3,7 +3,7 @@
 #
 #   2s.mp4 10s.mp4   60 s of 1080p30, H.264 High with B-frames, about 4.6 Mbit/s, a keyframe each 2 or 10 s
 #   ladder/          2s.mp4 as source.mp4, and the same at 640x360 and 960x540
-#   4k.mp4           20 s of 2160p30, HEVC Main 10, a keyframe each 2 s
+#   4k.mp4           20 s of 2160p30, HEVC Main 10 with B-frames, a keyframe each 2 s
 #   2h.mp4           two hours of it at 160x90 with sound: half a million samples to find one's way in
 #   photo/           the same 12-megapixel phone photo under 40 names, so that no cache knows the next one
 #
@@ -52,7 +52,7 @@ ff -i 2s.mp4 -vf scale=640:360 -c:v libx264 -preset veryfast -b:v 700k -g 60 -ke
 
 ff "${footage[@]}" -filter_complex "$camera,scale=3840:2160:flags=bicubic,noise=alls=4:allf=t,format=yuv420p10le" -t 10 -an \
   -c:v libx265 -preset superfast -b:v 14000k -tag:v hvc1 \
-  -x265-params keyint=60:min-keyint=60:scenecut=0:open-gop=0:bframes=4:b-adapt=1:log-level=error part.mp4
+  -x265-params keyint=60:min-keyint=60:scenecut=0:open-gop=0:bframes=4:b-adapt=0:log-level=error part.mp4
 ff -stream_loop 1 -i part.mp4 -c copy -movflags +faststart 4k.mp4
 rm part.mp4
 

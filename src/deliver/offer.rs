@@ -5,12 +5,11 @@ use std::sync::Arc;
 use super::package::check;
 use crate::error::{Error, Result};
 use crate::media::{ClosedCaptions, Index, Media, Track};
-use crate::packager::Container;
-use crate::packager::language;
 use crate::packager::name::{File, Form, Pick, Selection};
 use crate::packager::offer::{Caption, Channel, Closed, Offer, Sound, Video};
 use crate::packager::rendition::{Rendition, rendition};
 use crate::packager::timeline::Timeline;
+use crate::packager::{Container, language};
 use crate::plan::playback::{Presentation, Reel};
 
 /// The tracks of a presentation that a player can be offered.

@@ -1,19 +1,19 @@
 //! The road of one request through the service: method, target, plan, preconditions, artifact, range.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::Site;
+use super::coding;
 use super::conditional::{self, Validators, Verdict};
 use super::connection::House;
 use super::range::{self, Wanted};
+use super::recent;
 use super::response::{self, Body, Content, Part, Standing};
 use super::telemetry::{self, Asked};
-use crate::deliver::artifact;
-use crate::deliver::{Delivered, Outcome};
+use crate::deliver::{Delivered, Outcome, artifact};
 use crate::error::{Error, Kind};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision};
@@ -33,8 +33,9 @@ pub(super) async fn answer<B>(house: &House, request: Request<B>) -> Response<Bo
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let authority = head.uri.authority().map(|authority| authority.as_str());
     let (kind, response) = routed(house, &asked, authority, target).await;
-    if let Some(body) = response.body().bytes().filter(|_| kind == Asked::Thumbnail && is_at_hand(&asked, &response)) {
-        house.recent.remember(target, response.headers(), body);
+    if let Some(body) = response.body().bytes().filter(|_| is_at_hand(&asked, kind, &response)) {
+        let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&asked.headers) };
+        house.recent.remember(wanted, kind, response.headers(), body);
     }
     let took = begun.elapsed();
     telemetry::answered(kind, response.status().as_u16(), took);
@@ -49,14 +50,16 @@ struct Head {
     headers: HeaderMap,
 }
 
-/// Whether an equal request of this second has the same answer whatever its fields say: a kept picture, whole, on which
-/// `Accept` had no say. Only the answer itself tells that it was kept.
-fn is_at_hand(head: &Head, response: &Response<Body>) -> bool {
+/// Whether an equal request of this second has the same answer whatever its fields say but for the coding: a kept answer,
+/// whole, in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
+fn is_at_hand(head: &Head, asked: Asked, response: &Response<Body>) -> bool {
+    let vary = response.headers().get(header::VARY);
     head.method == Method::GET
         && head.version == Version::HTTP_11
+        && matches!(asked, Asked::Thumbnail | Asked::Playlist | Asked::Segment)
         && response.status() == StatusCode::OK
         && response::is_hit(response.headers())
-        && !response.headers().contains_key(header::VARY)
+        && vary.is_none_or(|vary| vary == response::ACCEPT_ENCODING)
 }
 
 async fn routed(house: &House, head: &Head, authority: Option<&str>, target: &str) -> (Asked, Response<Body>) {
@@ -141,7 +144,7 @@ async fn answered(
         etag: response::text(format_args!("{etag}")),
         modified: plan.modified,
         freshness: plan.freshness,
-        vary: if is_text { Some("Accept-Encoding") } else { plan.negotiated.then_some("Accept") },
+        vary: if is_text { Some(response::ACCEPT_ENCODING) } else { plan.negotiated.then_some("Accept") },
     };
     match conditional::judge(&head.method, &head.headers, current) {
         Verdict::NotModified => return Ok(response::not_modified(&standing)),
@@ -247,29 +250,15 @@ fn accepts(headers: &HeaderMap) -> Accepts {
                 name if name.eq_ignore_ascii_case("image/webp") => &mut accepts.webp,
                 _ => continue,
             };
-            *wanted = !refuses(parameters);
+            *wanted = !parameters.split(';').any(|parameter| coding::is_refusal(parameter.trim().as_bytes()));
         }
     }
     accepts
 }
 
-/// Whether a client takes what gzip has compressed (RFC 9110 section 12.5.3).
+/// Whether a client takes what gzip has compressed.
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|line: &HeaderValue| line.to_str().ok());
-    let mut codings = lines.flat_map(|line| line.split(','));
-    codings.any(|coding| {
-        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-        name.trim().eq_ignore_ascii_case("gzip") && !refuses(parameters)
-    })
-}
-
-/// Whether parameters say a quality of zero.
-fn refuses(parameters: &str) -> bool {
-    let quality = parameters.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("q").then(|| Cow::Borrowed(value.trim()))
-    });
-    quality.is_some_and(|value| value.starts_with('0') && value.bytes().all(|b| matches!(b, b'0' | b'.')))
+    headers.get_all(header::ACCEPT_ENCODING).iter().any(|value| coding::takes_gzip(value.as_bytes()))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::head::{self, Head};
 use super::pulse::Pulse;
-use super::recent::{Answer, Recent};
+use super::recent::{Answer, Recent, Wanted};
 use super::{response, telemetry};
 use crate::request::shown::shown;
 
@@ -72,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         while let Some(output) = &mut self.output {
             let rest = &output.answer.bytes[output.sent..];
             if rest.is_empty() {
-                telemetry::express(output.begun.elapsed());
+                telemetry::express(output.answer.kind, output.begun.elapsed());
                 self.pulse.end();
                 self.output = None;
                 break;
@@ -110,8 +110,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
     /// Decides who answers the request at the front of the input.
     fn next(&mut self) {
         let (begun, _) = self.pulse.requests();
-        let (length, target) = match head::head(self.input.rest()) {
-            Head::Plain { length, target } => (length, target),
+        let (length, wanted) = match head::head(self.input.rest()) {
+            Head::Plain { length, target, gzip } => (length, Wanted { target, gzip }),
             Head::Bodyless { length } => {
                 self.phase = Phase::Lent { left: length, begun };
                 return;
@@ -121,9 +121,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                 return;
             }
         };
-        match self.recent.get(target, response::now()) {
+        match self.recent.get(wanted, response::now()) {
             Some(answer) => {
-                tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(target)), status = 200);
+                tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = 200);
                 self.pulse.begin(hyper::Version::HTTP_11);
                 self.output = Some(Output { answer, sent: 0, begun: Instant::now() });
                 self.input.start += length;

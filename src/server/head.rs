@@ -1,10 +1,13 @@
 //! The head of an HTTP/1.1 request as far as it decides who answers it: strict where it matters, and silent when in doubt.
 
+use super::coding;
+
 /// What the front of a buffer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head<'a> {
-    /// A complete head of so many bytes that asks for a target with `GET` and says nothing that changes the answer.
-    Plain { length: usize, target: &'a [u8] },
+    /// A complete head of so many bytes that asks for a target with `GET` and says nothing that changes the answer, but
+    /// whether it may be compressed.
+    Plain { length: usize, target: &'a [u8], gzip: bool },
     /// A complete head of so many bytes that no body follows.
     Bodyless { length: usize },
     /// Anything else: incomplete, malformed, with a body, or of another protocol.
@@ -17,6 +20,7 @@ enum Effect {
     Matters,
     Frames,
     Host,
+    Gzip,
 }
 
 /// What stands at the front of `buffer`. Where this calls a head complete and bodyless, so does every reader of RFC 9112:
@@ -34,7 +38,7 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
     }
     let mut at = first.len() + 2;
     let mut plain = method == b"GET" && target.first() == Some(&b'/');
-    let mut hosts = 0;
+    let (mut hosts, mut gzip) = (0, false);
     loop {
         let field = line(buffer.get(at..)?)?;
         at += field.len() + 2;
@@ -46,9 +50,11 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
             Effect::Matters => plain = false,
             Effect::Frames => return None,
             Effect::Host => hosts += 1,
+            Effect::Gzip => gzip = true,
         }
     }
-    let head = if plain && hosts == 1 { Head::Plain { length: at, target } } else { Head::Bodyless { length: at } };
+    let head =
+        if plain && hosts == 1 { Head::Plain { length: at, target, gzip } } else { Head::Bodyless { length: at } };
     Some(head)
 }
 
@@ -75,6 +81,7 @@ fn effect(field: &[u8]) -> Option<Effect> {
     let begins = |prefix: &[u8]| name.get(..prefix.len()).is_some_and(|front| front.eq_ignore_ascii_case(prefix));
     // Most fields are told by their first letter.
     let effect = match name[0].to_ascii_lowercase() {
+        b'a' if is(b"accept-encoding") && coding::takes_gzip(value) => Effect::Gzip,
         b'h' if is(b"host") => Effect::Host,
         b'c' if begins(b"content-") => Effect::Frames,
         b'c' if is(b"connection") && !value.eq_ignore_ascii_case(b"keep-alive") => Effect::Frames,
@@ -112,8 +119,8 @@ mod tests {
     #[test]
     fn plain_heads() {
         let target = b"/p/1/thumbnail/entry_id/0_x";
-        check(PLAIN, Head::Plain { length: PLAIN.len(), target });
-        check(&format!("{PLAIN}GET"), Head::Plain { length: PLAIN.len(), target });
+        check(PLAIN, Head::Plain { length: PLAIN.len(), target, gzip: false });
+        check(&format!("{PLAIN}GET"), Head::Plain { length: PLAIN.len(), target, gzip: false });
         for field in [
             "Cookie: a=b",
             "Accept: image/webp",
@@ -123,7 +130,8 @@ mod tests {
             "Empty:",
         ] {
             let text = with(field);
-            check(&text, Head::Plain { length: text.len(), target: b"/" });
+            let gzip = field == "Accept-Encoding: gzip";
+            check(&text, Head::Plain { length: text.len(), target: b"/", gzip });
         }
     }
 

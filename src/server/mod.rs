@@ -2,6 +2,7 @@
 
 mod admin;
 mod answer;
+mod coding;
 mod conditional;
 mod connection;
 mod crowd;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 
 use super::response;
+use super::telemetry::Asked;
 
 /// Places for answers. Each holds the last answer that came to it, so their number bounds what is held.
 const PLACES: usize = 1024;
@@ -28,11 +29,22 @@ struct Place {
     answer: Option<Arc<Answer>>,
 }
 
+/// What a request of HTTP/1.1 that says nothing else that matters asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Wanted<'a> {
+    /// The target, as it stands on the request line.
+    pub(super) target: &'a [u8],
+    /// Whether it may be compressed.
+    pub(super) gzip: bool,
+}
+
 /// An answer to `GET` over HTTP/1.1, head and body.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The target, as it stood on the request line.
-    target: Box<str>,
+    target: Box<[u8]>,
+    gzip: bool,
+    /// What it is an answer of.
+    pub(super) kind: Asked,
     /// Its bytes.
     pub(super) bytes: Bytes,
 }
@@ -44,29 +56,31 @@ impl Recent {
         Recent { places, hasher: RandomState::new() }
     }
 
-    /// The answer to a request for `target` in `second`, if it is held.
-    pub(super) fn get(&self, target: &[u8], second: u64) -> Option<Arc<Answer>> {
-        let hash = self.hasher.hash_one(target);
+    /// The answer to a request in `second`, if it is held.
+    pub(super) fn get(&self, wanted: Wanted<'_>, second: u64) -> Option<Arc<Answer>> {
+        let hash = self.hasher.hash_one(wanted);
         let place = self.place(hash);
         if place.target != hash || place.second != second {
             return None;
         }
-        place.answer.as_ref().filter(|answer| answer.target.as_bytes() == target).cloned()
+        let is_meant = |answer: &&Arc<Answer>| Wanted { target: &answer.target, gzip: answer.gzip } == wanted;
+        place.answer.as_ref().filter(is_meant).cloned()
     }
 
-    /// Holds the answer to a request for `target`, given now with 200 and these fields, if it is asked for again within a
-    /// second: what comes once is not worth the copy. The answer depends on nothing but the target and the time.
-    pub(super) fn remember(&self, target: &str, headers: &HeaderMap, body: &Bytes) {
+    /// Holds the answer to a request, given now with 200 and these fields, if it is asked for again within a second: what comes
+    /// once is not worth the copy. The answer depends on nothing but what is wanted and the time.
+    pub(super) fn remember(&self, wanted: Wanted<'_>, kind: Asked, headers: &HeaderMap, body: &Bytes) {
         if body.len() > BODY_MAX {
             return;
         }
-        let (hash, second) = (self.hasher.hash_one(target.as_bytes()), response::now());
+        let (hash, second) = (self.hasher.hash_one(wanted), response::now());
         let mut place = self.place(hash);
         if place.target != hash || place.second != second {
             *place = Place { target: hash, second, answer: None };
         } else if place.answer.is_none() {
             let bytes = written(headers, body, second);
-            place.answer = Some(Arc::new(Answer { target: target.into(), bytes }));
+            let Wanted { target, gzip } = wanted;
+            place.answer = Some(Arc::new(Answer { target: target.into(), gzip, kind, bytes }));
         }
     }
 
@@ -116,12 +130,16 @@ mod tests {
         [(CONTENT_TYPE, HeaderValue::from_static("image/jpeg"))].into_iter().collect()
     }
 
+    fn wanted(target: &str) -> Wanted<'_> {
+        Wanted { target: target.as_bytes(), gzip: false }
+    }
+
     /// Remembers twice within one second of the clock.
     fn remembered(recent: &Recent, target: &str, body: &Bytes) -> u64 {
         loop {
             let second = response::now();
-            recent.remember(target, &headers(), body);
-            recent.remember(target, &headers(), body);
+            recent.remember(wanted(target), Asked::Thumbnail, &headers(), body);
+            recent.remember(wanted(target), Asked::Thumbnail, &headers(), body);
             if second == response::now() {
                 return second;
             }
@@ -132,22 +150,23 @@ mod tests {
     fn an_answer_is_whole_and_good_for_its_second() {
         let recent = Recent::new();
         let second = remembered(&recent, "/a", &Bytes::from_static(b"body"));
-        let answer = recent.get(b"/a", second).unwrap();
+        let answer = recent.get(wanted("/a"), second).unwrap();
         let date = response::http_date(second);
         let expected =
             format!("HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\ndate: {}\r\n\r\nbody", date.to_str().unwrap());
         assert_eq!(answer.bytes, expected);
-        assert!(recent.get(b"/a", second + 1).is_none());
-        assert!(recent.get(b"/b", second).is_none());
+        assert!(recent.get(wanted("/a"), second + 1).is_none());
+        assert!(recent.get(wanted("/b"), second).is_none());
+        assert!(recent.get(Wanted { gzip: true, ..wanted("/a") }, second).is_none());
     }
 
     #[test]
     fn what_comes_once_or_is_large_is_not_held() {
         let recent = Recent::new();
-        recent.remember("/a", &headers(), &Bytes::from_static(b"body"));
-        assert!(recent.get(b"/a", response::now()).is_none());
+        recent.remember(wanted("/a"), Asked::Thumbnail, &headers(), &Bytes::from_static(b"body"));
+        assert!(recent.get(wanted("/a"), response::now()).is_none());
         let second = remembered(&recent, "/b", &Bytes::from(vec![0; BODY_MAX + 1]));
-        assert!(recent.get(b"/b", second).is_none());
+        assert!(recent.get(wanted("/b"), second).is_none());
     }
 
     #[test]
@@ -157,8 +176,8 @@ mod tests {
         for number in 0..3 * PLACES {
             let target = format!("/{number}");
             let second = remembered(&recent, &target, &body);
-            let answer = recent.get(target.as_bytes(), second).unwrap();
-            assert_eq!(*answer.target, *target);
+            let answer = recent.get(wanted(&target), second).unwrap();
+            assert_eq!(*answer.target, *target.as_bytes());
         }
     }
 }

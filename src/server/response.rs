@@ -138,6 +138,8 @@ pub(super) enum Part {
     Bytes(Range<u64>),
 }
 
+/// What `Vary` says of answers that may be compressed.
+pub(super) const ACCEPT_ENCODING: &str = "Accept-Encoding";
 /// The time of the frame shown, in seconds.
 const X_VEDETTE_TIME: HeaderName = HeaderName::from_static("x-vedette-time");
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");

@@ -28,6 +28,9 @@ pub(super) enum Asked {
 }
 
 impl Asked {
+    /// How many there are.
+    const COUNT: usize = Asked::Other as usize + 1;
+
     fn label(self) -> &'static str {
         match self {
             Asked::Thumbnail => "thumbnail",
@@ -64,18 +67,18 @@ pub(super) fn answered(asked: Asked, status: u16, took: Duration) {
     metrics::histogram!("vedette_request_duration_seconds", "kind" => asked.label()).record(took);
 }
 
-/// Counts a picture that was at hand, without a look-up of what counts it.
-pub(super) fn express(took: Duration) {
+/// Counts an answer that was at hand, without a look-up of what counts it.
+pub(super) fn express(asked: Asked, took: Duration) {
     struct Handles {
         requests: Counter,
         hits: Counter,
         duration: Histogram,
     }
-    static HANDLES: OnceLock<Handles> = OnceLock::new();
-    let handles = HANDLES.get_or_init(|| Handles {
-        requests: metrics::counter!("vedette_requests_total", "kind" => "thumbnail", "status" => "200"),
+    static HANDLES: [OnceLock<Handles>; Asked::COUNT] = [const { OnceLock::new() }; Asked::COUNT];
+    let handles = HANDLES[asked as usize].get_or_init(|| Handles {
+        requests: metrics::counter!("vedette_requests_total", "kind" => asked.label(), "status" => "200"),
         hits: metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts"),
-        duration: metrics::histogram!("vedette_request_duration_seconds", "kind" => "thumbnail"),
+        duration: metrics::histogram!("vedette_request_duration_seconds", "kind" => asked.label()),
     });
     handles.requests.increment(1);
     handles.hits.increment(1);

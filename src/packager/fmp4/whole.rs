@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::super::layout::Layout;
-use super::super::timeline::Timeline;
 use super::boxes::Boxes;
 use super::movie::{self, Length};
 use crate::error::{Error, Result};
 use crate::media::time::{Ticks, Timescale, rescale};
+use crate::packager::layout::Layout;
+use crate::packager::timeline::Timeline;
 
 /// Ticks a second of the movie as a whole.
 const MOVIE: u32 = 1000;
