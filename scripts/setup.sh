@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing for the given purposes: build, media (sample media and tests), bench. Says what it does.
+# Installs what is missing for the given purposes: build, media (sample media and tests), players (tests with a browser,
+# parsers and GStreamer), bench. Says what it does.
 set -euo pipefail
 
 packages() {
@@ -7,16 +8,21 @@ packages() {
     build) echo pkg-config:pkg-config cc:gcc clang:clang cmake:cmake nasm:nasm \
       lib=libavcodec:libavcodec-dev lib=libavformat:libavformat-dev lib=libavutil:libavutil-dev so=libclang:libclang-dev ;;
     media) echo ffmpeg:ffmpeg identify:imagemagick python3:python3 flock:util-linux ;;
+    players) echo chromium:chromium node:nodejs npm:npm venv:python3-venv gst-launch-1.0:gstreamer1.0-tools \
+      gst=playbin3:gstreamer1.0-plugins-base gst=hlsdemux2:gstreamer1.0-plugins-good \
+      gst=checksumsink:gstreamer1.0-plugins-bad gst=avdec_h264:gstreamer1.0-libav ;;
     bench) echo nginx:nginx-light wrk:wrk npm:npm curl:curl ;;
-    *) echo "setup.sh: what is \"$1\"? build, media and bench are known" >&2; exit 2 ;;
+    *) echo "setup.sh: what is \"$1\"? build, media, players and bench are known" >&2; exit 2 ;;
   esac
 }
 
-# Whether a thing is there: a command, a library that pkg-config knows, or a shared library of LLVM.
+# Whether a thing is there: a command, a library that pkg-config knows, a shared library of LLVM, an element of GStreamer.
 present() {
   case "$1" in
     lib=*) pkg-config --exists "${1#lib=}" 2>/dev/null ;;
     so=*) compgen -G "/usr/lib/llvm-*/lib/${1#so=}*.so*" >/dev/null || compgen -G "/usr/lib/*/${1#so=}*.so*" >/dev/null ;;
+    gst=*) gst-inspect-1.0 --exists "${1#gst=}" 2>/dev/null ;;
+    venv) python3 -c 'import ensurepip' 2>/dev/null ;;
     nginx) command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] ;;
     *) command -v "$1" >/dev/null ;;
   esac

@@ -65,6 +65,8 @@ async function dashLines(entry) {
   const { playlists, mediaGroups } = parseMpd(manifest.text, { manifestUri: manifest.url, eventHandler });
   const lines = [];
   for (const { attributes, segments } of playlists) {
+    // The parser knows nothing of sets of keyframes alone, and takes them for qualities.
+    if (attributes.NAME.endsWith('-iframes')) continue;
     const { width, height } = attributes.RESOLUTION ?? {};
     if (width) lines.push(line('dash', 'video', `${width}x${height}`, named(attributes.CODECS, true), segments));
   }

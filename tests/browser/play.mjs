@@ -29,6 +29,8 @@ const files = {
 };
 const types = { '.html': 'text/html', '.js': 'text/javascript' };
 
+if (!wanted.length) throw new Error(`no case is named like "${words}"`);
+
 let failed = 0;
 let left = [...wanted];
 let silence;
@@ -105,7 +107,11 @@ function finish(fault) {
   server.close();
   server.closeAllConnections();
   const gone = () => {
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    try {
+      rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    } catch {
+      // A process of the browser that ends last may still write there; it is a folder for things that may be lost.
+    }
     process.exit(failed ? 1 : 0);
   };
   if (browser.exitCode !== null || browser.pid === undefined) return gone();

@@ -10,6 +10,8 @@ mod http;
 mod index;
 mod limits;
 mod mpegts;
+mod parsers;
+mod players;
 mod regression;
 mod samples;
 mod support;

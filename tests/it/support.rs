@@ -88,6 +88,11 @@ impl Server {
         Server { child, address }
     }
 
+    /// Where it is, for programs that are clients of their own.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub(crate) fn get(&self, target: &str) -> Answer {
         self.ask("GET", target, &[])
     }

@@ -4,7 +4,7 @@ import { address, cases } from './cases.js';
 import { players } from './players.js';
 import { overhear } from './sound.js';
 import { steps } from './steps.js';
-import { event } from './wait.js';
+import { event, within } from './wait.js';
 
 const parameters = new URLSearchParams(location.search);
 const index = Number(parameters.get('case'));
@@ -23,7 +23,8 @@ async function play(one) {
   let step = 'load';
   try {
     const loaded = event(video, 'loadeddata');
-    const player = await players[one.player](video, address(parameters.get('base'), one), fault);
+    const opened = players[one.player](video, address(parameters.get('base'), one), fault);
+    const player = await within(opened, () => `the player opens nothing: ${faults}`);
     await loaded;
     for (step of one.steps) {
       const started = performance.now();

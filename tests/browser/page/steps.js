@@ -4,39 +4,35 @@ import { shown } from './picture.js';
 import { ear, unbroken } from './sound.js';
 import { event, until } from './wait.js';
 
-const FPS = 25;
 // Browsers keep times in microseconds, and tracks in ticks of their own.
 const ROUNDING_S = 0.001;
 
-export const steps = { whole, borders, through, qualities, languages, captions };
+export const steps = { whole, borders, every, through, qualities, languages, captions };
 
 const fail = (text) => {
   throw new Error(text);
 };
 
-// Fails unless the picture shown is the one of its time.
-function judged({ number, time }, first = 0) {
-  if (number === null) fail(`the picture at ${time} s carries no number`);
-  if (Math.abs(time * FPS - (number - first)) > ROUNDING_S * FPS) fail(`frame ${number} is shown at ${time} s`);
-  return number;
+// Whether the picture shown is the one of its time.
+function fits({ number, time }, { at, first }) {
+  return number !== null && Math.abs(time - at(number - first)) <= ROUNDING_S;
 }
 
-// Goes to a moment; done when a picture is shown that lasts at that moment.
 async function seek(video, seconds) {
   const seeked = event(video, 'seeked');
   video.currentTime = seconds;
   await seeked;
-  const lies = () => seconds - shown(video).time;
-  const is = () => lies() > -ROUNDING_S && lies() < 1 / FPS + ROUNDING_S;
-  await until(is, () => `a picture at ${seconds} s, but there is ${JSON.stringify(shown(video))}`);
 }
 
-// Goes to the middle of a frame's time, where that frame must be seen.
-async function visit(video, frame, first = 0) {
-  await seek(video, (frame + 0.5) / FPS);
-  const number = judged(shown(video), first);
-  if (number !== frame + first) fail(`frame ${number} is shown at ${video.currentTime} s, not ${frame + first}`);
-  return number;
+// Goes to the middle of a frame's time; done when that frame is shown, with the time that is its own.
+async function visit(video, frame, entry) {
+  const seconds = (entry.at(frame) + entry.at(frame + 1)) / 2;
+  await seek(video, seconds);
+  const is = () => {
+    const picture = shown(video);
+    return picture.number === frame + entry.first && fits(picture, entry);
+  };
+  await until(is, () => `frame ${frame + entry.first} at ${seconds} s, but there is ${JSON.stringify(shown(video))}`);
 }
 
 // All of the entry can be buffered, as one range; its sound goes on unbroken.
@@ -53,27 +49,31 @@ async function whole({ video, overheard }, { seconds, tone, tones }) {
 }
 
 // Around each keyframe, and so around each place where segments are cut, every frame has its place.
-async function borders({ video }, { frames, gop, first }) {
+async function borders({ video }, entry) {
+  const { frames, gop } = entry;
   const wanted = new Set([0, 1, frames - 2, frames - 1]);
   for (let key = gop; key < frames; key += gop) [key - 2, key - 1, key, key + 1].forEach((frame) => wanted.add(frame));
-  for (const frame of wanted) await visit(video, frame, first);
+  for (const frame of wanted) await visit(video, frame, entry);
   return { visited: wanted.size };
 }
 
+// Every frame has its place.
+async function every({ video }, entry) {
+  for (let frame = 0; frame < entry.frames; frame += 1) await visit(video, frame, entry);
+  return { visited: entry.frames };
+}
+
 // Played from start to end: pictures are those of their times, in order, and the decoder was given each frame once.
-async function through({ video }, { frames, first }) {
+async function through({ video }, entry) {
   const before = video.getVideoPlaybackQuality().totalVideoFrames;
   await seek(video, 0);
   let [last, fault, seen] = [-1, null, 0];
   const look = () => {
-    try {
-      const number = judged(shown(video), first);
-      if (number < last) fail(`frame ${number} is shown after frame ${last}`);
-      last = number;
-      seen += 1;
-    } catch (error) {
-      fault ??= error;
-    }
+    const picture = shown(video);
+    if (!fits(picture, entry)) fault ??= `there is ${JSON.stringify(picture)}`;
+    if (picture.number < last) fault ??= `frame ${picture.number} is shown after frame ${last}`;
+    last = picture.number;
+    seen += 1;
     video.requestVideoFrameCallback(look);
   };
   video.requestVideoFrameCallback(look);
@@ -82,20 +82,21 @@ async function through({ video }, { frames, first }) {
   // Some players stop the element at its end before it says so.
   await until(() => video.ended || video.currentTime >= video.duration, 'the end');
   video.playbackRate = 1;
-  if (fault) throw fault;
+  if (fault) fail(fault);
   const { totalVideoFrames, droppedVideoFrames } = video.getVideoPlaybackQuality();
   const given = totalVideoFrames - before;
-  if (given !== frames) fail(`the decoder was given ${given} frames, not ${frames}`);
+  if (given !== entry.frames) fail(`the decoder was given ${given} frames, not ${entry.frames}`);
   return { seen, given, dropped: droppedVideoFrames };
 }
 
 // Each quality can be chosen, and shows the same frame at the same time.
-async function qualities({ video, player }, { widths, frames }) {
+async function qualities({ video, player }, entry) {
+  const { widths, frames } = entry;
   const offered = player.widths();
   if (JSON.stringify(offered) !== JSON.stringify(widths)) fail(`qualities of widths ${offered}, not ${widths}`);
   for (const [i, width] of [...widths, widths[0]].entries()) {
     const frame = Math.floor(frames / 2) + i;
-    await seek(video, (frame + 0.5) / FPS);
+    await visit(video, frame, entry);
     // Browsers decode anew only where something plays, and some players at the next keyframe.
     video.playbackRate = 4;
     await video.play();
@@ -103,7 +104,7 @@ async function qualities({ video, player }, { widths, frames }) {
     await until(() => video.videoWidth === width, () => `width ${width}, but it is ${video.videoWidth}`);
     video.pause();
     video.playbackRate = 1;
-    await visit(video, frame);
+    await visit(video, frame, entry);
   }
   return { offered };
 }
@@ -125,8 +126,8 @@ async function languages({ video, player }, { tones }) {
 
 // Captions of each language are shown when they should be, once, and not elsewhere.
 async function captions({ video, player }, { captions }) {
-  const offered = player.subtitles();
-  if (offered.join() !== Object.keys(captions).join()) fail(`captions in ${offered}, not ${Object.keys(captions)}`);
+  const offered = player.subtitles().sort();
+  if (offered.join() !== Object.keys(captions).sort().join()) fail(`captions in ${offered}, not ${Object.keys(captions)}`);
   const active = () => {
     const tracks = [...video.textTracks].filter((track) => track.mode === 'showing' && track.activeCues);
     return tracks.flatMap((track) => [...track.activeCues].map((cue) => cue.text.replace(/<[^>]*>/g, ''))).join('|');
