@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::name::{File, Form, Pick, Selection};
 use super::offer::{Caption, Channel, Closed, Offer, Sound, Video};
 use super::rendition::{Access, Rendition, rendition};
-use super::segments::Pace;
+use super::segments::{Pace, stretches};
 use super::timeline::{Timeline, Window};
 use super::{dash, hls};
 use crate::media::mp4::{Reader, Step};
@@ -54,6 +54,7 @@ fn video(track: Track, width: u32, height: u32) -> Track {
         sample_aspect: (1, 1),
         orientation: Orientation::default(),
         color: Color::default(),
+        dolby_vision: None,
     };
     Track { media: Media::Video(format), ..track }
 }
@@ -193,7 +194,10 @@ fn playlists_of_one_rendition() {
     check("media.m3u8", &hls::media_playlist(&pictures, &of, Form::M4s, relative));
     check("iframes.m3u8", &hls::iframe_playlist(&pictures, &of, Form::M4s, relative));
     check("iframes-ts.m3u8", &hls::iframe_playlist(&pictures, &of, Form::Ts, relative));
-    check("captions.m3u8", &hls::captions_playlist(&pictures, &Selection::caption(1), relative));
+    check(
+        "captions.m3u8",
+        &hls::captions_playlist(&stretches(Micros(10_510_500), &pace()), &Selection::caption(1), relative),
+    );
 }
 
 #[test]
