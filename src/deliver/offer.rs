@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::package::check;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::media::{Index, Media, Track};
 use crate::packager::Container;
 use crate::packager::language;
@@ -64,7 +64,8 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
         }
     }
     if gathered.pictures.is_empty() && gathered.sounds.is_empty() {
-        return Err(fault.unwrap_or_else(|| Error::unsupported("no flavor has pictures or sound")));
+        let nothing = || Error::new(Kind::NotFound, "no flavor shows anything in this part of the entry");
+        return Err(fault.unwrap_or_else(nothing));
     }
     gathered.merge_sounds();
     Ok(gathered)
@@ -81,7 +82,7 @@ fn captions(presentation: &Presentation) -> Vec<Caption> {
 }
 
 impl Gathered {
-    /// Adds the first track of pictures of a flavor, and all of its sound.
+    /// Adds the first track of pictures of a flavor, and all of its sound; of both only what is asked for.
     fn add(&mut self, presentation: &Presentation, flavor: u32, reel: &Reel, index: &Index, fault: &mut Option<Error>) {
         let (mut videos, mut audios) = (0, 0);
         for track in index.tracks.iter().filter(|track| !track.samples.is_empty()) {
@@ -96,14 +97,19 @@ impl Gathered {
                 }
                 Media::Other => continue,
             };
-            if videos > 1 && track.video().is_some() {
+            let is_told = is_asked_for(presentation, &of);
+            if !is_told || (videos > 1 && track.video().is_some() && presentation.tracks.picks.is_empty()) {
+                self.left_out.push(format!("{} {}: not asked for", reel.source.location, tracks_of(&of)));
                 continue;
             }
             match described(presentation, track) {
                 Ok(Some(rendition)) => self.take(flavor, of, reel, rendition),
-                Ok(None) => {}
+                Ok(None) => {
+                    let reason = "shows nothing in this part of the entry";
+                    self.left_out.push(format!("{} {}: {reason}", reel.source.location, tracks_of(&of)));
+                }
                 Err(error) => {
-                    self.left_out.push(format!("{}: {error}", reel.source.location));
+                    self.left_out.push(format!("{} {}: {error}", reel.source.location, tracks_of(&of)));
                     fault.get_or_insert(error);
                 }
             }
@@ -140,10 +146,12 @@ impl Gathered {
                 Some(other) => {
                     let is_default = other.is_default || sound.is_default;
                     let average = |of: &Offered| of.rendition.rate(Form::M4s).average;
-                    if average(&sound) > average(other) {
-                        *other = sound;
-                    }
+                    let lesser = match average(&sound) > average(other) {
+                        true => std::mem::replace(other, sound),
+                        false => sound,
+                    };
                     other.is_default = is_default;
+                    self.left_out.push(format!("{}: the same sound as {}, which is better", lesser.of, other.of));
                 }
             }
         }
@@ -174,6 +182,19 @@ impl Gathered {
             language: self.language.clone(),
         }
     }
+}
+
+/// Whether the tracks asked for are all, or this one is among them; number zero stands for all of a kind.
+fn is_asked_for(presentation: &Presentation, of: &Selection) -> bool {
+    let is_met = |asked: Option<u32>, one: Option<u32>| one.is_some() && (asked == one || asked == Some(0));
+    let picks = || presentation.tracks.picks.iter().flat_map(|asked| of.picks.iter().map(move |one| (asked, one)));
+    presentation.tracks.picks.is_empty()
+        || picks().any(|(asked, one)| is_met(asked.video, one.video) || is_met(asked.audio, one.audio))
+}
+
+/// The tracks of a selection as a path names them, without the flavor.
+fn tracks_of(of: &Selection) -> Selection {
+    Selection { picks: of.picks.iter().map(|pick| Pick { flavor: None, ..*pick }).collect() }
 }
 
 /// The rendition of a track; `None` where it shows nothing in the window.

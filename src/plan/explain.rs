@@ -52,11 +52,28 @@ impl Display for Work {
 
 impl Display for Presentation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base } = self;
+        let Presentation {
+            protocol,
+            container,
+            reels,
+            texts,
+            window,
+            pace,
+            default_audio,
+            base,
+            tracks,
+            is_entrance,
+        } = self;
         f.write_str(match protocol {
             Protocol::Hls => "multivariant playlist",
             Protocol::Dash => "manifest",
         })?;
+        if *is_entrance {
+            f.write_str(" to begin with")?;
+        }
+        if !tracks.picks.is_empty() {
+            write!(f, " of {tracks} alone")?;
+        }
         if let Some(base) = base {
             write!(f, " based at {base:?}")?;
         }

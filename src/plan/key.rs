@@ -126,7 +126,8 @@ impl Form {
     }
 
     fn presentation(&mut self, presentation: &Presentation) {
-        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base } = presentation;
+        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base, tracks, is_entrance } =
+            presentation;
         self.tag(match protocol {
             Protocol::Hls => 0,
             Protocol::Dash => 1,
@@ -154,6 +155,8 @@ impl Form {
         self.pace(pace);
         self.maybe(default_audio.as_deref());
         self.maybe(base.as_deref());
+        self.selection(tracks);
+        self.tag((*is_entrance).into());
     }
 
     fn cut(&mut self, cut: &Cut) {

@@ -35,6 +35,10 @@ pub struct Presentation {
     pub default_audio: Option<String>,
     /// Where the files beside the document are, with a slash at the end, if that is not where the document is.
     pub base: Option<Arc<str>>,
+    /// The tracks that are told of; empty for all.
+    pub tracks: Selection,
+    /// Whether `playManifest` answers with it, whose playlists have a type of the dialect's.
+    pub is_entrance: bool,
 }
 
 /// A flavor of a presentation.
@@ -263,9 +267,8 @@ impl Desk<'_> {
             file_name: is_download.then_some(&name),
             extension: extension(&flavor.source).unwrap_or("mp4"),
         };
-        let tracks = Some(&self.asked.tracks).filter(|tracks| !tracks.picks.is_empty() && protocol.is_some());
-        match tracks {
-            Some(of) => format!("{place}/tracks/{of}"),
+        match protocol {
+            Some(_) => with_tracks(&place, &self.asked.tracks),
             None => place.to_string(),
         }
     }
@@ -311,6 +314,8 @@ impl Desk<'_> {
             pace: self.policy.playback.pace.clone(),
             default_audio: self.asked.default_audio.clone(),
             base: None,
+            tracks: self.asked.tracks.clone(),
+            is_entrance: true,
         }
     }
 
@@ -327,6 +332,8 @@ impl Desk<'_> {
             pace: self.policy.playback.pace.clone(),
             default_audio: self.asked.default_audio.clone(),
             base: self.target(chosen).strip_suffix("manifest.mpd").map(Arc::from),
+            tracks: self.asked.tracks.clone(),
+            is_entrance: true,
         }
     }
 
@@ -339,6 +346,11 @@ impl Desk<'_> {
         let plan = decided(work, self.entry, known, freshness);
         Decision::Make(Plan { failure: Some(Code::FlavorNotFound), ..plan })
     }
+}
+
+/// A place where only some tracks are told of.
+fn with_tracks(place: &Place<'_>, tracks: &Selection) -> String {
+    if tracks.picks.is_empty() { place.to_string() } else { format!("{place}/tracks/{tracks}") }
 }
 
 fn decided(work: Work, entry: &Entry, known: &[Known<'_>], freshness: Freshness) -> Plan {
@@ -448,7 +460,7 @@ fn described(desk: &Desk<'_>, chosen: &[Candidate<'_>], callback: Option<&str>) 
         "flavors": flavors,
     });
     match callback {
-        Some(name) => format!("{name}({body});"),
+        Some(name) => format!("{name}({body})"),
         None => body.to_string(),
     }
 }
@@ -457,6 +469,11 @@ fn described(desk: &Desk<'_>, chosen: &[Candidate<'_>], callback: Option<&str>) 
 pub(super) fn package(package: &Package, entry: &Entry, known: &[Known<'_>], policy: &Policy) -> Result<Decision> {
     let counter = Counter::new(&package.of, package.protocol, entry, known, policy)?;
     let (work, freshness) = counter.work(&package.file)?;
+    let freshness = match work {
+        // It tells of captions and names too, which change without the version of any flavor.
+        Work::Presentation(_) => Freshness::Public(policy.playback.max_age),
+        _ => freshness,
+    };
     Ok(Decision::Make(decided(work, entry, known, freshness)))
 }
 
@@ -603,6 +620,7 @@ impl<'a> Counter<'a> {
     fn flavor(&self, number: Option<u32>) -> Result<&'a Flavor> {
         let count = self.flavors.len();
         let place = match number {
+            _ if count == 0 => return Err(Error::new(Kind::NotFound, "the URL names no flavor of the entry")),
             None if count == 1 => 0,
             Some(number @ 1..) => number as usize - 1,
             _ => {
@@ -649,23 +667,19 @@ impl<'a> Counter<'a> {
     }
 
     fn presentation_of(&self, protocol: Protocol, flavors: &[&Flavor]) -> Result<Work> {
-        let is_beside = self.flavors.len() == flavors.len();
-        let apart = flavors.iter().map(|flavor| {
-            // The URL does not name what it shows, or names more: each has a place of its own.
-            let place = Place {
-                protocol: Some(self.protocol),
-                container: self.container(),
-                partner: self.entry.partner,
-                entry: &self.entry.id,
-                window: self.of.window,
-                version: &version(&flavor.source, &self.policy.playback.pace),
-                of: ("flavorId", flavor.id.as_str()),
-                file_name: None,
-                extension: extension(&flavor.source).unwrap_or("mp4"),
-            };
-            reel(flavor, format!("{place}/").into(), None)
-        });
-        let reels = if is_beside { beside(flavors) } else { apart.collect() };
+        // Where the URL does not name what it shows, or names more, that has a place of its own: each flavor in HLS, all of
+        // them in DASH, whose addresses are built of one pattern.
+        let (reels, base) = match protocol {
+            _ if self.flavors.len() == flavors.len() => (beside(flavors), None),
+            Protocol::Hls => {
+                let reels = flavors.iter().map(|flavor| reel(flavor, format!("{}/", self.place(flavor)).into(), None));
+                (reels.collect(), None)
+            }
+            Protocol::Dash => {
+                let places: Vec<String> = flavors.iter().map(|flavor| self.place(flavor)).collect();
+                (beside(flavors), Some(format!("{}/", urlset(&places)).into()))
+            }
+        };
         let texts = (1u32..).zip(&self.entry.captions).map(|(number, caption)| text(caption, "".into(), number));
         Ok(Work::Presentation(Box::new(Presentation {
             protocol,
@@ -675,8 +689,26 @@ impl<'a> Counter<'a> {
             window: self.of.window,
             pace: self.policy.playback.pace.clone(),
             default_audio: None,
-            base: None,
+            base,
+            tracks: self.of.tracks.clone(),
+            is_entrance: false,
         })))
+    }
+
+    /// Where the files of a flavor are under a URL that names it alone.
+    fn place(&self, flavor: &Flavor) -> String {
+        let place = Place {
+            protocol: Some(self.protocol),
+            container: self.container(),
+            partner: self.entry.partner,
+            entry: &self.entry.id,
+            window: self.of.window,
+            version: &version(&flavor.source, &self.policy.playback.pace),
+            of: ("flavorId", flavor.id.as_str()),
+            file_name: None,
+            extension: extension(&flavor.source).unwrap_or("mp4"),
+        };
+        with_tracks(&place, &self.of.tracks)
     }
 
     fn caption(&self, of: &Selection, number: Option<u32>, is_playlist: bool) -> Result<(Work, Freshness)> {
