@@ -52,18 +52,8 @@ impl Display for Work {
 
 impl Display for Presentation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Presentation {
-            protocol,
-            container,
-            reels,
-            texts,
-            window,
-            pace,
-            default_audio,
-            base,
-            tracks,
-            is_entrance,
-        } = self;
+        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base, tracks, is_entrance } =
+            self;
         f.write_str(match protocol {
             Protocol::Hls => "multivariant playlist",
             Protocol::Dash => "manifest",

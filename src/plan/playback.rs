@@ -624,7 +624,9 @@ impl<'a> Counter<'a> {
             None if count == 1 => 0,
             Some(number @ 1..) => number as usize - 1,
             _ => {
-                return Err(Error::invalid(format!("the name says none of the URL's {count} flavors: f1 is the first")));
+                return Err(Error::invalid(format!(
+                    "the name says none of the URL's {count} flavors: f1 is the first"
+                )));
             }
         };
         let missing = || Error::new(Kind::NotFound, format!("the URL names {count} flavors, and not f{}", place + 1));

@@ -66,3 +66,35 @@ fn of_query(text: &str) -> Result<Cow<'_, str>> {
         false => path::decode(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, query: &str, expected: Option<&str>) {
+        assert_eq!(Given::read(path, query).unwrap().get(&["name", "n"]), expected, "{path}?{query}");
+    }
+
+    #[test]
+    fn which_of_a_name_wins() {
+        check("/name/a/name/b", "name=c", Some("a"));
+        check("/x/y", "name=c&name=d", Some("c"));
+        check("/n/short", "name=long", Some("long"));
+        check("/n/short/odd.m3u8", "", Some("short"));
+        check("/name//n/a", "", Some("n"));
+        check("", "name=", Some(""));
+        check("/Name/a", "NAME=b", None);
+        check("/name/a%2Fb+c", "", Some("a/b+c"));
+        check("", "n%61me=a+b%2Bc", Some("a b+c"));
+    }
+
+    #[test]
+    fn values_in_parts() {
+        let given = Given::read("/list/a,%20b,,c%2Cd/no/0/yes/x", "empty=&callback=q").unwrap();
+        assert_eq!(given.list(&["list"]), ["a", "b", "c", "d"]);
+        assert_eq!((given.is_set(&["no"]), given.is_set(&["yes"]), given.is_set(&["empty"])), (false, true, false));
+        assert_eq!((given.filled(&["empty"]), given.get(&["empty"])), (None, Some("")));
+        assert_eq!((given.in_query("callback"), given.in_query("yes")), (Some("q"), None));
+    }
+}
