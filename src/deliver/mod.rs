@@ -186,7 +186,8 @@ impl Delivery {
         for flavor in &entry.flavors {
             if presentation.reels.iter().all(|reel| reel.source != flavor.source) {
                 let reason = self.kit.facts(&flavor.source).await.err();
-                let reason = reason.map_or_else(|| "not among the flavors chosen".to_owned(), |error| error.to_string());
+                let reason =
+                    reason.map_or_else(|| "not among the flavors chosen".to_owned(), |error| error.to_string());
                 lines.push(format!("{}: {reason}", flavor.source.location));
             }
         }

@@ -83,7 +83,9 @@ async fn document(kit: &Kit, presentation: Presentation) -> Result<Artifact> {
         let form = offer::form(presentation.container);
         Ok(match presentation.protocol {
             Protocol::Hls => written(hls::multivariant(&offer, form, uri), media_type(&presentation)),
-            Protocol::Dash => written(dash::manifest(&offer, presentation.base.as_deref()), File::Manifest.content_type()),
+            Protocol::Dash => {
+                written(dash::manifest(&offer, presentation.base.as_deref()), File::Manifest.content_type())
+            }
         })
     })
     .await
@@ -97,14 +99,17 @@ fn media_type(presentation: &Presentation) -> &'static str {
 /// The track that a strand names.
 fn track<'a>(index: &'a Index, strand: &Strand) -> Result<&'a Track> {
     let (mut found, number, kind): (Vec<&Track>, _, _) = match strand.track {
-        TrackPick::Video(number) => (index.tracks.iter().filter(|track| track.video().is_some()).collect(), number, "pictures"),
+        TrackPick::Video(number) => {
+            (index.tracks.iter().filter(|track| track.video().is_some()).collect(), number, "pictures")
+        }
         TrackPick::Audio(number) => {
             (index.tracks.iter().filter(|track| matches!(track.media, Media::Audio(_))).collect(), number, "sound")
         }
     };
     found.retain(|track| !track.samples.is_empty());
     let count = found.len();
-    let missing = || Error::new(Kind::NotFound, format!("the file has {count} tracks of {kind}, and no number {number}"));
+    let missing =
+        || Error::new(Kind::NotFound, format!("the file has {count} tracks of {kind}, and no number {number}"));
     (number as usize).checked_sub(1).and_then(|place| found.get(place).copied()).ok_or_else(missing)
 }
 

@@ -10,6 +10,7 @@ mod http;
 mod index;
 mod limits;
 mod mpegts;
+mod playback;
 mod regression;
 mod samples;
 mod support;

@@ -88,6 +88,11 @@ impl Server {
         Server { child, address }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn get(&self, target: &str) -> Answer {
         self.ask("GET", target, &[])
     }
