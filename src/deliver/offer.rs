@@ -56,7 +56,7 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
     let mut fault = None;
     for (flavor, (reel, index)) in (1u32..).zip(presentation.reels.iter().zip(indexes)) {
         match index {
-            Ok(index) => gathered.add(presentation, flavor, reel, index, &mut fault),
+            Ok(index) => gathered.add(presentation, flavor, (reel, index), &mut fault),
             Err(error) => {
                 gathered.left_out.push(format!("{}: {error}", reel.source.location));
                 fault.get_or_insert_with(|| error.clone());
@@ -83,7 +83,13 @@ fn captions(presentation: &Presentation) -> Vec<Caption> {
 
 impl Gathered {
     /// Adds the first track of pictures of a flavor, and all of its sound; of both only what is asked for.
-    fn add(&mut self, presentation: &Presentation, flavor: u32, reel: &Reel, index: &Index, fault: &mut Option<Error>) {
+    fn add(
+        &mut self,
+        presentation: &Presentation,
+        flavor: u32,
+        (reel, index): (&Reel, &Index),
+        fault: &mut Option<Error>,
+    ) {
         let (mut videos, mut audios) = (0, 0);
         for track in index.tracks.iter().filter(|track| !track.samples.is_empty()) {
             let of = match track.media {

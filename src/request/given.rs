@@ -23,7 +23,7 @@ impl<'a> Given<'a> {
         })?;
         given.of_path = given.pairs.len();
         path::pairs("", query, |name, value| {
-            given.pairs.push((of_query(name)?, of_query(value)?));
+            given.pairs.push((of_query(name), of_query(value)));
             Ok(())
         })?;
         Ok(given)
@@ -59,11 +59,16 @@ fn find<'a>(pairs: &'a [(Cow<'_, str>, Cow<'_, str>)], name: &str) -> Option<&'a
     pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_ref())
 }
 
-/// A plus in a query is a blank (URL standard, `application/x-www-form-urlencoded`).
-fn of_query(text: &str) -> Result<Cow<'_, str>> {
+/// A plus in a query is a blank (URL standard, `application/x-www-form-urlencoded`). What is not encoded well is taken as it
+/// stands: players put words of their own there, which do not matter here.
+fn of_query(text: &str) -> Cow<'_, str> {
     match text.contains('+') {
-        true => path::decode(&text.replace('+', " ")).map(|text| Cow::Owned(text.into_owned())),
-        false => path::decode(text),
+        true => {
+            let blank = text.replace('+', " ");
+            let decoded = path::decode(&blank).map(Cow::into_owned);
+            Cow::Owned(decoded.unwrap_or(blank))
+        }
+        false => path::decode(text).unwrap_or(Cow::Borrowed(text)),
     }
 }
 
@@ -87,6 +92,8 @@ mod tests {
         check("/Name/a", "NAME=b", None);
         check("/name/a%2Fb+c", "", Some("a/b+c"));
         check("", "n%61me=a+b%2Bc", Some("a b+c"));
+        check("", "clientTag=100%&name=1+%zz", Some("1 %zz"));
+        assert!(Given::read("/name/%zz", "").is_err());
     }
 
     #[test]
