@@ -494,6 +494,40 @@ fn explain_names_what_is_left_out() {
     assert!(!explain(&play("0_x", "format/url")).contains("left out"));
 }
 
+#[test]
+fn every_sample_plays_or_says_why_not() {
+    let server = start();
+    let mut played = 0;
+    let names = fs::read_dir(library()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    for name in names.filter(|name| !name.ends_with(".toml")) {
+        let entry = name.split('.').next().unwrap();
+        for container in ["fmp4", "ts"] {
+            let target = play(entry, &format!("format/applehttp/container/{container}"));
+            let answer = server.get(&target);
+            if answer.status != 200 {
+                assert!(answer.status == 404 && answer.header("x-kaltura").is_some(), "{target}: {}", answer.text());
+                continue;
+            }
+            played += 1;
+            let text = answer.text();
+            let lists = addresses(&text).into_iter().chain(quoted(&text, "URI=\""));
+            for list in lists.filter(|list| !list.contains("captionId")) {
+                let text = fetch(&server, list).text();
+                let files = addresses(&text).into_iter().chain(quoted(&text, "URI=\""));
+                files.for_each(|file| drop(fetch(&server, &resolved(list, file))));
+            }
+        }
+        let answer = server.get(&play(entry, "format/url/clipTo/700/seekFrom/300"));
+        if answer.status == 302 {
+            let target = answer.header("location").unwrap();
+            let answer = server.get(target);
+            let is_refused = answer.status == 404 && answer.header("x-kaltura").is_some();
+            assert!(answer.status == 200 || is_refused, "{target}: {} {}", answer.status, answer.text());
+        }
+    }
+    assert!(played > 40, "{played} play");
+}
+
 /// Where a box begins, as its name says.
 fn place(bytes: &[u8], name: &[u8]) -> usize {
     bytes.windows(name.len()).position(|window| window == name).unwrap()
