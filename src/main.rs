@@ -21,7 +21,7 @@ use vedette::deliver::sources::{self, Content};
 use vedette::entry::Source;
 use vedette::media;
 use vedette::origin::Origin;
-use vedette::plan::{self, Client};
+use vedette::plan::{self, Client, Decision};
 use vedette::request;
 use vedette::server::Server;
 
@@ -199,7 +199,12 @@ fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
         let (_, delivery) = delivery(settings)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let decision = delivery.plan(&request, Client::default(), now).await.map_err(fault)?;
-        print(plan::explain(&decision))
+        print(plan::explain(&decision))?;
+        let left_out = match &decision {
+            Decision::Make(plan) => delivery.left_out(&request, plan).await.map_err(fault)?,
+            Decision::Redirect { .. } => Vec::new(),
+        };
+        left_out.iter().try_for_each(|reason| print(format_args!("left out {reason}\n")))
     })
 }
 

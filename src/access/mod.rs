@@ -81,8 +81,7 @@ mod tests {
     use super::*;
     use crate::entry::{EntryId, Moderation, PartnerId};
 
-    #[track_caller]
-    fn check_entry(change: impl FnOnce(&mut Entry), expected: Option<Code>) {
+    fn entry(change: impl FnOnce(&mut Entry)) -> Entry {
         let mut entry = Entry {
             id: EntryId::new("0_x").unwrap(),
             partner: PartnerId(1),
@@ -105,6 +104,12 @@ mod tests {
             attachments: Vec::new(),
         };
         change(&mut entry);
+        entry
+    }
+
+    #[track_caller]
+    fn check_entry(change: impl FnOnce(&mut Entry), expected: Option<Code>) {
+        let entry = entry(change);
         assert_eq!(check(&entry).err().and_then(|error| error.code()), expected, "{entry:?}");
     }
 
@@ -119,6 +124,51 @@ mod tests {
             |entry| (entry.status, entry.kind) = (Status::Blocked, EntryKind::Audio),
             Some(Code::EntryDeletedModerated),
         );
+    }
+
+    /// What playing at second 100, and fetching files, come to.
+    #[track_caller]
+    fn check_playing(change: impl FnOnce(&mut Entry), played: Option<Code>, served: Option<Code>) {
+        let entry = entry(change);
+        assert_eq!(check_play(&entry, 100).err().and_then(|error| error.code()), played, "{entry:?}");
+        assert_eq!(check_serve(&entry).err().and_then(|error| error.code()), served, "{entry:?}");
+    }
+
+    #[test]
+    fn what_may_not_be_played() {
+        let (deleted, guarded) = (Some(Code::EntryNotFound), Some(Code::AccessControlRestricted));
+        check_playing(|_| {}, None, None);
+        check_playing(|entry| entry.status = Status::Deleted, deleted, deleted);
+        check_playing(|entry| entry.recycled = true, Some(Code::RecycledEntryUnavailable), None);
+        check_playing(|entry| entry.access_control = Some("members".into()), guarded, guarded);
+        for (moderation, expected) in [
+            (Moderation::Pending, Some(Code::ModerationForbids)),
+            (Moderation::Rejected, Some(Code::ModerationForbids)),
+            (Moderation::Approved, None),
+            (Moderation::Flagged, None),
+        ] {
+            check_playing(|entry| entry.moderation = moderation, expected, None);
+        }
+        // Both ends of a schedule belong to it.
+        for (start, end, is_open) in [(100, 100, true), (101, 200, false), (0, 99, false)] {
+            let expected = (!is_open).then_some(Code::OutsideSchedule);
+            check_playing(|entry| (entry.start_date, entry.end_date) = (Some(start), Some(end)), expected, None);
+        }
+        check_playing(|entry| entry.status = Status::NoContent, None, None);
+        // The first fault counts.
+        check_playing(
+            |entry| (entry.recycled, entry.moderation) = (true, Moderation::Rejected),
+            Some(Code::RecycledEntryUnavailable),
+            None,
+        );
+    }
+
+    #[test]
+    fn urls_expire() {
+        let is_expired =
+            |expiry| check_expiry(expiry, 100).is_err_and(|error| error.code() == Some(Code::TokenExpired));
+        let found = [None, Some(101), Some(100), Some(0), Some(-1), Some(i64::MAX)].map(is_expired);
+        assert_eq!(found, [false, false, true, true, true, false]);
     }
 
     #[test]

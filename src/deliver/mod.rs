@@ -30,7 +30,7 @@ use crate::media::time::Micros;
 use crate::origin::Origin;
 use crate::plan::key::Key;
 use crate::plan::playback::Rules;
-use crate::plan::{self, Client, Decision, Plan, Policy};
+use crate::plan::{self, Client, Decision, Plan, Policy, Work};
 use crate::request::Request;
 
 /// The settings of caches, workers and pictures.
@@ -177,6 +177,23 @@ impl Delivery {
         let known = join_all(known).await;
         plan::plan(request, &entry, &known, grant, client, &self.policy)
             .map_err(|error| numbered(error, plan::failure(request)))
+    }
+
+    /// What of an entry is not in the presentation that `plan` makes, and why; a line each, none for any other work.
+    pub async fn left_out(&self, request: &Request, plan: &Plan) -> Result<Vec<String>> {
+        let Work::Presentation(presentation) = &plan.work else { return Ok(Vec::new()) };
+        let entry = self.catalog.entry(request.entry()).await?;
+        let mut lines = Vec::new();
+        for flavor in &entry.flavors {
+            if presentation.reels.iter().all(|reel| reel.source != flavor.source) {
+                let reason = self.kit.facts(&flavor.source).await.err();
+                let reason =
+                    reason.map_or_else(|| "not among the flavors chosen".to_owned(), |error| error.to_string());
+                lines.push(format!("{}: {reason}", flavor.source.location));
+            }
+        }
+        lines.extend(package::left_out(&self.kit, (**presentation).clone()).await?);
+        Ok(lines)
     }
 
     /// The artifact of a plan: kept, or made now.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::package::check;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::media::{ClosedCaptions, Index, Media, Track};
 use crate::packager::name::{File, Form, Pick, Selection};
 use crate::packager::offer::{Caption, Channel, Closed, Offer, Sound, Video};
@@ -60,7 +60,7 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
     let mut fault = None;
     for (flavor, (reel, index)) in (1u32..).zip(presentation.reels.iter().zip(indexes)) {
         match index {
-            Ok(index) => gathered.add(presentation, flavor, reel, index, &mut fault),
+            Ok(index) => gathered.add(presentation, flavor, (reel, index), &mut fault),
             Err(error) => {
                 gathered.left_out.push(format!("{}: {error}", reel.source.location));
                 fault.get_or_insert_with(|| error.clone());
@@ -68,7 +68,8 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
         }
     }
     if gathered.pictures.is_empty() && gathered.sounds.is_empty() {
-        return Err(fault.unwrap_or_else(|| Error::unsupported("no flavor has pictures or sound")));
+        let nothing = || Error::new(Kind::NotFound, "no flavor shows anything in this part of the entry");
+        return Err(fault.unwrap_or_else(nothing));
     }
     gathered.merge_sounds(presentation.container);
     Ok(gathered)
@@ -85,8 +86,14 @@ fn captions(presentation: &Presentation) -> Vec<Caption> {
 }
 
 impl Gathered {
-    /// Adds the first track of pictures of a flavor, and all of its sound.
-    fn add(&mut self, presentation: &Presentation, flavor: u32, reel: &Reel, index: &Index, fault: &mut Option<Error>) {
+    /// Adds the first track of pictures of a flavor, and all of its sound; of both only what is asked for.
+    fn add(
+        &mut self,
+        presentation: &Presentation,
+        flavor: u32,
+        (reel, index): (&Reel, &Index),
+        fault: &mut Option<Error>,
+    ) {
         let (mut videos, mut audios) = (0, 0);
         for track in index.tracks.iter().filter(|track| !track.samples.is_empty()) {
             let of = match track.media {
@@ -100,7 +107,9 @@ impl Gathered {
                 }
                 Media::Other => continue,
             };
-            if videos > 1 && track.video().is_some() {
+            let is_told = is_asked_for(presentation, &of);
+            if !is_told || (videos > 1 && track.video().is_some() && presentation.tracks.picks.is_empty()) {
+                self.left_out.push(format!("{} {}: not asked for", reel.source.location, tracks_of(&of)));
                 continue;
             }
             match described(presentation, track) {
@@ -109,9 +118,12 @@ impl Gathered {
                     self.closed.services |= track.captions.services;
                     self.take(flavor, of, reel, rendition);
                 }
-                Ok(None) => {}
+                Ok(None) => {
+                    let reason = "shows nothing in this part of the entry";
+                    self.left_out.push(format!("{} {}: {reason}", reel.source.location, tracks_of(&of)));
+                }
                 Err(error) => {
-                    self.left_out.push(format!("{}: {error}", reel.source.location));
+                    self.left_out.push(format!("{} {}: {error}", reel.source.location, tracks_of(&of)));
                     fault.get_or_insert(error);
                 }
             }
@@ -152,10 +164,12 @@ impl Gathered {
                 Some(other) => {
                     let is_default = other.is_default || sound.is_default;
                     let average = |of: &Offered| of.rendition.rate(Form::M4s).average;
-                    if average(&sound) > average(other) {
-                        *other = sound;
-                    }
+                    let lesser = match average(&sound) > average(other) {
+                        true => std::mem::replace(other, sound),
+                        false => sound,
+                    };
                     other.is_default = is_default;
+                    self.left_out.push(format!("{}: the same sound as {}, which is better", lesser.of, other.of));
                 }
             }
         }
@@ -199,6 +213,19 @@ fn closed(captions: ClosedCaptions) -> Vec<Closed> {
     let services = (1..=63).filter(|service| captions.services >> service & 1 == 1).map(Channel::Service);
     let all = channels.chain(services);
     all.map(|channel| Closed { channel, language: None, label: None, is_default: false }).collect()
+}
+
+/// Whether the tracks asked for are all, or this one is among them; number zero stands for all of a kind.
+fn is_asked_for(presentation: &Presentation, of: &Selection) -> bool {
+    let is_met = |asked: Option<u32>, one: Option<u32>| one.is_some() && (asked == one || asked == Some(0));
+    let picks = || presentation.tracks.picks.iter().flat_map(|asked| of.picks.iter().map(move |one| (asked, one)));
+    presentation.tracks.picks.is_empty()
+        || picks().any(|(asked, one)| is_met(asked.video, one.video) || is_met(asked.audio, one.audio))
+}
+
+/// The tracks of a selection as a path names them, without the flavor.
+fn tracks_of(of: &Selection) -> Selection {
+    Selection { picks: of.picks.iter().map(|pick| Pick { flavor: None, ..*pick }).collect() }
 }
 
 /// The rendition of a track; `None` where it shows nothing in the window.

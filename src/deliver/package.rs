@@ -56,13 +56,24 @@ async fn film(kit: &Kit, strand: &Strand) -> Result<Film> {
     kit.film(&strand.source).await.map_err(|error| error.or_code(Code::FileNotFound))
 }
 
-/// A multivariant playlist or a manifest.
-async fn document(kit: &Kit, presentation: Presentation) -> Result<Artifact> {
+/// The index of each flavor of a presentation.
+async fn indexes(kit: &Kit, presentation: &Presentation) -> Vec<Result<Arc<Index>>> {
     let indexes = presentation.reels.iter().map(|reel| async move {
         let film = kit.film(&reel.source).await;
         film.map(|film| film.index)
     });
-    let indexes = join_all(indexes).await;
+    join_all(indexes).await
+}
+
+/// What a player is not offered of the flavors of a presentation, and why; a line each.
+pub(super) async fn left_out(kit: &Kit, presentation: Presentation) -> Result<Vec<String>> {
+    let indexes = indexes(kit, &presentation).await;
+    blocking(move |_| Ok(offer::gather(&presentation, &indexes)?.left_out)).await
+}
+
+/// A multivariant playlist or a manifest.
+async fn document(kit: &Kit, presentation: Presentation) -> Result<Artifact> {
+    let indexes = indexes(kit, &presentation).await;
     blocking(move |_| {
         let gathered = offer::gather(&presentation, &indexes)?;
         for reason in &gathered.left_out {
@@ -81,12 +92,9 @@ async fn document(kit: &Kit, presentation: Presentation) -> Result<Artifact> {
     .await
 }
 
-/// Documents beside their segments have the registered type, those that `playManifest` answers with the dialect's.
+/// What a packager is asked for has the registered type, what `playManifest` answers with the dialect's.
 fn media_type(presentation: &Presentation) -> &'static str {
-    match presentation.reels.iter().all(|reel| reel.place.is_empty()) {
-        true => File::Multivariant.content_type(),
-        false => MANIFEST_TYPE,
-    }
+    if presentation.is_entrance { MANIFEST_TYPE } else { File::Multivariant.content_type() }
 }
 
 /// The track that a strand names.

@@ -7,7 +7,7 @@ use super::segments::{Pace, Segment, segments};
 use super::timeline::Timeline;
 use crate::media::picture::{Color, Orientation, Size, Transfer, Turn};
 use crate::media::time::Timescale;
-use crate::media::{AudioFormat, Codec, Media, Track, VideoFormat, codec};
+use crate::media::{AudioFormat, Codec, DolbyVision, Media, Track, VideoFormat, codec};
 
 /// A track within a window, as a player is told of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +101,7 @@ pub fn rendition(timeline: &Timeline<'_>, pace: &Pace) -> Rendition {
     };
     Rendition {
         codec: codec_of(track),
-        supplemental: None,
+        supplemental: supplemental_of(track),
         content,
         language: track.language.as_deref().and_then(language::tag),
         timescale: timeline.timescale(),
@@ -251,9 +251,28 @@ fn bits_a_second(bytes: u64, ticks: u64, timescale: Timescale) -> u64 {
 
 /// Sound of AAC that carries its configuration in each frame is of low complexity: its headers can say no more.
 fn codec_of(track: &Track) -> String {
+    // Of those that are of no use without Dolby Vision, the ones whose sample entry says so too.
+    let is_alone = |dolby: &DolbyVision| dolby.compatibility == 0 && track.codec != Codec::Avc;
+    let alone = dolby_vision(track).filter(is_alone);
+    if let Some(name) = alone.and_then(|dolby| codec::dolby_vision(track.codec, dolby.profile, dolby.level)) {
+        return name;
+    }
     match (track.codec, track.config.is_empty()) {
         (Codec::Aac, true) => "mp4a.40.2".to_owned(),
         (codec, _) => codec::name(codec, &track.config),
+    }
+}
+
+/// What pictures that any player shows are to one that knows Dolby Vision.
+fn supplemental_of(track: &Track) -> Option<String> {
+    let DolbyVision { profile, level, compatibility, .. } = dolby_vision(track)?;
+    codec::dolby_vision_beside(track.codec, profile, level, compatibility)
+}
+
+fn dolby_vision(track: &Track) -> Option<DolbyVision> {
+    match &track.media {
+        Media::Video(format) => format.dolby_vision,
+        Media::Audio(_) | Media::Other => None,
     }
 }
 
@@ -378,6 +397,33 @@ mod tests {
             packing: Packing::Plain,
             captions: Default::default(),
         }
+    }
+
+    #[track_caller]
+    fn check_dolby_vision(codec: Codec, compatibility: u8, expected: Option<&str>, supplemental: Option<&str>) {
+        let dolby_vision = Some(DolbyVision { profile: 8, level: 7, compatibility, record: [0; 24] });
+        let media = Media::Video(VideoFormat {
+            coded: Size { width: 64, height: 64 },
+            sample_aspect: (1, 1),
+            orientation: Orientation::default(),
+            color: Color::default(),
+            dolby_vision,
+        });
+        let track = Track { codec, media, ..track(1000, &[0]) };
+        let plain = codec::name(codec, &track.config);
+        assert_eq!(codec_of(&track), expected.unwrap_or(&plain), "{codec:?} {compatibility}");
+        assert_eq!(supplemental_of(&track).as_deref(), supplemental, "{codec:?} {compatibility}");
+    }
+
+    #[test]
+    fn dolby_vision_is_told_alone_or_beside() {
+        check_dolby_vision(Codec::Hevc, 0, Some("dvh1.08.07"), None);
+        check_dolby_vision(Codec::Hevc, 1, None, Some("dvh1.08.07/db1p"));
+        check_dolby_vision(Codec::Hevc, 4, None, Some("dvh1.08.07/db4h"));
+        check_dolby_vision(Codec::Av1, 0, Some("dav1.08.07"), None);
+        check_dolby_vision(Codec::Avc, 0, None, None);
+        check_dolby_vision(Codec::Avc, 2, None, Some("dva1.08.07/db2g"));
+        check_dolby_vision(Codec::Vp9, 1, None, None);
     }
 
     #[track_caller]

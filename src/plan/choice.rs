@@ -177,3 +177,181 @@ fn sort(chosen: &mut [Candidate<'_>], choice: &Choice, format: &Format) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::entry::{EntryId, EntryKind, FlavorId, Moderation, PartnerId, Source, Status};
+    use crate::error::Kind;
+    use crate::media::PictureFacts;
+    use crate::media::time::Micros;
+
+    /// A flavor as `id height kbit/s tags`, with zero for sound alone; its conversion profile is ten times its place, from 1.
+    fn flavor(place: usize, line: &str) -> (Flavor, Facts) {
+        let mut words = line.split_whitespace();
+        let id = words.next().unwrap();
+        let mut number = || words.next().unwrap().parse::<u32>().unwrap();
+        let (height, bitrate) = (number(), number());
+        let picture = (height > 0).then(|| PictureFacts {
+            shown: Size { width: height * 16 / 9, height },
+            last_frame: Micros(0),
+            frames: 1,
+        });
+        let facts = Facts { duration: Micros(1), bitrate: 0, picture, has_audio: true };
+        let flavor = Flavor {
+            id: FlavorId::new(id).unwrap(),
+            params_id: Some(place as i64 * 10),
+            tags: words.map(str::to_owned).collect(),
+            bitrate: Some(bitrate),
+            language: None,
+            label: None,
+            is_default: false,
+            is_original: false,
+            source: Source { location: id.into(), size: 1, modified: 0, version: "1".into() },
+        };
+        (flavor, facts)
+    }
+
+    fn chosen(ladder: &[&str], choice: &Choice, format: &Format) -> Result<String> {
+        let (flavors, facts): (Vec<_>, Vec<_>) = (1..).zip(ladder).map(|(place, line)| flavor(place, line)).unzip();
+        let entry = Entry {
+            id: EntryId::new("0_x").unwrap(),
+            partner: PartnerId(1),
+            name: String::new(),
+            kind: EntryKind::Video,
+            status: Status::Ready,
+            moderation: Moderation::AutoApproved,
+            recycled: false,
+            tags: Vec::new(),
+            version: 0,
+            created: 0,
+            updated: 0,
+            start_date: None,
+            end_date: None,
+            access_control: None,
+            thumb_offset_ms: None,
+            flavors,
+            thumbs: Vec::new(),
+            captions: Vec::new(),
+            attachments: Vec::new(),
+        };
+        let known: Vec<Known<'_>> = entry
+            .flavors
+            .iter()
+            .zip(facts)
+            .map(|(flavor, facts)| match flavor.tags.first().map(String::as_str) {
+                Some("broken") => (&flavor.source, Err(Error::unsupported("broken"))),
+                _ => (&flavor.source, Ok(Arc::new(facts))),
+            })
+            .collect();
+        let chosen = choose(&entry, &known, choice, format)?;
+        Ok(chosen.iter().map(|candidate| candidate.flavor.id.as_str()).collect::<Vec<_>>().join(" "))
+    }
+
+    #[track_caller]
+    fn check(ladder: &[&str], format: Format, change: impl FnOnce(&mut Choice), expected: &str) {
+        let mut choice = Choice::default();
+        change(&mut choice);
+        assert_eq!(chosen(ladder, &choice, &format).unwrap(), expected, "{ladder:?} {choice:?}");
+    }
+
+    const LADDER: [&str; 4] =
+        ["low 240 300 ipad web", "mid 480 900 applembr mbr dash", "high 720 2100 applembr mbr", "best 1080 5000 mbr"];
+
+    #[test]
+    fn tags_are_levels() {
+        check(&LADDER, Format::Hls, |_| {}, "high mid");
+        check(&LADDER, Format::Dash, |_| {}, "mid");
+        check(&LADDER[..1], Format::Dash, |_| {}, "low");
+        check(&["a 240 300 ipad", "b 480 900 iphonenew"], Format::Hls, |_| {}, "b");
+        check(&LADDER, Format::Url, |_| {}, "mid");
+        check(&LADDER[..1], Format::Download, |_| {}, "low");
+        check(&LADDER, Format::Dash, |choice| choice.tags = Some(vec!["none".into(), "ipad".into()]), "low");
+        check(&LADDER, Format::Dash, |choice| choice.tags = Some(vec!["mbr".into()]), "mid high best");
+        // What nobody tagged is fit for everything.
+        check(&["a 240 300", "b 480 900 other"], Format::Dash, |_| {}, "a");
+        let none = chosen(&["a 240 300 other"], &Choice::default(), &Format::Hls).unwrap_err();
+        assert_eq!(none.code(), Some(Code::FlavorNotFound));
+    }
+
+    #[test]
+    fn flavors_by_name() {
+        let by_ids = |ids: &'static [&'static str]| {
+            move |choice: &mut Choice| choice.flavors = ids.iter().map(|id| FlavorId::new(id).unwrap()).collect()
+        };
+        check(&LADDER, Format::Dash, by_ids(&["best", "low"]), "low best");
+        check(&LADDER, Format::Dash, by_ids(&["gone", "low"]), "low");
+        check(&LADDER, Format::Dash, by_ids(&["gone"]), "mid");
+        check(&LADDER, Format::Url, by_ids(&["best", "low"]), "low");
+        check(&LADDER, Format::Dash, |choice| choice.params = vec![10, 40], "low best");
+        check(&LADDER, Format::Dash, |choice| choice.params = vec![0], "best");
+        check(&LADDER, Format::Dash, |choice| choice.params = vec![99], "mid");
+        // Profiles are not looked at where ids are given.
+        let both = |choice: &mut Choice| {
+            (choice.flavors, choice.params) = (vec![FlavorId::new("low").unwrap()], vec![40]);
+        };
+        check(&LADDER, Format::Dash, both, "low");
+    }
+
+    #[test]
+    fn windows_of_bitrate() {
+        let window = |min, max| {
+            move |choice: &mut Choice| {
+                choice.tags = Some(vec!["mbr".into()]);
+                (choice.min_bitrate, choice.max_bitrate) = (min, max);
+            }
+        };
+        check(&LADDER, Format::Dash, window(None, Some(2100)), "mid high");
+        check(&LADDER, Format::Dash, window(Some(901), None), "high best");
+        check(&LADDER, Format::Dash, window(Some(2000), Some(3000)), "high");
+        check(&LADDER, Format::Dash, window(None, Some(100)), "mid high best");
+        check(&LADDER, Format::Dash, window(Some(3000), Some(2000)), "mid high best");
+        check(&LADDER, Format::Url, window(Some(1000), None), "high");
+        let with_sound = ["a 480 900 mbr", "b 720 2100 mbr", "s 0 64 alt_audio", "t 0 48 mbr audio_only"];
+        check(&with_sound, Format::Dash, window(Some(1000), None), "b t s");
+    }
+
+    #[test]
+    fn sound_of_its_own_goes_along() {
+        let ladder = ["de 0 64 alt_audio", "a 480 900 mbr", "en 0 128 alt_audio", "other 0 96 web"];
+        let tagged = |choice: &mut Choice| choice.tags = Some(vec!["mbr".into()]);
+        check(&ladder, Format::Hls, tagged, "a de en");
+        check(&ladder, Format::Url, tagged, "a");
+        assert!(chosen(&ladder[..1], &Choice::default(), &Format::Hls).is_err());
+    }
+
+    #[test]
+    fn what_is_as_good_is_offered_once() {
+        let all = |_: &mut Choice| {};
+        check(&["a 480 1000", "b 480 1050"], Format::Dash, all, "b");
+        check(&["a 480 1000", "b 480 1051"], Format::Dash, all, "a b");
+        check(&["a 480 1000", "b 720 1020", "c 720 2000"], Format::Dash, all, "b c");
+        check(&["a 720 1000", "b 480 1020"], Format::Dash, all, "a b");
+        check(&["a 480 1000", "b 480 1000"], Format::Dash, all, "b");
+        check(&["a 480 1000 dash watermark", "b 480 1020 dash"], Format::Dash, all, "a b");
+        check(&["a 0 64", "b 0 65"], Format::Dash, all, "a b");
+        check(&["a 480 4294967295", "b 480 4294967295"], Format::Dash, all, "b");
+    }
+
+    #[test]
+    fn the_order_of_the_answer() {
+        let ladder = ["s 0 64", "c 1080 5000", "a 240 300", "b 480 1900"];
+        check(&ladder, Format::Dash, |_| {}, "a b c s");
+        check(&ladder, Format::Hls, |_| {}, "b a c s");
+        for (preferred, expected) in [(0, "a b c s"), (1900, "b a c s"), (u32::MAX, "c a b s")] {
+            check(&ladder, Format::Dash, |choice| choice.preferred_bitrate = Some(preferred), expected);
+        }
+        check(&["s 0 64", "t 0 32"], Format::Hls, |choice| choice.preferred_bitrate = Some(64), "t s");
+    }
+
+    #[test]
+    fn what_cannot_be_read() {
+        check(&["a 480 900 broken", "b 480 900"], Format::Dash, |_| {}, "b");
+        let error = chosen(&["a 480 900 broken"], &Choice::default(), &Format::Dash).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (Kind::Unsupported, Some(Code::FlavorNotFound)));
+        let none = chosen(&[], &Choice::default(), &Format::Dash).unwrap_err();
+        assert_eq!(none.code(), Some(Code::FlavorNotFound));
+    }
+}

@@ -52,11 +52,18 @@ impl Display for Work {
 
 impl Display for Presentation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base } = self;
+        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base, tracks, is_entrance } =
+            self;
         f.write_str(match protocol {
             Protocol::Hls => "multivariant playlist",
             Protocol::Dash => "manifest",
         })?;
+        if *is_entrance {
+            f.write_str(" to begin with")?;
+        }
+        if !tracks.picks.is_empty() {
+            write!(f, " of {tracks} alone")?;
+        }
         if let Some(base) = base {
             write!(f, " based at {base:?}")?;
         }
@@ -261,4 +268,87 @@ fn picture(what: String, geometry: &Geometry, encoding: &Encoding, negotiated: b
 
 fn lines(rows: &[(&str, String)]) -> String {
     rows.iter().map(|(name, value)| format!("{name:<9}{value}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packager::name::{Pick, Selection};
+
+    fn source() -> Source {
+        Source { location: "a\n.mp4".into(), size: 1, modified: 2, version: "1-2".into() }
+    }
+
+    fn pace() -> Pace {
+        Pace { target: Micros(6_000_000), first: vec![Micros(2_000_000)] }
+    }
+
+    fn cut(container: Container, tracks: &[TrackPick]) -> Box<Cut> {
+        let strands = tracks.iter().map(|track| Strand { source: source(), track: *track }).collect();
+        let window = Window { from: Micros(720_000), to: Some(Micros(1_920_000)) };
+        Box::new(Cut { strands, container, window, pace: pace() })
+    }
+
+    #[track_caller]
+    fn check(work: &Work, expected: &str) {
+        assert_eq!(work.to_string(), expected);
+    }
+
+    #[test]
+    fn lines_of_segments() {
+        let (video, audio) = (TrackPick::Video(1), TrackPick::Audio(2));
+        let part = r#""a\n.mp4"@1-2 from 0.72 to 1.92 cut at 2,6"#;
+        check(&Work::Init(cut(Container::Fmp4, &[audio])), &format!("init segment of sound 2 of {part} in fMP4"));
+        let segment = |iframe| Work::Segment { cut: cut(Container::Fmp4, &[video]), number: 3, iframe };
+        check(&segment(false), &format!("segment 3 of pictures 1 of {part} in fMP4"));
+        check(&segment(true), &format!("keyframe 3 of pictures 1 of {part} in fMP4"));
+        let both = cut(Container::Ts, &[video, audio]);
+        let of = Selection::of(Pick { video: Some(1), audio: Some(2), ..Pick::default() });
+        check(
+            &Work::Playlist { cut: both, of, iframes: false },
+            &format!(r#"playlist v1-a2 of pictures 1 of "a\n.mp4"@1-2 sound 2 of {part} in TS"#),
+        );
+    }
+
+    #[test]
+    fn lines_of_documents_and_files() {
+        let reel = Reel {
+            source: source(),
+            place: "/x/".into(),
+            number: Some(2),
+            language: Some("de".into()),
+            label: None,
+            is_default: true,
+            is_description: false,
+        };
+        let presentation = Presentation {
+            protocol: Protocol::Hls,
+            container: Container::Fmp4,
+            reels: vec![reel],
+            texts: Vec::new(),
+            window: Window::default(),
+            pace: pace(),
+            default_audio: Some("de".into()),
+            base: None,
+            tracks: Selection::audio(1, 1),
+            is_entrance: true,
+        };
+        check(
+            &Work::Presentation(Box::new(presentation)),
+            "multivariant playlist to begin with of f1-a1 alone \"a\\n.mp4\"@1-2 at \"/x/\" number 2 in \"de\" by default \
+             beginning in \"de\" from 0 cut at 2,6 in fMP4",
+        );
+        let stored = |moov_first| Work::Stored { source: source(), window: Window::default(), moov_first };
+        check(&stored(true), r#"file "a\n.mp4"@1-2 from 0 moov first"#);
+        check(&stored(false), r#"file "a\n.mp4"@1-2 from 0"#);
+        check(&Work::Written { body: "a\n".into(), media_type: "text/x" }, r#"text text/x "a\n""#);
+        let list = Work::CaptionList { of: Selection::caption(1), length: Micros(1_500_000), pace: pace() };
+        check(&list, "caption playlist s1 of 1.5 s cut at 2,6");
+    }
+
+    #[test]
+    fn a_redirect_is_told_in_two_lines() {
+        let redirect = Decision::Redirect { location: "/x".into(), max_age: 60 };
+        assert_eq!(text(&redirect), "redirect /x\nmax-age  60 s\n");
+    }
 }

@@ -126,7 +126,8 @@ impl Form {
     }
 
     fn presentation(&mut self, presentation: &Presentation) {
-        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base } = presentation;
+        let Presentation { protocol, container, reels, texts, window, pace, default_audio, base, tracks, is_entrance } =
+            presentation;
         self.tag(match protocol {
             Protocol::Hls => 0,
             Protocol::Dash => 1,
@@ -154,6 +155,8 @@ impl Form {
         self.pace(pace);
         self.maybe(default_audio.as_deref());
         self.maybe(base.as_deref());
+        self.selection(tracks);
+        self.tag((*is_entrance).into());
     }
 
     fn cut(&mut self, cut: &Cut) {
@@ -300,6 +303,7 @@ mod tests {
 
     use super::*;
     use crate::media::picture::Size;
+    use crate::packager::name::Pick;
     use crate::thumbnail::Rect;
 
     fn sample() -> Work {
@@ -390,8 +394,111 @@ mod tests {
         )
     }
 
+    fn selection() -> impl Strategy<Value = Selection> {
+        let number = || proptest::option::of(1..3_u32);
+        let pick = (number(), number(), number())
+            .prop_map(|(flavor, video, audio)| Pick { flavor, video, audio, caption: None })
+            .prop_filter("a pick names something", |pick| *pick != Pick::default());
+        // Only the first pick may leave its flavor open, and then it names a track.
+        proptest::collection::vec(pick, 0..2).prop_map(|picks| Selection { picks })
+    }
+
+    fn window() -> impl Strategy<Value = Window> {
+        let micros = || (0..2_i64).prop_map(Micros);
+        (micros(), proptest::option::of(micros())).prop_map(|(from, to)| Window { from, to })
+    }
+
+    fn pace() -> impl Strategy<Value = Pace> {
+        let micros = || (1..3_i64).prop_map(Micros);
+        (micros(), proptest::collection::vec(micros(), 0..3)).prop_map(|(target, first)| Pace { target, first })
+    }
+
+    fn container() -> impl Strategy<Value = Container> {
+        prop_oneof![Just(Container::Fmp4), Just(Container::Ts)]
+    }
+
+    fn cut() -> BoxedStrategy<Box<Cut>> {
+        let track = prop_oneof![(0..2_u32).prop_map(TrackPick::Video), (0..2_u32).prop_map(TrackPick::Audio)];
+        let strand = (source(), track).prop_map(|(source, track)| Strand { source, track });
+        (proptest::collection::vec(strand, 0..3), container(), window(), pace())
+            .prop_map(|(strands, container, window, pace)| Box::new(Cut { strands, container, window, pace }))
+            .boxed()
+    }
+
+    fn words() -> impl Strategy<Value = Option<String>> {
+        proptest::option::of("[ab]{0,1}")
+    }
+
+    fn reel() -> BoxedStrategy<Reel> {
+        let number = proptest::option::of(1..3_u32);
+        (source(), "[a/]{0,2}", number, words(), words(), any::<(bool, bool)>())
+            .prop_map(|(source, place, number, language, label, (is_default, is_description))| {
+                let place = place.into();
+                Reel { source, place, number, language, label, is_default, is_description }
+            })
+            .boxed()
+    }
+
+    fn text() -> BoxedStrategy<Text> {
+        ("[a/]{0,2}", 1..3_u32, "[ab]{0,1}", words(), any::<bool>())
+            .prop_map(|(place, number, language, label, is_default)| {
+                let place = place.into();
+                Text { place, number, language, label, is_default }
+            })
+            .boxed()
+    }
+
+    fn presentation() -> BoxedStrategy<Work> {
+        let protocol = prop_oneof![Just(Protocol::Hls), Just(Protocol::Dash)];
+        let lists = (proptest::collection::vec(reel(), 0..3), proptest::collection::vec(text(), 0..3));
+        (protocol, container(), lists, window(), pace(), (words(), words()), (selection(), any::<bool>()))
+            .prop_map(
+                |(protocol, container, (reels, texts), window, pace, (default_audio, base), (tracks, is_entrance))| {
+                    let base = base.map(Into::into);
+                    Work::Presentation(Box::new(Presentation {
+                        protocol,
+                        container,
+                        reels,
+                        texts,
+                        window,
+                        pace,
+                        default_audio,
+                        base,
+                        tracks,
+                        is_entrance,
+                    }))
+                },
+            )
+            .boxed()
+    }
+
+    fn playback() -> BoxedStrategy<Work> {
+        let length = || (0..2_i64).prop_map(Micros);
+        let cues = (source(), proptest::option::of(1..3_u32), length(), container(), window(), pace());
+        prop_oneof![
+            presentation(),
+            (cut(), selection(), any::<bool>()).prop_map(|(cut, of, iframes)| Work::Playlist { cut, of, iframes }),
+            cut().prop_map(Work::Init),
+            (cut(), 1..3_u32, any::<bool>()).prop_map(|(cut, number, iframe)| Work::Segment { cut, number, iframe }),
+            (selection(), length(), pace()).prop_map(|(of, length, pace)| Work::CaptionList { of, length, pace }),
+            cues.prop_map(|(source, number, length, container, window, pace)| {
+                Work::Cues(Box::new(Cues { source, number, length, container, window, pace }))
+            }),
+            (source(), window(), any::<bool>()).prop_map(|(source, window, moov_first)| Work::Stored {
+                source,
+                window,
+                moov_first
+            }),
+            ("[ab]{0,2}", prop_oneof![Just("a"), Just("b")])
+                .prop_map(|(body, media_type)| Work::Written { body, media_type }),
+        ]
+        .boxed()
+    }
+
     fn work() -> impl Strategy<Value = Work> {
         prop_oneof![
+            playback(),
+            playback(),
             (subject(), geometry(), encoding()).prop_map(|(subject, geometry, encoding)| Work::Thumbnail {
                 subject,
                 geometry,
@@ -423,8 +530,30 @@ mod tests {
                     encoding: if part == 2 { e } else { encoding },
                 }
             }
+            (Work::Presentation(one), Work::Presentation(other)) => {
+                let mut one = *one;
+                match part {
+                    0 => (one.reels, one.base, one.window) = (other.reels, other.base, other.window),
+                    1 => (one.texts, one.default_audio, one.pace) = (other.texts, other.default_audio, other.pace),
+                    2 => (one.tracks, one.is_entrance) = (other.tracks, other.is_entrance),
+                    _ => {}
+                }
+                Work::Presentation(Box::new(one))
+            }
+            (Work::Segment { cut, number, .. }, Work::Segment { iframe, .. }) => Work::Segment { cut, number, iframe },
             (work, _) => work,
         }
+    }
+
+    #[test]
+    fn versions_follow_the_file_and_the_pace() {
+        let source = |version: &str| Source { location: "a".into(), size: 1, modified: 2, version: version.into() };
+        let pace = |target| Pace { target: Micros(target), first: Vec::new() };
+        let one = version(&source("1"), &pace(6_000_000));
+        assert!(one.len() == 16 && one.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')), "{one}");
+        assert_eq!(one, version(&source("1"), &pace(6_000_000)));
+        assert_ne!(one, version(&source("2"), &pace(6_000_000)));
+        assert_ne!(one, version(&source("1"), &pace(4_000_000)));
     }
 
     proptest! {

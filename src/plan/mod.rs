@@ -6,7 +6,9 @@ mod explain;
 pub mod key;
 mod ladder;
 mod limits;
+mod manifest;
 mod moments;
+mod package;
 pub mod playback;
 mod region;
 
@@ -306,9 +308,9 @@ pub fn plan(
     let Grant::Full = grant;
     match request {
         Request::Thumbnail(asked) => picture(asked, entry, known, client.accepts, policy).map(Decision::Make),
-        Request::PlayManifest(asked) => playback::manifest(asked, entry, known, client.base, policy),
-        Request::Package(asked) => playback::package(asked, entry, known, policy),
-        Request::Served(asked) => playback::stored(asked, entry, policy),
+        Request::PlayManifest(asked) => manifest::plan(asked, entry, known, client.base, policy),
+        Request::Package(asked) => package::plan(asked, entry, known, policy),
+        Request::Served(asked) => package::stored(asked, entry, policy),
     }
 }
 

@@ -23,7 +23,7 @@ impl<'a> Given<'a> {
         })?;
         given.of_path = given.pairs.len();
         path::pairs("", query, |name, value| {
-            given.pairs.push((of_query(name)?, of_query(value)?));
+            given.pairs.push((of_query(name), of_query(value)));
             Ok(())
         })?;
         Ok(given)
@@ -59,10 +59,49 @@ fn find<'a>(pairs: &'a [(Cow<'_, str>, Cow<'_, str>)], name: &str) -> Option<&'a
     pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_ref())
 }
 
-/// A plus in a query is a blank (URL standard, `application/x-www-form-urlencoded`).
-fn of_query(text: &str) -> Result<Cow<'_, str>> {
+/// A plus in a query is a blank (URL standard, `application/x-www-form-urlencoded`). What is not encoded well is taken as it
+/// stands: players put words of their own there, which do not matter here.
+fn of_query(text: &str) -> Cow<'_, str> {
     match text.contains('+') {
-        true => path::decode(&text.replace('+', " ")).map(|text| Cow::Owned(text.into_owned())),
-        false => path::decode(text),
+        true => {
+            let blank = text.replace('+', " ");
+            let decoded = path::decode(&blank).map(Cow::into_owned);
+            Cow::Owned(decoded.unwrap_or(blank))
+        }
+        false => path::decode(text).unwrap_or(Cow::Borrowed(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, query: &str, expected: Option<&str>) {
+        assert_eq!(Given::read(path, query).unwrap().get(&["name", "n"]), expected, "{path}?{query}");
+    }
+
+    #[test]
+    fn which_of_a_name_wins() {
+        check("/name/a/name/b", "name=c", Some("a"));
+        check("/x/y", "name=c&name=d", Some("c"));
+        check("/n/short", "name=long", Some("long"));
+        check("/n/short/odd.m3u8", "", Some("short"));
+        check("/name//n/a", "", Some("n"));
+        check("", "name=", Some(""));
+        check("/Name/a", "NAME=b", None);
+        check("/name/a%2Fb+c", "", Some("a/b+c"));
+        check("", "n%61me=a+b%2Bc", Some("a b+c"));
+        check("", "clientTag=100%&name=1+%zz", Some("1 %zz"));
+        assert!(Given::read("/name/%zz", "").is_err());
+    }
+
+    #[test]
+    fn values_in_parts() {
+        let given = Given::read("/list/a,%20b,,c%2Cd/no/0/yes/x", "empty=&callback=q").unwrap();
+        assert_eq!(given.list(&["list"]), ["a", "b", "c", "d"]);
+        assert_eq!((given.is_set(&["no"]), given.is_set(&["yes"]), given.is_set(&["empty"])), (false, true, false));
+        assert_eq!((given.filled(&["empty"]), given.get(&["empty"])), (None, Some("")));
+        assert_eq!((given.in_query("callback"), given.in_query("yes")), (Some("q"), None));
     }
 }

@@ -209,3 +209,175 @@ fn response(given: &Given<'_>) -> Option<Response> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packager::name::Pick;
+    use crate::request::{Request, parse as parse_target};
+
+    #[track_caller]
+    fn parsed(rest: &str) -> PlayManifest {
+        let target = format!("/p/1/sp/100/playManifest/entryId/0_x/{rest}");
+        match parse_target(&target).unwrap().unwrap() {
+            Request::PlayManifest(asked) => *asked,
+            other => panic!("{target}: {other:?}"),
+        }
+    }
+
+    /// `rest` changes the playback that is asked for without any parameter as `change` does.
+    #[track_caller]
+    fn check(rest: &str, change: impl FnOnce(&mut PlayManifest)) {
+        let mut expected = parsed("");
+        change(&mut expected);
+        assert_eq!(parsed(rest), expected, "{rest}");
+    }
+
+    #[track_caller]
+    fn check_error(target: &str, expected: Code) {
+        let error = parse_target(target).unwrap().unwrap_err();
+        assert_eq!(error.code(), Some(expected), "{target}: {error}");
+    }
+
+    fn ids(ids: &[&str]) -> Vec<FlavorId> {
+        ids.iter().map(|id| FlavorId::new(id).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_asked_for_without_a_word() {
+        let PlayManifest { entry, format, scheme, choice, window, response, captions, container, expiry, .. } =
+            parsed("");
+        assert_eq!((entry.as_str(), format, scheme.as_str()), ("0_x", Format::Other("http".into()), "http"));
+        assert_eq!((choice, window, response), (Choice::default(), Window::default(), None));
+        assert_eq!((captions, container, expiry), (true, None, None));
+    }
+
+    #[test]
+    fn formats_and_schemes() {
+        check("format/applehttp", |asked| asked.format = Format::Hls);
+        check("f/mpegdash", |asked| asked.format = Format::Dash);
+        check("format/url", |asked| asked.format = Format::Url);
+        check("format/download", |asked| asked.format = Format::Download);
+        check("format/APPLEHTTP", |asked| asked.format = Format::Other("APPLEHTTP".into()));
+        check("format/auto", |asked| asked.format = Format::Other("auto".into()));
+        check("format/url/f/mpegdash?format=download", |asked| asked.format = Format::Url);
+        check("protocol/https", |asked| asked.scheme = "https".into());
+        check("?pt=rtmpte", |asked| asked.scheme = "rtmpte".into());
+        for plain in ["protocol/null", "?protocol=", "protocol/a%0d%0ab", "protocol/javascript%3A", "?pt=%22"] {
+            check(plain, |_| {});
+        }
+    }
+
+    #[test]
+    fn which_flavors() {
+        check("flavorIds/0_a,0_b", |asked| asked.choice.flavors = ids(&["0_a", "0_b"]));
+        check("fs/0_a,,%200_b,..", |asked| asked.choice.flavors = ids(&["0_a", "0_b"]));
+        check("flavorIds/0_a/flavorId/0_b", |asked| asked.choice.flavors = ids(&["0_b"]));
+        check("fi/0_b?fs=0_a", |asked| asked.choice.flavors = ids(&["0_b"]));
+        check("flavorParamIds/0,487041,x,-1", |asked| asked.choice.params = vec![0, 487_041, -1]);
+        check("fps/1,2/fp/3", |asked| asked.choice.params = vec![3]);
+        check("tags/web,mbr", |asked| asked.choice.tags = Some(vec!["web".into(), "mbr".into()]));
+        check("?t=,", |_| {});
+        check("maxBitrate/1500.9/mib/300", |asked| {
+            (asked.choice.max_bitrate, asked.choice.min_bitrate) = (Some(1500), Some(300));
+        });
+        check("mb/1e3?maxBitrate=", |_| {});
+        check("mb/1e3", |asked| asked.choice.max_bitrate = Some(1000));
+        check("mb/99999999999999999999", |asked| asked.choice.max_bitrate = Some(u32::MAX));
+        check("preferredBitrate/1200", |asked| asked.choice.preferred_bitrate = Some(1200));
+        for nothing in ["pb/x", "pb/-1", "pb/99999999999"] {
+            check(nothing, |_| {});
+        }
+    }
+
+    #[test]
+    fn which_part() {
+        let window = |from, to: Option<i64>| Window { from: Micros(from), to: to.map(Micros) };
+        check("seekFrom/1500/clipTo/4000", |asked| asked.window = window(1_500_000, Some(4_000_000)));
+        check("?sf=1&ct=2", |asked| asked.window = window(1000, Some(2000)));
+        check("clipTo/3000000000", |asked| asked.window = window(0, Some(3_000_000_000_000)));
+        check("clipTo/99999999999999999999", |asked| asked.window = window(0, Some(i64::MAX)));
+        for nothing in ["seekFrom/0", "sf/-1", "sf/x", "clipTo/0", "ct/1.5", "clipFrom/1000", "ct/--1", "ct/-"] {
+            check(nothing, |_| {});
+        }
+        let picks = |video, audio| Selection::of(Pick { video, audio, ..Pick::default() });
+        check("tracks/v1-a1", |asked| asked.tracks = picks(Some(1), Some(1)));
+        check("tracks/a2", |asked| asked.tracks = picks(None, Some(2)));
+        check("tracks/all", |_| {});
+        check("container/ts", |asked| asked.container = Some(Container::Ts));
+        check("container/fmp4", |asked| asked.container = Some(Container::Fmp4));
+        check("container/webm", |_| {});
+    }
+
+    #[test]
+    fn forms_of_the_answer() {
+        check("responseFormat/m3u8", |asked| asked.response = Some(Response::Playlist));
+        check("responseFormat/redirect", |asked| asked.response = Some(Response::Redirect));
+        check("responseFormat/json", |asked| asked.response = Some(Response::Json));
+        check("responseFormat/mpd", |_| {});
+        let long = "x".repeat(CALLBACK_MAX);
+        for (query, name) in [
+            ("?callback=a.b_1", Some("a.b_1")),
+            (&format!("?callback={long}"), Some(&*long)),
+            (&format!("?callback={long}x"), None),
+            ("?callback=a(b)", None),
+            ("?callback=", None),
+            ("", None),
+            ("/callback/a", None),
+        ] {
+            let form = Response::Jsonp(name.map(str::to_owned));
+            check(&format!("responseFormat/jsonp{query}"), |asked| asked.response = Some(form));
+        }
+    }
+
+    #[test]
+    fn who_asks_and_until_when() {
+        check("ks/a%3D", |asked| asked.credentials.session = Some("a=".into()));
+        check("?ks=", |_| {});
+        for text in ["referrer/aHR0cDovL2EuYg==", "?r=aHR0cDovL2EuYg%3D%3D", "?referrer=aHR0cDovL2EuYg"] {
+            check(text, |asked| asked.credentials.referrer = Some("http://a.b".into()));
+        }
+        check("expiry/1700000000", |asked| asked.expiry = Some(1_700_000_000));
+        check("ex/99999999999999999999", |asked| asked.expiry = Some(i64::MAX));
+        check("ex/soon", |asked| asked.expiry = Some(0));
+        check("defaultAudioLang/de", |asked| asked.default_audio = Some("de".into()));
+        check("disableCaptions/1", |asked| asked.captions = false);
+        check("disableCaptions/0", |_| {});
+    }
+
+    #[test]
+    fn what_players_send() {
+        let tail = "protocol/https/format/applehttp/flavorIds/0_a,0_b,0_c/ks/djJ8/a.m3u8?uiConfId=12&playSessionId=\
+                    0a-1b:2c-3d&referrer=aHR0cDovL2EuYg==&clientTag=html5:v3.17.1";
+        check(tail, |asked| {
+            (asked.scheme, asked.format) = ("https".into(), Format::Hls);
+            asked.choice.flavors = ids(&["0_a", "0_b", "0_c"]);
+            asked.credentials.session = Some("djJ8".into());
+            asked.credentials.referrer = Some("http://a.b".into());
+        });
+        check("format/url/video.mp4", |asked| asked.format = Format::Url);
+    }
+
+    #[test]
+    fn what_is_refused() {
+        check_error("/p/1/playManifest/format/url", Code::EntryNotFound);
+        check_error("/p/1/playManifest/entryId/..", Code::EntryNotFound);
+        for text in ["0", "-1", "x", "1x", "inf", "NaN"] {
+            check_error(&format!("/p/1/playManifest/entryId/0_x/maxBitrate/{text}"), Code::InvalidMaxBitrate);
+            check_error(&format!("/p/1/playManifest/entryId/0_x?mib={text}"), Code::InvalidMinBitrate);
+        }
+        // Before the entry is looked for.
+        check_error("/p/1/playManifest/mb/x", Code::InvalidMaxBitrate);
+        check_error("/p/1/playManifest/mib/x/mb/x", Code::InvalidMaxBitrate);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(rest in "(/(entryId|e|f|fs|mb|ct|tracks|kt|ex)?[a-z_%0-9.,:+-]{0,9}){0,12}(\\?[ -~]{0,40})?") {
+            let target = format!("/p/1/playManifest/{rest}");
+            prop_assert!(parse_target(&target).is_some(), "{}", target);
+        }
+    }
+}

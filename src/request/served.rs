@@ -213,3 +213,143 @@ pub fn urlset(paths: &[String]) -> String {
     let between: Vec<&str> = paths.iter().map(|path| &path[front..path.len() - end]).collect();
     format!("{},{},{}.urlset", &first[..front], between.join(","), &first[first.len() - end..])
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::Kind;
+    use crate::packager::name::Pick;
+    use crate::request::{Request, parse as parse_target};
+
+    #[track_caller]
+    fn served(target: &str) -> Served {
+        match parse_target(target).unwrap().unwrap() {
+            Request::Served(of) => *of,
+            Request::Package(package) => package.of,
+            other => panic!("{target}: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn check_error(target: &str, expected: (Kind, Option<Code>)) {
+        let error = parse_target(target).unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.code()), expected, "{target}: {error}");
+    }
+
+    fn flavors(of: &Served) -> Vec<(&str, Option<&str>)> {
+        of.flavors.iter().map(|flavor| (flavor.id.as_str(), flavor.version.as_deref())).collect()
+    }
+
+    #[test]
+    fn one_flavor() {
+        let of = served(
+            "/p/1/sp/100/serveFlavor/entryId/0_x/clipTo/9000/v/ab/ev/3/flavorId/0_a/fileName/a%20b.mp4/name/a.mp4",
+        );
+        assert_eq!(flavors(&of), [("0_a", Some("ab"))]);
+        assert_eq!((of.file_name.as_deref(), of.credentials.partner), (Some("a b.mp4"), Some(PartnerId(1))));
+        assert_eq!(of.window, Window { from: Micros(0), to: Some(Micros(9_000_000)) });
+        // The reference writes the end twice, around the start.
+        let of = served(
+            "/dash/p/1/serveFlavor/entryId/0_x/clipTo/9/clipFrom/2/clipTo/9/flavorId/0_a/forceproxy/true/name/a.mp4/manifest.mpd",
+        );
+        assert_eq!(of.window, Window { from: Micros(2000), to: Some(Micros(9000)) });
+    }
+
+    #[test]
+    fn where_a_part_begins() {
+        let from = |target: &str| served(target).window.from.0;
+        assert_eq!(from("/p/1/serveFlavor/entryId/0_x/flavorId/0_a/seekFrom/5"), 5000);
+        assert_eq!(from("/p/1/serveFlavor/entryId/0_x/flavorId/0_a/seekFrom/5/clipFrom/6"), 6000);
+        assert_eq!(from("/hls/p/1/serveFlavor/entryId/0_x/flavorId/0_a/seekFrom/5/index.m3u8"), 0);
+    }
+
+    #[test]
+    fn several_flavors() {
+        let of = served(
+            "/hls/p/1/sp/100/serveFlavor/entryId/0_x/v/,1/flavorId/0_a,2/flavorId/0_b,/name/a.mp4.urlset/master.m3u8",
+        );
+        assert_eq!(flavors(&of), [("0_a", Some("1")), ("0_b", Some("2"))]);
+        let of = served("/hls/p/1/serveFlavor/entryId/0_x/flavorId/0_,a,b,b,.urlset/master.m3u8");
+        assert_eq!(flavors(&of), [("0_a", None), ("0_b", None), ("0_b", None)]);
+        let of = served("/hls/p/1/serveFlavor/entryId/0_x/flavorId/0_a/name/a.mp4.urlset/master.m3u8");
+        assert_eq!(flavors(&of), [("0_a", None)]);
+        let of = served("/hls/p/1/serveFlavor/entryId/0_x/flavorParamIds/5,x,7/master.m3u8");
+        assert_eq!((of.params, of.flavors.len()), (vec![5, 7], 0));
+    }
+
+    #[test]
+    fn tracks_and_containers() {
+        let of =
+            served("/hls/container/ts/p/1/serveFlavor/entryId/0_x/flavorId/0_a/name/a.mp4/tracks/v1-a2/index.m3u8");
+        assert_eq!(of.tracks, Selection::of(Pick { video: Some(1), audio: Some(2), ..Pick::default() }));
+        assert_eq!(of.container, Some(Container::Ts));
+        assert_eq!(served("/hls/container/x/p/1/serveFlavor/entryId/0_x/index.m3u8").container, None);
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let not_found = |code| (Kind::NotFound, Some(code));
+        check_error("/p/1/serveFlavor/flavorId/0_a", not_found(Code::EntryNotFound));
+        check_error("/p/1/serveFlavor/entryId/0_x/flavorId/..", not_found(Code::FlavorNotFound));
+        for clip in ["x", "-1", "1.5"] {
+            let target = format!("/p/1/serveFlavor/entryId/0_x/flavorId/0_a/clipTo/{clip}");
+            check_error(&target, (Kind::Invalid, Some(Code::BadQuery)));
+        }
+        let name = |name: &str| format!("/hls/p/1/serveFlavor/entryId/0_x/flavorId/0_a/{name}");
+        for bad in ["", "a.m3u8", "seg-0-v1.ts", "seg-1-v1-v2.m4s", "frag-1-v1.m4s", "%zz", "master.m3u8/"] {
+            check_error(&name(bad), (Kind::Invalid, None));
+        }
+        check_error(&name("seg-99999999999-v1.ts"), (Kind::NotFound, None));
+        check_error(&name("tracks/v1-v2/index.m3u8"), (Kind::Invalid, None));
+        check_error("/hls/p/1/serveFlavor/entryId/0_x/flavorId/0_,a.urlset/master.m3u8", (Kind::Invalid, None));
+        let many = format!("/hls/p/1/serveFlavor/entryId/0_x/flavorId/0_{},.urlset/master.m3u8", ",a".repeat(65));
+        check_error(&many, (Kind::TooLarge, None));
+    }
+
+    fn places() -> impl Strategy<Value = Vec<(String, String)>> {
+        proptest::collection::vec(("[0-9a-f]{1,4}", "0_[ab_.-]{0,3}"), 1..6)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            places in places(),
+            protocol in prop_oneof![Just(Protocol::Hls), Just(Protocol::Dash)],
+            is_ts in any::<bool>(),
+            (from, to) in (0..5_i64, proptest::option::of(1..9_i64)),
+        ) {
+            let entry = EntryId::new("0_x").unwrap();
+            let window = Window { from: Micros(from * 1000), to: to.map(|to| Micros(to * 1000)) };
+            let container = if is_ts { Container::Ts } else { Container::Fmp4 };
+            let paths: Vec<String> = places.iter().map(|(version, flavor)| Place {
+                protocol: Some(protocol),
+                container,
+                partner: PartnerId(7),
+                entry: &entry,
+                window,
+                version,
+                of: ("flavorId", flavor),
+                file_name: None,
+                extension: "mp4",
+            }.to_string()).collect();
+            let target = format!("{}/master.m3u8", urlset(&paths));
+            let Some(Ok(Request::Package(package))) = parse_target(&target) else {
+                return Err(TestCaseError::fail(target));
+            };
+            let expected: Vec<_> = places.iter().map(|(version, flavor)| (flavor.as_str(), Some(version.as_str()))).collect();
+            prop_assert_eq!(flavors(&package.of), expected, "{}", target);
+            prop_assert_eq!((package.protocol, package.of.window), (protocol, window));
+            prop_assert_eq!(package.of.container.unwrap_or_default(), container);
+        }
+
+        #[test]
+        fn any_text_is_answered(rest in "(/(entryId|flavorId|clipTo|tracks|name)?[a-z_%0-9.,+-]{0,9}){0,9}(.urlset)?(/[a-z0-9.-]{0,12})?") {
+            for front in ["/p/1/serveFlavor", "/hls/p/1/serveFlavor", "/dash/container/ts/p/1/serveFlavor"] {
+                let target = format!("{front}/{rest}");
+                prop_assert!(parse_target(&target).is_some(), "{}", target);
+            }
+        }
+    }
+}

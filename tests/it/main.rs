@@ -11,6 +11,7 @@ mod index;
 mod limits;
 mod mpegts;
 mod parsers;
+mod playback;
 mod players;
 mod regression;
 mod samples;
