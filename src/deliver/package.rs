@@ -51,6 +51,21 @@ fn written(text: String, media_type: &'static str) -> Artifact {
     Artifact::new(Body::Bytes(text.into()), media_type)
 }
 
+/// Most samples whose tables are gone through on a thread that answers others too: well under a millisecond.
+const SAMPLES_AT_ONCE: u64 = 100_000;
+
+/// What `work` makes of tables of so many samples: at once where they are few, on a thread of its own where it takes longer.
+async fn computed<T: Send + 'static>(
+    samples: u64,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    if samples <= SAMPLES_AT_ONCE { work() } else { blocking(move |_| work()).await }
+}
+
+fn samples(index: &Index) -> u64 {
+    index.tracks.iter().map(|track| u64::from(track.samples.len())).sum()
+}
+
 /// A file's index; what cannot be read is as good as not there, as packagers have it.
 async fn film(kit: &Kit, strand: &Strand) -> Result<Film> {
     kit.film(&strand.source).await.map_err(|error| error.or_code(Code::FileNotFound))
@@ -74,7 +89,8 @@ pub(super) async fn left_out(kit: &Kit, presentation: Presentation) -> Result<Ve
 /// A multivariant playlist or a manifest.
 async fn document(kit: &Kit, presentation: Presentation) -> Result<Artifact> {
     let indexes = indexes(kit, &presentation).await;
-    blocking(move |_| {
+    let samples = indexes.iter().flatten().map(|index| samples(index)).sum();
+    computed(samples, move || {
         let gathered = offer::gather(&presentation, &indexes)?;
         for reason in &gathered.left_out {
             tracing::info!(%reason, "left out of a presentation");
@@ -138,8 +154,9 @@ fn only(cut: &Cut) -> Result<&Strand> {
 
 async fn playlist(kit: &Kit, cut: Cut, of: Selection, iframes: bool) -> Result<Artifact> {
     let films = join_all(cut.strands.iter().map(|strand| film(kit, strand))).await;
-    blocking(move |_| {
-        let films = films.into_iter().collect::<Result<Vec<_>>>()?;
+    let films = films.into_iter().collect::<Result<Vec<_>>>()?;
+    let samples = films.iter().map(|film| samples(&film.index)).sum();
+    computed(samples, move || {
         for (film, strand) in films.iter().zip(&cut.strands) {
             timeline(&film.index, strand, &cut)?;
         }
