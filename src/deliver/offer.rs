@@ -215,6 +215,13 @@ fn closed(captions: ClosedCaptions) -> Vec<Closed> {
     all.map(|channel| Closed { channel, language: None, label: None, is_default: false }).collect()
 }
 
+/// The rendition of a track; `None` where it shows nothing in the window.
+fn described(presentation: &Presentation, track: &Track) -> Result<Option<Rendition>> {
+    check(track, presentation.container)?;
+    let timeline = Timeline::new(track, presentation.window)?;
+    Ok(timeline.map(|timeline| rendition(&timeline, &presentation.pace)))
+}
+
 /// Whether the tracks asked for are all, or this one is among them; number zero stands for all of a kind.
 fn is_asked_for(presentation: &Presentation, of: &Selection) -> bool {
     let is_met = |asked: Option<u32>, one: Option<u32>| one.is_some() && (asked == one || asked == Some(0));
@@ -226,13 +233,6 @@ fn is_asked_for(presentation: &Presentation, of: &Selection) -> bool {
 /// The tracks of a selection as a path names them, without the flavor.
 fn tracks_of(of: &Selection) -> Selection {
     Selection { picks: of.picks.iter().map(|pick| Pick { flavor: None, ..*pick }).collect() }
-}
-
-/// The rendition of a track; `None` where it shows nothing in the window.
-fn described(presentation: &Presentation, track: &Track) -> Result<Option<Rendition>> {
-    check(track, presentation.container)?;
-    let timeline = Timeline::new(track, presentation.window)?;
-    Ok(timeline.map(|timeline| rendition(&timeline, &presentation.pace)))
 }
 
 fn is_same(one: &Offered, other: &Offered) -> bool {

@@ -55,10 +55,7 @@ fn written(text: String, media_type: &'static str) -> Artifact {
 const SAMPLES_AT_ONCE: u64 = 100_000;
 
 /// What `work` makes of tables of so many samples: at once where they are few, on a thread of its own where it takes longer.
-async fn computed<T: Send + 'static>(
-    samples: u64,
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+async fn computed<T: Send + 'static>(samples: u64, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     if samples <= SAMPLES_AT_ONCE { work() } else { blocking(move |_| work()).await }
 }
 
