@@ -24,7 +24,10 @@ impl Tools {
         if missing.is_empty() {
             return Some(Tools { scripts: root.join("tests/browser") });
         }
-        let said = format!("{} missing: `scripts/setup.sh players` and `tests/browser/install.sh` install them", missing.join(", "));
+        let said = format!(
+            "{} missing: `scripts/setup.sh players` and `tests/browser/install.sh` install them",
+            missing.join(", ")
+        );
         assert!(std::env::var("VEDETTE_BROWSER").as_deref() != Ok("required"), "{said}");
         eprintln!("LEFT OUT: {said}");
         None
