@@ -65,7 +65,8 @@ async function every({ video }, entry) {
 
 // Played from start to end: pictures are those of their times, in order, and the decoder was given each frame once.
 async function through({ video }, entry) {
-  const before = video.getVideoPlaybackQuality().totalVideoFrames;
+  const decoded = () => video.getVideoPlaybackQuality().totalVideoFrames;
+  const before = decoded();
   await seek(video, 0);
   let [last, fault, seen] = [-1, null, 0];
   const look = () => {
@@ -80,13 +81,13 @@ async function through({ video }, entry) {
   video.playbackRate = 4;
   await video.play();
   // Some players stop the element at its end before it says so.
-  await until(() => video.ended || video.currentTime >= video.duration, 'the end');
+  const ended = () => video.ended || video.currentTime >= video.duration;
+  const given = () => decoded() - before;
+  await until(() => ended() && given() >= entry.frames, () => `the end and ${entry.frames} frames, but there are ${given()}`);
   video.playbackRate = 1;
   if (fault) fail(fault);
-  const { totalVideoFrames, droppedVideoFrames } = video.getVideoPlaybackQuality();
-  const given = totalVideoFrames - before;
-  if (given !== entry.frames) fail(`the decoder was given ${given} frames, not ${entry.frames}`);
-  return { seen, given, dropped: droppedVideoFrames };
+  if (given() !== entry.frames) fail(`the decoder was given ${given()} frames, not ${entry.frames}`);
+  return { seen, given: given(), dropped: video.getVideoPlaybackQuality().droppedVideoFrames };
 }
 
 // Each quality can be chosen, and shows the same frame at the same time.
