@@ -43,6 +43,20 @@ pub fn adts(config: &[u8]) -> Option<Adts> {
     fits.then_some(Adts { object: object as u8, rate, channels: channels as u8 })
 }
 
+/// How many channels sound with this AudioSpecificConfig has; `None` where its arrangement is written out.
+pub fn channels(config: &[u8]) -> Option<u16> {
+    let mut bits = Bits::of(config);
+    let object = object(&mut bits)?;
+    rate(&mut bits)?;
+    match bits.number(4)? {
+        // Parametric stereo makes two of one.
+        1 if object == PS => Some(2),
+        count @ 1..=6 => Some(count as u16),
+        7 => Some(8),
+        _ => None,
+    }
+}
+
 fn object(bits: &mut Bits<'_>) -> Option<u32> {
     match bits.number(5)? {
         31 => Some(32 + bits.number(6)?),
@@ -69,6 +83,20 @@ mod tests {
     fn check(config: &[u8], expected: Option<(u8, u8, u8)>) {
         let expected = expected.map(|(object, rate, channels)| Adts { object, rate, channels });
         assert_eq!(adts(config), expected, "{config:x?}");
+    }
+
+    #[test]
+    fn channels_are_counted() {
+        let cases: [(&[u8], Option<u16>); 5] = [
+            (&[0x12, 0x10], Some(2)),
+            (&[0x12, 0x08], Some(1)),
+            (&[0x11, 0xb8], Some(8)),
+            (&[0x12, 0x00], None),
+            (&[], None),
+        ];
+        for (config, expected) in cases {
+            assert_eq!(channels(config), expected, "{config:x?}");
+        }
     }
 
     #[test]

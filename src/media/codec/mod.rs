@@ -18,7 +18,7 @@ use self::nal::Framing;
 use super::picture::Color;
 use super::{Codec, Track};
 
-pub use self::aac::{Adts, adts};
+pub use self::aac::{Adts, adts, channels};
 pub use self::closed::closed_captions;
 pub use self::name::{dolby_vision, dolby_vision_beside, name};
 pub use self::sets::{Setup, setup};

@@ -5,7 +5,7 @@ use super::boxes::{Atom, Cursor, Kind, damaged};
 use super::items::{Profile, color_of};
 use crate::error::Result;
 use crate::media::picture::{Color, Size};
-use crate::media::{AudioFormat, Codec, DolbyVision};
+use crate::media::{AudioFormat, Codec, DolbyVision, codec};
 
 /// What an entry of `stsd` says of its samples.
 #[derive(Debug)]
@@ -140,7 +140,10 @@ impl<'a> Entry<'a> {
             }
             _ => {}
         }
-        Ok((self.audio_coding(cursor), AudioFormat { sample_rate, channels }))
+        let coding = self.audio_coding(cursor);
+        // Writers put two into the field whatever there are.
+        let told = codec::channels(coding.config).filter(|_| coding.codec == Codec::Aac);
+        Ok((coding, AudioFormat { sample_rate, channels: told.unwrap_or(channels) }))
     }
 
     fn audio_coding(&self, children: Cursor<'a>) -> Coding<'a> {
