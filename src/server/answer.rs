@@ -163,10 +163,8 @@ async fn answered(
         _ => tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed())),
     }
     let artifact = &delivered.artifact;
-    let body = match artifact.gzip() {
-        Some(bytes) if is_gzip => artifact::Body::Bytes(bytes),
-        _ => artifact.body.clone(),
-    };
+    let compressed = is_gzip.then(|| artifact.gzip()).flatten();
+    let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
     let content = Content {
         media_type: artifact.media_type,
         length: body.len(),
