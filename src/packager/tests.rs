@@ -181,7 +181,7 @@ fn sound_without_pictures() {
 #[test]
 fn sound_inside_segments_of_pictures() {
     let (pictures, sound) = (described(&pictures(640, 360, 20_000)), described(&sound(Codec::Aac, AAC, 2, "eng", 350)));
-    let of = Selection::of(Pick { flavor: Some(1), video: Some(1), audio: Some(1), caption: None });
+    let of = Selection::of(Pick { flavor: Some(1), video: Some(1), audio: Some(1), ..Pick::default() });
     let videos = vec![Video { of: of.clone(), rendition: &pictures, muxed: Some(&sound) }];
     let prefixed = |file: &File| format!("/p/1/a/{file}");
     check("muxed.m3u8", &hls::multivariant(&Offer { videos, ..Offer::default() }, Form::Ts, prefixed));

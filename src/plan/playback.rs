@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::choice::{self, Candidate};
 use super::key::{Key, version};
+use super::sequence;
 use super::{Decision, Freshness, Known, Plan, Policy, Work};
 use crate::entry::{Caption, Entry, EntryKind, Flavor, Source};
 use crate::error::{Code, Error, Kind, Result};
@@ -173,7 +174,7 @@ fn names_tracks(of: &Selection) -> bool {
     of.picks.iter().any(|pick| pick.video.is_some() || pick.audio.is_some())
 }
 
-fn caption_pick(of: &Selection) -> Option<u32> {
+pub(super) fn caption_pick(of: &Selection) -> Option<u32> {
     of.picks.iter().find_map(|pick| pick.caption)
 }
 
@@ -258,6 +259,7 @@ impl Desk<'_> {
             partner: self.entry.partner,
             entry: &self.entry.id,
             window: self.asked.window,
+            sequence: &self.asked.sequence,
             version: &version(&flavor.source, &self.policy.playback.pace),
             of: ("flavorId", flavor.id.as_str()),
             file_name: is_download.then_some(&name),
@@ -295,6 +297,7 @@ impl Desk<'_> {
                 partner: self.entry.partner,
                 entry: &self.entry.id,
                 window: self.asked.window,
+                sequence: &self.asked.sequence,
                 version: &version(&caption.source, &self.policy.playback.pace),
                 of: ("captionId", &caption.id),
                 file_name: None,
@@ -368,7 +371,7 @@ fn modified(work: &Work, entry: &Entry, known: &[Known<'_>]) -> u64 {
 }
 
 /// Flavors whose files are beside the document, numbered where there are several.
-fn beside(flavors: &[&Flavor]) -> Vec<Reel> {
+pub(super) fn beside(flavors: &[&Flavor]) -> Vec<Reel> {
     let numbered = (1u32..).zip(flavors);
     numbered.map(|(number, flavor)| reel(flavor, "".into(), (flavors.len() > 1).then_some(number))).collect()
 }
@@ -389,13 +392,13 @@ fn reel(flavor: &Flavor, place: Arc<str>, number: Option<u32>) -> Reel {
 /// Tags of flavors whose sound describes the pictures.
 const DESCRIPTION: [&str; 2] = ["audio_description", "audio_desc"];
 
-fn text(caption: &Caption, place: Arc<str>, number: u32) -> Text {
+pub(super) fn text(caption: &Caption, place: Arc<str>, number: u32) -> Text {
     let Caption { language, label, is_default, .. } = caption;
     Text { place, number, language: language.clone(), label: label.clone(), is_default: *is_default }
 }
 
 /// What a location ends in behind its last dot.
-fn extension(source: &Source) -> Option<&str> {
+pub(super) fn extension(source: &Source) -> Option<&str> {
     let (_, extension) = source.location.rsplit_once('.')?;
     let is_plain = (1..=5).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
     is_plain.then_some(extension)
@@ -533,6 +536,9 @@ impl<'a> Counter<'a> {
     }
 
     fn work(&self, file: &File) -> Result<(Work, Freshness)> {
+        if let Some(work) = sequence::filler(file, &self.policy.playback.pace) {
+            return Ok((work, self.freshness()));
+        }
         let work = match file {
             File::Multivariant => self.presentation(Protocol::Hls)?,
             File::Manifest => self.presentation(Protocol::Dash)?,
@@ -552,6 +558,7 @@ impl<'a> Counter<'a> {
             File::Init(of) => Work::Init(Box::new(self.cut(&self.completed(of)?, Container::Fmp4)?)),
             File::Segment { number, of, form } => self.segment(of, *number, *form, false)?,
             File::Iframe { number, of, form } => self.segment(of, *number, *form, true)?,
+            File::Blank => return Err(Error::new(Kind::Internal, "a blank is made of nothing")),
         };
         Ok((work, self.freshness()))
     }
@@ -597,7 +604,7 @@ impl<'a> Counter<'a> {
             Some(facts) => (facts.picture.map(|_| 1), facts.has_audio.then_some(1)),
             None => (Some(1), None),
         };
-        Ok(Selection { picks: vec![Pick { flavor, video, audio, caption: None }] })
+        Ok(Selection { picks: vec![Pick { flavor, video, audio, ..Pick::default() }] })
     }
 
     fn flavor(&self, number: Option<u32>) -> Result<&'a Flavor> {
@@ -617,6 +624,9 @@ impl<'a> Counter<'a> {
 
     fn cut(&self, of: &Selection, container: Container) -> Result<Cut> {
         let mut strands = Vec::new();
+        if of.picks.iter().any(|pick| pick.silence.is_some()) {
+            return Err(Error::invalid("silence has no playlist, and goes with no track"));
+        }
         for pick in &of.picks {
             let source = &self.flavor(pick.flavor)?.source;
             let video = pick.video.map(|number| TrackPick::Video(number.max(1)));
@@ -660,6 +670,7 @@ impl<'a> Counter<'a> {
                 partner: self.entry.partner,
                 entry: &self.entry.id,
                 window: self.of.window,
+                sequence: &self.of.sequence,
                 version: &version(&flavor.source, &self.policy.playback.pace),
                 of: ("flavorId", flavor.id.as_str()),
                 file_name: None,

@@ -4,6 +4,7 @@ mod given;
 mod number;
 pub mod path;
 pub mod playback;
+pub mod sequence;
 pub mod served;
 pub mod shown;
 pub mod thumbnail;
@@ -76,6 +77,15 @@ impl Request {
         match self {
             Request::PlayManifest(asked) => asked.expiry,
             Request::Thumbnail(_) | Request::Package(_) | Request::Served(_) => None,
+        }
+    }
+
+    /// The entries that play before the one asked for; none where the answer does not tell of them.
+    pub fn sequence(&self) -> &[EntryId] {
+        match self {
+            Request::PlayManifest(asked) => &asked.sequence,
+            Request::Package(asked) if asked.file.is_document() => &asked.of.sequence,
+            Request::Thumbnail(_) | Request::Package(_) | Request::Served(_) => &[],
         }
     }
 

@@ -85,7 +85,9 @@ fn asked(request: &request::Request) -> Asked {
         request::Request::PlayManifest(_) => Asked::PlayManifest,
         request::Request::Package(package) => match package.file {
             File::Multivariant | File::Manifest | File::Playlist(_) | File::IframePlaylist(_) => Asked::Playlist,
-            File::Init(_) | File::Segment { .. } | File::Iframe { .. } | File::Subtitles(_) => Asked::Segment,
+            File::Init(_) | File::Segment { .. } | File::Iframe { .. } | File::Subtitles(_) | File::Blank => {
+                Asked::Segment
+            }
         },
         request::Request::Served(_) => Asked::File,
     }
