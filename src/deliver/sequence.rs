@@ -15,7 +15,7 @@ use crate::packager::name::{File, Form, Selection};
 use crate::packager::rendition::{Rendition, rendition};
 use crate::packager::segments::{Pace, segments, stretches};
 use crate::packager::silence::Silence;
-use crate::packager::timeline::{Timeline, Window};
+use crate::packager::timeline::Timeline;
 use crate::packager::{dash, fmp4, hls};
 use crate::plan::playback::{Cut, Presentation, Strand, TrackPick};
 use crate::plan::sequence::{Chain, Clip, Words};
@@ -103,7 +103,7 @@ fn link(cut: &Cut, of: &Selection, indexes: &[Arc<Index>]) -> Result<hls::Link> 
 
 fn quiet(silence: Silence, pace: &Pace) -> Result<Rendition> {
     let track = silence.track()?;
-    let timeline = Timeline::new(&track, Window::default())?;
+    let timeline = Timeline::new(&track, silence.window())?;
     let timeline = timeline.ok_or_else(|| Error::new(Kind::Internal, "silence has a length"))?;
     Ok(rendition(&timeline, pace))
 }
@@ -111,17 +111,19 @@ fn quiet(silence: Silence, pace: &Pace) -> Result<Rendition> {
 /// A playlist of the captions of several entries.
 pub(super) fn captions(words: &[Words], pace: &Pace) -> Artifact {
     let entries: Vec<_> = words.iter().map(|words| stretches(words.length, pace)).collect();
-    let text = hls::captions_chain(&entries, |at, number| match words.get(at).and_then(|words| words.place.as_deref()) {
-        Some(place) => format!("{place}{}", File::Segment { number, of: Selection::caption(1), form: Form::Vtt }),
-        None => File::Blank.to_string(),
-    });
+    let text =
+        hls::captions_chain(&entries, |at, number| match words.get(at).and_then(|words| words.place.as_deref()) {
+            Some(place) => format!("{place}{}", File::Segment { number, of: Selection::caption(1), form: Form::Vtt }),
+            None => File::Blank.to_string(),
+        });
     written(text, File::Playlist(Selection::default()).content_type())
 }
 
 /// A manifest of several entries.
 pub(super) async fn periods(kit: &Kit, periods: Vec<Presentation>) -> Result<Artifact> {
     let indexes = periods.iter().map(|period| async move {
-        join_all(period.reels.iter().map(|reel| async move { kit.film(&reel.source).await.map(|film| film.index) })).await
+        join_all(period.reels.iter().map(|reel| async move { kit.film(&reel.source).await.map(|film| film.index) }))
+            .await
     });
     let indexes = join_all(indexes).await;
     blocking(move |_| {
@@ -137,7 +139,8 @@ pub(super) async fn periods(kit: &Kit, periods: Vec<Presentation>) -> Result<Art
         }
         let renumbered: Vec<_> = gathered.iter().zip(&periods).map(|(one, period)| one.offer_of(period)).collect();
         let offers = renumbered.into_iter().zip(&periods);
-        let offers: Vec<_> = offers.map(|(offer, period)| (offer, period.base.as_deref().unwrap_or_default())).collect();
+        let offers: Vec<_> =
+            offers.map(|(offer, period)| (offer, period.base.as_deref().unwrap_or_default())).collect();
         Ok(written(dash::periods(&offers), File::Manifest.content_type()))
     })
     .await
@@ -158,7 +161,7 @@ fn follow(one: &mut Gathered, last: &Gathered, pace: &Pace) -> Result<()> {
 pub(super) async fn silence(silence: Silence, number: Option<u32>, pace: Pace) -> Result<Artifact> {
     blocking(move |_| {
         let track = silence.track()?;
-        let timeline = Timeline::new(&track, Window::default())?;
+        let timeline = Timeline::new(&track, silence.window())?;
         let timeline = timeline.ok_or_else(|| Error::new(Kind::Internal, "silence has a length"))?;
         let bytes = match number {
             None => fmp4::init(&timeline)?,

@@ -223,7 +223,9 @@ fn selection<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Result<Sel
                             "{name} names two tracks of a kind and flavor; one is allowed"
                         )));
                     }
-                    None => return Err(Error::invalid(format!("{name} names a track of a caption or of silence: {word}"))),
+                    None => {
+                        return Err(Error::invalid(format!("{name} names a track of a caption or of silence: {word}")));
+                    }
                 }
             }
             'p' | 'x' => drop(digits(name, rest)?),
@@ -414,7 +416,9 @@ mod tests {
         check_bad("seg-1-v1-v2.ts", Kind::Invalid, "one is allowed");
         check_bad("seg-1-s1-v2.vtt", Kind::Invalid, "a track of a caption");
         check_bad("init-q2x48000x1-a1.mp4", Kind::Invalid, "or of silence");
-        for silence in ["q", "q2", "q2x48000", "q0x48000x1", "q3x48000x1", "q2x48001x1", "q2x48000x0", "q2x48000x86400001"] {
+        for silence in
+            ["q", "q2", "q2x48000", "q0x48000x1", "q3x48000x1", "q2x48001x1", "q2x48000x0", "q2x48000x86400001"]
+        {
             check_bad(&format!("init-{silence}.mp4"), Kind::Invalid, "names no silence");
         }
         check_bad("seg-99999999999.ts", Kind::NotFound, "beyond any");

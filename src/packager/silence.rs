@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::layout::{Layout, Slice};
+use super::timeline::Window;
 use crate::error::{Error, Kind, Result};
 use crate::media::samples::{Collector, Raw};
 use crate::media::time::{Micros, Ticks, Timescale};
@@ -76,6 +77,11 @@ impl Silence {
             packing: Packing::Plain,
             captions: Default::default(),
         })
+    }
+
+    /// The part of its track that is as long as it is.
+    pub fn window(self) -> Window {
+        Window { from: Micros(0), to: Some(Micros(i64::from(self.millis) * 1000)) }
     }
 
     /// The bytes of a layout of [`Silence::track`], which lie nowhere.

@@ -99,9 +99,7 @@ pub(super) fn preceded(
             Request::Package(package) => troupe.captions(package, length, pace)?,
             _ => return Err(Error::new(Kind::Internal, "a playlist of captions is a packager's")),
         },
-        Work::Presentation(presentation) if presentation.protocol == Protocol::Dash => {
-            troupe.periods(*presentation)?
-        }
+        Work::Presentation(presentation) if presentation.protocol == Protocol::Dash => troupe.periods(*presentation)?,
         work => work,
     };
     let of_members = before.iter().flat_map(|member| member.known.iter().map(|(source, _)| source.modified));
@@ -148,7 +146,8 @@ impl<'a> Troupe<'a> {
         for player in &troupe.before {
             let plays = matches!(player.entry.kind, EntryKind::Video | EntryKind::Audio) && !player.all.is_empty();
             if !plays || (has_pictures(&troupe.last) && !has_pictures(player)) {
-                let message = format!("entry {} of the sequence has no flavor that goes with the others", player.entry.id);
+                let message =
+                    format!("entry {} of the sequence has no flavor that goes with the others", player.entry.id);
                 return Err(Error::coded(Code::FlavorNotFound, message));
             }
         }

@@ -212,6 +212,9 @@ pub fn urlset(paths: &[String]) -> String {
     if rest.is_empty() {
         return first.clone();
     }
+    // Commas divide the parts; those of a path itself are encoded.
+    let paths: Vec<String> = paths.iter().map(|path| path.replace(',', "%2C")).collect();
+    let [first, rest @ ..] = &paths[..] else { return String::new() };
     let shortest = paths.iter().map(String::len).min().unwrap_or_default();
     let common = |of: &dyn Fn(&str, usize) -> Option<u8>, most: usize| {
         (0..most).take_while(|at| rest.iter().all(|path| of(path, *at) == of(first, *at))).count()

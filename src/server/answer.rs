@@ -72,12 +72,7 @@ fn is_at_hand(head: &Head, response: &Response<Body>) -> bool {
 }
 
 /// The form of a POST, or what is answered without it.
-async fn posted<B: HttpBody>(
-    house: &House,
-    head: &Head,
-    target: &str,
-    body: B,
-) -> Result<String, Box<Response<Body>>> {
+async fn posted<B: HttpBody>(house: &House, head: &Head, target: &str, body: B) -> Result<String, Box<Response<Body>>> {
     if request::takes_form(target) == Some(false) {
         return Err(Box::new(response::form_not_allowed()));
     }

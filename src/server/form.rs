@@ -43,7 +43,8 @@ fn check_type(headers: &HeaderMap) -> Result<(), Box<Response<Body>>> {
     if essence.eq_ignore_ascii_case(TYPE) && is_plain {
         return Ok(());
     }
-    let mut response = refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body is a form: application/x-www-form-urlencoded");
+    let mut response =
+        refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body is a form: application/x-www-form-urlencoded");
     response.headers_mut().insert("accept-post", HeaderValue::from_static(TYPE));
     Err(response)
 }

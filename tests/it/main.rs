@@ -12,5 +12,6 @@ mod limits;
 mod mpegts;
 mod regression;
 mod samples;
+mod sequence;
 mod support;
 mod thumbnail;

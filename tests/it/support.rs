@@ -88,6 +88,11 @@ impl Server {
         Server { child, address }
     }
 
+    /// The URL of a target, for other programs.
+    pub(crate) fn url(&self, target: &str) -> String {
+        format!("http://{}{target}", self.address)
+    }
+
     pub(crate) fn get(&self, target: &str) -> Answer {
         self.ask("GET", target, &[])
     }
