@@ -3,7 +3,7 @@
 //! Nothing is cut anew: documents list the segments of each entry where they are without the others. What the last entry
 //! offers is what is played; of each entry before it, the flavor is taken that goes best with the one of the last. An entry
 //! without sound among entries with it is silent, one without the captions shows none, and one without pictures among
-//! pictures is an error.
+//! pictures is an error, as is one without sound where a transport stream has sound alone.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -129,6 +129,20 @@ struct Player<'a> {
     all: Vec<Candidate<'a>>,
 }
 
+/// How segments are fetched.
+#[derive(Clone, Copy)]
+struct Way {
+    protocol: Protocol,
+    container: Container,
+    window: Window,
+}
+
+impl Way {
+    fn dash(window: Window) -> Way {
+        Way { protocol: Protocol::Dash, container: Container::Fmp4, window }
+    }
+}
+
 /// What a flavor is taken for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sense {
@@ -175,6 +189,10 @@ impl<'a> Troupe<'a> {
             let companion = flavor.and_then(|flavor| player.companion(flavor, sense));
             strands.extend(companion.map(|found| Strand { source: found.flavor.source.clone(), track: strand.track }));
         }
+        if strands.is_empty() && cut.container == Container::Ts {
+            let message = format!("entry {} of the sequence has no sound for a transport stream", player.entry.id);
+            return Err(Error::coded(Code::FlavorNotFound, message));
+        }
         if strands.is_empty() {
             return Ok(Clip::Silence { length: player.length() });
         }
@@ -201,26 +219,20 @@ impl<'a> Troupe<'a> {
         if let [alone] = &mut picks[..] {
             alone.flavor = None;
         }
-        let place = self.place(player.entry, Protocol::Hls, cut.container, cut.window, &flavors);
+        let way = Way { protocol: Protocol::Hls, container: cut.container, window: cut.window };
+        let place = self.place(player.entry, way, &flavors);
         Ok(Clip::Cut { cut, of: Selection { picks }, place })
     }
 
     /// Where the segments of flavors of an entry are, whatever they are played with.
-    fn place(
-        &self,
-        entry: &Entry,
-        protocol: Protocol,
-        container: Container,
-        window: Window,
-        flavors: &[&Flavor],
-    ) -> Arc<str> {
+    fn place(&self, entry: &Entry, way: Way, flavors: &[&Flavor]) -> Arc<str> {
         let paths = flavors.iter().map(|flavor| {
             let place = Place {
-                protocol: Some(protocol),
-                container,
+                protocol: Some(way.protocol),
+                container: way.container,
                 partner: entry.partner,
                 entry: &entry.id,
-                window,
+                window: way.window,
                 sequence: &[],
                 version: &version(&flavor.source, self.pace),
                 of: ("flavorId", flavor.id.as_str()),
@@ -295,11 +307,11 @@ impl<'a> Troupe<'a> {
                 reels: playback::beside(&found),
                 texts: texts.map(|(number, caption)| playback::text(caption, "".into(), number)).collect(),
                 window: Window::default(),
-                base: Some(self.place(player.entry, Protocol::Dash, Container::Fmp4, Window::default(), &found)),
+                base: Some(self.place(player.entry, Way::dash(Window::default()), &found)),
                 ..last.clone()
             });
         }
-        let base = self.place(self.last.entry, Protocol::Dash, Container::Fmp4, last.window, &flavors);
+        let base = self.place(self.last.entry, Way::dash(last.window), &flavors);
         periods.push(Presentation { base: Some(base), ..last });
         Ok(Work::Periods(periods))
     }
@@ -343,4 +355,169 @@ impl<'a> Player<'a> {
 
 fn speaks_alike(one: &Caption, other: &Caption) -> bool {
     language::tag(&one.language) == language::tag(&other.language)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{EntryId, FlavorId, Moderation, PartnerId, Status};
+    use crate::media::picture::Size;
+    use crate::media::{Facts, PictureFacts};
+
+    fn source(location: &str) -> Source {
+        Source { location: location.into(), size: 1, modified: 500, version: "v".into() }
+    }
+
+    fn caption(id: &str, language: &str) -> Caption {
+        let source = source(id);
+        Caption { id: id.to_owned(), language: language.to_owned(), label: None, is_default: false, source }
+    }
+
+    /// A flavor by its name, profile, tags between blanks, and language.
+    fn flavor(id: &str, params_id: Option<i64>, tags: &str, language: Option<&str>) -> Flavor {
+        Flavor {
+            id: FlavorId::new(id).unwrap(),
+            params_id,
+            tags: tags.split_whitespace().map(str::to_owned).collect(),
+            bitrate: None,
+            language: language.map(str::to_owned),
+            label: None,
+            is_default: false,
+            is_original: false,
+            source: source(&format!("{id}.mp4")),
+        }
+    }
+
+    fn entry(id: &str, flavors: Vec<Flavor>, captions: Vec<Caption>) -> Entry {
+        Entry {
+            id: EntryId::new(id).unwrap(),
+            partner: PartnerId(7),
+            name: id.to_owned(),
+            kind: EntryKind::Video,
+            status: Status::Ready,
+            moderation: Moderation::default(),
+            recycled: false,
+            tags: Vec::new(),
+            version: 0,
+            created: 0,
+            updated: 0,
+            start_date: None,
+            end_date: None,
+            access_control: None,
+            thumb_offset_ms: None,
+            flavors,
+            thumbs: Vec::new(),
+            captions,
+            attachments: Vec::new(),
+        }
+    }
+
+    /// Facts of each flavor by its height, zero for sound alone; heights that are odd are without sound.
+    fn known<'a>(entry: &'a Entry, heights: &[u32]) -> Vec<Known<'a>> {
+        let facts = heights.iter().map(|height| {
+            let shown = Size { width: height * 16 / 9, height: *height };
+            let picture = PictureFacts { shown, last_frame: Micros(0), frames: 1 };
+            let (picture, has_audio) = ((*height > 0).then_some(picture), height % 2 == 0);
+            let bitrate = u64::from(*height) * 1000 + 64_000;
+            Ok(Arc::new(Facts { duration: Micros(2_500_000), bitrate, picture, has_audio }))
+        });
+        entry.flavors.iter().map(|flavor| &flavor.source).zip(facts).collect()
+    }
+
+    /// What `target` comes to with one entry before it.
+    fn decided(target: &str, before: (&Entry, &[u32]), last: (&Entry, &[u32])) -> Result<Plan> {
+        let policy = crate::deliver::Config::default().policy;
+        let request = crate::request::parse(target).unwrap()?;
+        let known_before = known(before.0, before.1);
+        let known_last = known(last.0, last.1);
+        let client = Default::default();
+        let decision = super::super::plan(&request, last.0, &known_last, crate::access::Grant::Full, client, &policy)?;
+        let before = [Member { entry: before.0, known: &known_before }];
+        match preceded(&request, decision, &before, Member { entry: last.0, known: &known_last }, &policy)? {
+            Decision::Make(plan) => Ok(plan),
+            Decision::Redirect { location, .. } => panic!("a redirect to {location}"),
+        }
+    }
+
+    const PLACE: &str = "/hls/p/7/serveFlavor/entryId/0_main/clipTo/1000/sequence/0_ad";
+
+    /// Which file of the entry before goes with flavor `of` of the main one.
+    #[track_caller]
+    fn check_companion(of: &str, track: &str, flavors: Vec<(Flavor, u32)>, expected: Option<&str>) {
+        let all = vec![
+            flavor("big", Some(7), "a b", None),
+            flavor("small", Some(5), "", None),
+            flavor("told", None, "", Some("en")),
+        ];
+        let main = entry("0_main", all, Vec::new());
+        let (flavors, heights): (Vec<_>, Vec<_>) = flavors.into_iter().unzip();
+        let ad = entry("0_ad", flavors, Vec::new());
+        let target = format!("{PLACE}/flavorId/{of}/name/a.mp4/index-{track}.m3u8");
+        let plan = decided(&target, (&ad, &heights), (&main, &[720, 180, 0])).unwrap();
+        assert_eq!(plan.freshness, Freshness::Public(600));
+        let Work::Chain(chain) = plan.work else { panic!("{}", plan.work) };
+        let found = match &chain.clips[..] {
+            [Clip::Cut { cut, .. }, Clip::Cut { cut: last, place, .. }] => {
+                assert_eq!((cut.window, last.window.to), (Window::default(), Some(Micros(1_000_000))));
+                assert!(place.contains("/clipTo/1000/v/") && !place.contains("sequence"), "{place}");
+                Some(cut.strands[0].source.location.to_string())
+            }
+            [Clip::Silence { length: Micros(2_500_000) }, Clip::Cut { .. }] => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found.as_deref(), expected);
+    }
+
+    #[test]
+    fn flavors_that_go_together() {
+        let plain = |id: &str, height| (flavor(id, None, "", None), height);
+        check_companion("big", "v1", vec![plain("x", 720), (flavor("y", Some(7), "", None), 90)], Some("y.mp4"));
+        check_companion("big", "v1", vec![plain("x", 720), (flavor("y", None, "b", None), 90)], Some("y.mp4"));
+        let tagged = |id: &str, tags: &str| (flavor(id, None, tags, None), 90);
+        check_companion("big", "v1", vec![tagged("x", "a b c"), tagged("y", "a b")], Some("y.mp4"));
+        check_companion("big", "v1", vec![plain("x", 360), plain("y", 700), plain("z", 1080)], Some("y.mp4"));
+        check_companion("small", "v1", vec![plain("x", 360), plain("y", 700)], Some("x.mp4"));
+        check_companion("told", "a1", vec![plain("x", 720), plain("y", 0)], Some("y.mp4"));
+        let spoken = |id: &str, language| (flavor(id, None, "", Some(language)), 720);
+        check_companion("told", "a1", vec![spoken("x", "de"), spoken("y", "eng"), plain("z", 0)], Some("y.mp4"));
+        check_companion("told", "a1", vec![plain("x", 721)], None);
+    }
+
+    #[test]
+    fn pictures_that_are_missing() {
+        let main = entry("0_main", vec![flavor("big", None, "", None)], Vec::new());
+        let ad = entry("0_ad", vec![flavor("x", None, "", None)], Vec::new());
+        let target = format!("{PLACE}/flavorId/big/name/a.mp4/index-v1.m3u8");
+        let error = decided(&target, (&ad, &[0]), (&main, &[720])).unwrap_err();
+        assert_eq!(error.code(), Some(Code::FlavorNotFound));
+    }
+
+    #[test]
+    fn captions_of_the_same_language() {
+        let flavors = || vec![flavor("big", None, "", None)];
+        let main = entry("0_main", flavors(), vec![caption("one", "en"), caption("two", "fr")]);
+        let ad = entry("0_ad", flavors(), vec![caption("three", "fra")]);
+        for (name, expected) in [("one", false), ("two", true)] {
+            let target = format!("{PLACE}/captionId/{name}/name/a.vtt/index-s1.m3u8");
+            let plan = decided(&target, (&ad, &[720]), (&main, &[720])).unwrap();
+            let Work::CaptionChain { words, .. } = plan.work else { panic!("{}", plan.work) };
+            let lengths: Vec<_> = words.iter().map(|words| words.length.0).collect();
+            assert_eq!((words[0].place.is_some(), lengths), (expected, vec![2_500_000, 1_000_000]), "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_follow_the_entries() {
+        let main = entry("0_main", vec![flavor("big", None, "", None)], Vec::new());
+        let (one, other) = (flavor("x", None, "", None), flavor("y", None, "", None));
+        for file in ["index-v1.m3u8", "iframes-v1.m3u8", "manifest.mpd"] {
+            let key = |flavor: &Flavor| {
+                let ad = entry("0_ad", vec![flavor.clone()], Vec::new());
+                let target = format!("{PLACE}/flavorId/big/name/a.mp4/{file}");
+                decided(&target, (&ad, &[720]), (&main, &[720])).unwrap().key
+            };
+            assert_eq!(key(&one), key(&one), "{file}");
+            assert_ne!(key(&one), key(&other), "{file}");
+        }
+    }
 }
