@@ -431,7 +431,7 @@ mod tests {
         let known_before = known(before.0, before.1);
         let known_last = known(last.0, last.1);
         let client = Default::default();
-        let decision = super::super::plan(&request, last.0, &known_last, crate::access::Grant::Full, client, &policy)?;
+        let decision = crate::plan::plan(&request, last.0, &known_last, crate::access::Grant::Full, client, &policy)?;
         let before = [Member { entry: before.0, known: &known_before }];
         match preceded(&request, decision, &before, Member { entry: last.0, known: &known_last }, &policy)? {
             Decision::Make(plan) => Ok(plan),
