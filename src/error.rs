@@ -64,6 +64,8 @@ pub enum Code {
     TokenExpired = 28,
     /// The server is over its concurrency limit.
     TooManyProcesses = 46,
+    /// An entry of a sequence is not for sequences.
+    NotForSequences = 48,
     /// The lowest bitrate is no number above zero.
     InvalidMinBitrate = 49,
     /// The entry is in the recycle bin.
@@ -97,6 +99,7 @@ impl Code {
             Code::InvalidMaxBitrate => "INVALID_MAX_BITRATE",
             Code::TokenExpired => "URL_TOKEN_EXPIRED",
             Code::InvalidMinBitrate => "INVALID_MIN_BITRATE",
+            Code::NotForSequences => "INVALID_SEQUENCE_ENTRY",
         }
     }
 
@@ -115,9 +118,11 @@ impl Code {
                 Kind::Forbidden
             }
             Code::ImageResizeFailed => Kind::Unsupported,
-            Code::MissingParameter | Code::BadQuery | Code::InvalidMaxBitrate | Code::InvalidMinBitrate => {
-                Kind::Invalid
-            }
+            Code::MissingParameter
+            | Code::BadQuery
+            | Code::InvalidMaxBitrate
+            | Code::InvalidMinBitrate
+            | Code::NotForSequences => Kind::Invalid,
             Code::TooManyProcesses => Kind::Busy,
         }
     }

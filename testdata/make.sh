@@ -181,6 +181,22 @@ TOML
 }
 beside multi
 
+# To play before others: 2 s without sound, and 3 s with sound and captions, coded like the best quality above.
+opening() {
+  scene 640 360 50 "${avc[@]}" -g 50 -keyint_min 50 -movflags +faststart 0_opening.mp4
+  printf 'name = "The opening"\ntags = ["sequence_entry"]\n' >0_opening.toml
+}
+bumper() {
+  mkdir -p 0_bumper
+  scene 640 360 75 "${avc[@]}" -g 50 -keyint_min 50 -an "$work/bumper.mp4"
+  ff -i "$work/bumper.mp4" -f lavfi -i "sine=frequency=660:sample_rate=48000,volume=0.2" -t 3 -c:v copy -c:a aac -b:a 64k \
+    -movflags +faststart 0_bumper/source.mp4
+  printf 'WEBVTT\n\n00:00.500 --> 00:02.500\nA word before.\n' >0_bumper/captions.en.vtt
+  printf 'name = "A word before"\ntags = ["sequence_entry"]\n' >0_bumper/entry.toml
+}
+beside opening
+beside bumper
+
 # --- Codecs ------------------------------------------------------------------------------------------------------
 
 beside ff "${small[@]}" "${avc[@]}" -movflags +faststart 0_avc.mp4

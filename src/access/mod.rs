@@ -50,6 +50,20 @@ pub fn check_serve(entry: &Entry) -> Result<Grant> {
     check_rules(entry)
 }
 
+/// Fails for an entry that may not play before another one: only those that say so do.
+pub fn check_sequence(entry: &Entry) -> Result<()> {
+    match entry.tags.iter().any(|tag| tag == SEQUENCE_TAG) {
+        true => Ok(()),
+        false => {
+            let message = format!("entry {} of the sequence is not tagged {SEQUENCE_TAG}", entry.id);
+            Err(Error::coded(Code::NotForSequences, message))
+        }
+    }
+}
+
+/// Marks an entry that may play before another one.
+const SEQUENCE_TAG: &str = "sequence_entry";
+
 /// Fails for a URL that expired before, or in the second `now`.
 pub fn check_expiry(expiry: Option<i64>, now: u64) -> Result<()> {
     match expiry {

@@ -8,6 +8,7 @@ mod offer;
 mod package;
 pub mod pool;
 pub mod reading;
+mod sequence;
 pub mod sources;
 mod stored;
 mod strip;
@@ -22,15 +23,17 @@ use self::artifact::{Artifact, Body};
 use self::kit::Kit;
 use self::pool::Load;
 use self::reading::Reading;
-use crate::access;
+use crate::access::{self, Grant};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
+use crate::entry::{Entry, Source};
 use crate::error::{Code, Error, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
 use crate::plan::key::Key;
 use crate::plan::playback::Rules;
-use crate::plan::{self, Client, Decision, Plan, Policy, Work};
+use crate::plan::sequence::Member;
+use crate::plan::{self, Client, Decision, Known, Plan, Policy, Work};
 use crate::request::Request;
 
 /// The settings of caches, workers and pictures.
@@ -165,18 +168,36 @@ impl Delivery {
     pub async fn plan(&self, request: &Request, client: Client<'_>, now: u64) -> Result<Decision> {
         access::check_expiry(request.expiry(), now)?;
         let entry = self.catalog.entry(request.entry()).await?;
-        let grant = match request {
-            Request::Thumbnail(_) => access::check(&entry),
-            Request::PlayManifest(_) => access::check_play(&entry, now),
-            Request::Package(_) | Request::Served(_) => access::check_serve(&entry),
-        }?;
-        let known = plan::sources(request, &entry).into_iter().map(|source| async move {
-            // Why there are no facts is for the plan to judge: it may do without.
-            (source, self.kit.facts(source).await)
-        });
+        let grant = granted(request, &entry, now)?;
+        let known = self.known(plan::sources(request, &entry)).await;
+        let failed = |error| numbered(error, plan::failure(request));
+        let decision = plan::plan(request, &entry, &known, grant, client, &self.policy).map_err(failed)?;
+        if request.sequence().is_empty() {
+            return Ok(decision);
+        }
+        self.preceded(request, &entry, decision, now).await.map_err(failed)
+    }
+
+    /// What is decided for `entry`, with the entries that play before it.
+    async fn preceded(&self, request: &Request, entry: &Entry, decision: Decision, now: u64) -> Result<Decision> {
+        let mut entries = Vec::with_capacity(request.sequence().len());
+        for id in request.sequence() {
+            let entry = self.catalog.entry(id).await?;
+            granted(request, &entry, now)?;
+            access::check_sequence(&entry)?;
+            entries.push(entry);
+        }
+        let known = entries.iter().map(|entry| self.known(plan::sources_of_sequence(entry)));
         let known = join_all(known).await;
-        plan::plan(request, &entry, &known, grant, client, &self.policy)
-            .map_err(|error| numbered(error, plan::failure(request)))
+        let before = entries.iter().zip(&known).map(|(entry, known)| Member { entry, known });
+        let before: Vec<_> = before.collect();
+        let known = self.known(plan::sources_of_sequence(entry)).await;
+        plan::preceded(request, decision, &before, Member { entry, known: &known }, &self.policy)
+    }
+
+    /// The sources with their facts. Why there are none is for the plan to judge: it may do without.
+    async fn known<'a>(&self, sources: Vec<&'a Source>) -> Vec<Known<'a>> {
+        join_all(sources.into_iter().map(|source| async move { (source, self.kit.facts(source).await) })).await
     }
 
     /// What of an entry is not in the presentation that `plan` makes, and why; a line each, none for any other work.
@@ -223,6 +244,15 @@ impl Delivery {
     /// Begins to read a body.
     pub async fn read(&self, body: Body) -> Result<Reading> {
         Reading::begin(&self.kit.origin, body).await
+    }
+}
+
+/// What the client may have of an entry that `request` names.
+fn granted(request: &Request, entry: &Entry, now: u64) -> Result<Grant> {
+    match request {
+        Request::Thumbnail(_) => access::check(entry),
+        Request::PlayManifest(_) => access::check_play(entry, now),
+        Request::Package(_) | Request::Served(_) => access::check_serve(entry),
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::package::check;
 use crate::error::{Error, Kind, Result};
-use crate::media::{ClosedCaptions, Index, Media, Track};
+use crate::media::time::{Micros, Ticks};
+use crate::media::{AudioFormat, ClosedCaptions, Index, Media, Track};
 use crate::packager::name::{File, Form, Pick, Selection};
 use crate::packager::offer::{Caption, Channel, Closed, Offer, Sound, Video};
 use crate::packager::rendition::{Rendition, rendition};
@@ -185,6 +186,45 @@ impl Gathered {
         Video { of, rendition: &pictures.rendition, muxed: muxed.map(|sound| &sound.rendition) }
     }
 
+    /// How long the longest track is.
+    pub(super) fn length(&self) -> Micros {
+        let length = |of: &Offered| {
+            Ticks(i64::try_from(of.rendition.duration).unwrap_or(i64::MAX)).micros(of.rendition.timescale)
+        };
+        self.pictures.iter().chain(&self.sounds).map(length).max().unwrap_or_default()
+    }
+
+    /// Leaves out pictures or sound where another offer has none.
+    pub(super) fn keep_kinds_of(&mut self, other: &Gathered) {
+        if other.pictures.is_empty() {
+            self.pictures.clear();
+        }
+        if other.sounds.is_empty() {
+            self.sounds.clear();
+        }
+    }
+
+    /// The first sound with its language, where this offer has sound and another one has none.
+    pub(super) fn sound_missing_in(&self, other: &Gathered) -> Option<(AudioFormat, Option<String>)> {
+        let first = self.sounds.first().filter(|_| other.sounds.is_empty())?;
+        Some((*first.rendition.sound()?, first.rendition.language.clone()))
+    }
+
+    /// Adds sound that is of no flavor.
+    pub(super) fn add_sound(&mut self, of: Selection, rendition: Rendition) {
+        let (label, is_default, is_description) = (None, false, false);
+        self.sounds.push(Offered { flavor: 0, of, rendition, label, is_default, is_description });
+    }
+
+    /// The same as [`Gathered::offer`], with captions named as their own entry numbers them.
+    pub(super) fn offer_of(&self, presentation: &Presentation) -> Offer<'_> {
+        let mut offer = self.offer();
+        for (caption, text) in offer.captions.iter_mut().zip(&presentation.texts) {
+            caption.of = Selection::caption(text.number);
+        }
+        offer
+    }
+
     /// What the packager writes documents of.
     pub(super) fn offer(&self) -> Offer<'_> {
         Offer {
@@ -259,7 +299,7 @@ pub(super) fn address(presentation: &Presentation, file: &File) -> String {
 fn with_picks(file: &File, change: impl FnMut(Pick) -> Pick) -> File {
     let mut file = file.clone();
     let of = match &mut file {
-        File::Multivariant | File::Manifest => return file,
+        File::Multivariant | File::Manifest | File::Blank => return file,
         File::Playlist(of) | File::IframePlaylist(of) | File::Init(of) | File::Subtitles(of) => of,
         File::Segment { of, .. } | File::Iframe { of, .. } => of,
     };

@@ -8,7 +8,7 @@ use super::artifact::{Artifact, Body, Muxed};
 use super::kit::{Film, Kit};
 use super::reading::multiplexed;
 use super::sources::blocking;
-use super::{offer, stored};
+use super::{offer, sequence, stored};
 use crate::entry::Source;
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
@@ -40,6 +40,10 @@ pub(super) async fn artifact(kit: &Kit, work: Work) -> Result<Artifact> {
         }
         Work::Cues(work) => cues(kit, *work).await,
         Work::Stored { source, window, moov_first } => stored::artifact(kit, source, window, moov_first).await,
+        Work::Chain(chain) => sequence::chain(kit, *chain).await,
+        Work::CaptionChain { words, pace } => Ok(sequence::captions(&words, &pace)),
+        Work::Periods(periods) => sequence::periods(kit, periods).await,
+        Work::Silence { silence, number, pace } => sequence::silence(silence, number, pace).await,
         Work::Written { body, media_type } => Ok(written(body, media_type)),
         Work::Thumbnail { .. } | Work::Strip { .. } => {
             Err(Error::new(Kind::Internal, "this is not a work of playback"))
@@ -47,7 +51,7 @@ pub(super) async fn artifact(kit: &Kit, work: Work) -> Result<Artifact> {
     }
 }
 
-fn written(text: String, media_type: &'static str) -> Artifact {
+pub(super) fn written(text: String, media_type: &'static str) -> Artifact {
     Artifact::new(Body::Bytes(text.into()), media_type)
 }
 
@@ -64,7 +68,7 @@ fn samples(index: &Index) -> u64 {
 }
 
 /// A file's index; what cannot be read is as good as not there, as packagers have it.
-async fn film(kit: &Kit, strand: &Strand) -> Result<Film> {
+pub(super) async fn film(kit: &Kit, strand: &Strand) -> Result<Film> {
     kit.film(&strand.source).await.map_err(|error| error.or_code(Code::FileNotFound))
 }
 
@@ -128,7 +132,7 @@ fn track<'a>(index: &'a Index, strand: &Strand) -> Result<&'a Track> {
 }
 
 /// The samples of a strand within its window.
-fn timeline<'a>(index: &'a Index, strand: &Strand, cut: &Cut) -> Result<Timeline<'a>> {
+pub(super) fn timeline<'a>(index: &'a Index, strand: &Strand, cut: &Cut) -> Result<Timeline<'a>> {
     let track = track(index, strand)?;
     check(track, cut.container)?;
     let nothing = || Error::new(Kind::NotFound, "the track shows nothing in this part of the entry");
@@ -145,7 +149,7 @@ pub(super) fn check(track: &Track, container: Container) -> Result<()> {
 }
 
 /// The only strand of what is cut.
-fn only(cut: &Cut) -> Result<&Strand> {
+pub(super) fn only(cut: &Cut) -> Result<&Strand> {
     cut.strands.first().ok_or_else(|| Error::new(Kind::Internal, "nothing is cut"))
 }
 
@@ -242,7 +246,7 @@ async fn muxed(kit: &Kit, mux: Mux, (pictures, sound): (Option<Source>, Option<S
 /// The registered type of a transport stream.
 const TS_TYPE: &str = "video/MP2T";
 
-fn numbered(all: &[Segment], number: u32) -> Result<&Segment> {
+pub(super) fn numbered(all: &[Segment], number: u32) -> Result<&Segment> {
     let count = all.len();
     let missing = || Error::new(Kind::NotFound, format!("there are {count} segments, and no number {number}"));
     (number as usize).checked_sub(1).and_then(|place| all.get(place)).ok_or_else(missing)

@@ -12,6 +12,7 @@ pub mod name;
 pub mod offer;
 pub mod rendition;
 pub mod segments;
+pub mod silence;
 #[cfg(test)]
 mod tests;
 pub mod timeline;

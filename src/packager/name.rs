@@ -3,10 +3,11 @@
 //! A name is a word, the number of a piece where the file is one, and a selection of what to carry, with `-` between:
 //! `seg-3-f2-v1.m4s` is the third segment of the first pictures of the second flavor. Of the grammar of nginx-vod some is read
 //! and ignored: `pN` (parts), `xN` (version), `lXXX` (languages, which the selection settles already), and `c1`, as there is
-//! one clip.
+//! one clip. Silence has a word of its own, `q` and its channels, rate and milliseconds with `x` between: `q2x48000x4000`.
 
 use std::fmt;
 
+use super::silence::{MILLIS_MAX, RATES, Silence};
 use crate::error::{Error, Kind, Result};
 
 /// A file that a player fetches.
@@ -42,6 +43,8 @@ pub enum File {
     },
     /// `sub….vtt`: a whole caption file.
     Subtitles(Selection),
+    /// `blank.vtt`: captions that say nothing, however long.
+    Blank,
 }
 
 /// How a segment is packed.
@@ -73,6 +76,8 @@ pub struct Pick {
     pub audio: Option<u32>,
     /// `sN`: the caption of the entry by its number, from 1. A pick of a caption has nothing else.
     pub caption: Option<u32>,
+    /// `qCxRxM`: silence, whatever the entry holds. A pick of silence has nothing else.
+    pub silence: Option<Silence>,
 }
 
 /// Most picks of a name, as many as nginx-vod allows sequences.
@@ -80,7 +85,7 @@ const PICKS_MAX: usize = 32;
 
 /// What may be asked for, for those who asked for something else.
 const ALLOWED: &str = "master.m3u8, manifest.mpd, index.m3u8, iframes.m3u8, init.mp4, seg-N.ts, seg-N.m4s, seg-N.vtt, \
-                       iframe-N.ts, iframe-N.m4s, sub.vtt";
+                       iframe-N.ts, iframe-N.m4s, sub.vtt, blank.vtt";
 
 impl Selection {
     /// One track of pictures of a flavor, both by their numbers from 1.
@@ -98,6 +103,11 @@ impl Selection {
         Selection::of(Pick { caption: Some(number), ..Pick::default() })
     }
 
+    /// Silence alone.
+    pub fn silence(silence: Silence) -> Selection {
+        Selection::of(Pick { silence: Some(silence), ..Pick::default() })
+    }
+
     /// A selection of one pick.
     pub fn of(pick: Pick) -> Selection {
         Selection { picks: vec![pick] }
@@ -111,11 +121,17 @@ impl Selection {
 
     /// Whether it names sound and nothing else.
     pub fn is_audio_alone(&self) -> bool {
-        !self.picks.is_empty() && self.picks.iter().all(|pick| pick.audio.is_some() && pick.video.is_none())
+        let is_audio = |pick: &Pick| pick.silence.is_some() || (pick.audio.is_some() && pick.video.is_none());
+        !self.picks.is_empty() && self.picks.iter().all(is_audio)
     }
 }
 
 impl File {
+    /// Whether it tells of other files.
+    pub fn is_document(&self) -> bool {
+        matches!(self, File::Multivariant | File::Manifest | File::Playlist(_) | File::IframePlaylist(_))
+    }
+
     /// Its media type.
     pub fn content_type(&self) -> &'static str {
         match self {
@@ -125,6 +141,7 @@ impl File {
             File::Init(of) => Form::M4s.content_type(of),
             File::Segment { of, form, .. } | File::Iframe { of, form, .. } => form.content_type(of),
             File::Subtitles(of) => Form::Vtt.content_type(of),
+            File::Blank => "text/vtt",
         }
     }
 }
@@ -160,6 +177,7 @@ pub fn parse(name: &str) -> Result<File> {
     let file = match (word, extension) {
         ("master", "m3u8") if stem == word => File::Multivariant,
         ("manifest", "mpd") if stem == word => File::Manifest,
+        ("blank", "vtt") if stem == word => File::Blank,
         ("index", "m3u8") => File::Playlist(selection(name, words)?),
         ("iframes", "m3u8") => File::IframePlaylist(selection(name, words)?),
         ("init", "mp4") => File::Init(selection(name, words)?),
@@ -190,12 +208,13 @@ fn selection<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Result<Sel
         match letter {
             'f' => picks.push(Pick { flavor: Some(number(name, rest)?), ..Pick::default() }),
             's' => picks.push(Pick { caption: Some(number(name, rest)?), ..Pick::default() }),
+            'q' => picks.push(Pick { silence: Some(silence(name, rest)?), ..Pick::default() }),
             'v' | 'a' => {
                 let track = digits(name, rest)?;
                 if picks.is_empty() {
                     picks.push(Pick::default());
                 }
-                let pick = picks.last_mut().filter(|pick| pick.caption.is_none());
+                let pick = picks.last_mut().filter(|pick| pick.caption.is_none() && pick.silence.is_none());
                 let place = pick.map(|pick| if letter == 'v' { &mut pick.video } else { &mut pick.audio });
                 match place {
                     Some(place @ None) => *place = Some(track),
@@ -204,7 +223,9 @@ fn selection<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Result<Sel
                             "{name} names two tracks of a kind and flavor; one is allowed"
                         )));
                     }
-                    None => return Err(Error::invalid(format!("{name} names a track of a caption: {word}"))),
+                    None => {
+                        return Err(Error::invalid(format!("{name} names a track of a caption or of silence: {word}")));
+                    }
                 }
             }
             'p' | 'x' => drop(digits(name, rest)?),
@@ -212,7 +233,7 @@ fn selection<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Result<Sel
             'c' => return Err(Error::new(Kind::NotFound, format!("{name} names clip {rest}; there is one"))),
             'l' if rest.bytes().all(|byte| byte.is_ascii_alphabetic()) && !rest.is_empty() => {}
             _ => {
-                let allowed = "fN, vN, aN, sN, pN, lXXX, xN";
+                let allowed = "fN, vN, aN, sN, qCxRxM, pN, lXXX, xN";
                 return Err(Error::invalid(format!("{word:?} in {name} selects nothing; allowed are {allowed}")));
             }
         }
@@ -231,6 +252,16 @@ fn captions(mut of: Selection) -> Selection {
         }
     }
     of
+}
+
+/// Silence by its channels, rate and milliseconds.
+fn silence(name: &str, text: &str) -> Result<Silence> {
+    let unknown = || Error::invalid(format!("{name} names no silence: q2x48000x4000 is 4 s in stereo"));
+    let (channels, rest) = text.split_once('x').ok_or_else(unknown)?;
+    let (rate, millis) = rest.split_once('x').ok_or_else(unknown)?;
+    let (channels, rate, millis) = (digits(name, channels)?, digits(name, rate)?, digits(name, millis)?);
+    let is_allowed = (1..=2).contains(&channels) && RATES.contains(&rate) && (1..=MILLIS_MAX).contains(&millis);
+    is_allowed.then_some(Silence { channels: channels as u8, rate, millis }).ok_or_else(unknown)
 }
 
 /// A number from 1.
@@ -259,6 +290,7 @@ impl fmt::Display for File {
             File::Segment { number, of, form } => write!(f, "seg-{number}{}.{}", Tail(of), form.extension()),
             File::Iframe { number, of, form } => write!(f, "iframe-{number}{}.{}", Tail(of), form.extension()),
             File::Subtitles(of) => write!(f, "sub{}.vtt", Tail(of)),
+            File::Blank => f.write_str("blank.vtt"),
         }
     }
 }
@@ -277,14 +309,18 @@ impl fmt::Display for Tail<'_> {
 
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = self
-            .picks
-            .iter()
-            .flat_map(|pick| [('f', pick.flavor), ('v', pick.video), ('a', pick.audio), ('s', pick.caption)]);
-        let words = words.filter_map(|(letter, number)| Some((letter, number?)));
-        for (place, (letter, number)) in words.enumerate() {
-            let dash = if place == 0 { "" } else { "-" };
-            write!(f, "{dash}{letter}{number}")?;
+        let mut dash = "";
+        for Pick { flavor, video, audio, caption, silence } in &self.picks {
+            for (letter, number) in [('f', flavor), ('v', video), ('a', audio), ('s', caption)] {
+                if let Some(number) = number {
+                    write!(f, "{dash}{letter}{number}")?;
+                    dash = "-";
+                }
+            }
+            if let Some(Silence { channels, rate, millis }) = silence {
+                write!(f, "{dash}q{channels}x{rate}x{millis}")?;
+                dash = "-";
+            }
         }
         Ok(())
     }
@@ -317,7 +353,7 @@ mod tests {
     #[test]
     fn names_of_every_file() {
         let m3u8 = "application/vnd.apple.mpegurl";
-        let muxed = Pick { flavor: Some(1), video: Some(1), audio: Some(1), caption: None };
+        let muxed = Pick { flavor: Some(1), video: Some(1), audio: Some(1), ..Pick::default() };
         check("master.m3u8", File::Multivariant, m3u8);
         check("manifest.mpd", File::Manifest, "application/dash+xml");
         check("index.m3u8", File::Playlist(Selection::default()), m3u8);
@@ -331,6 +367,10 @@ mod tests {
         check("seg-3-s1.vtt", segment(3, Selection::caption(1), Form::Vtt), "text/vtt");
         let iframe = File::Iframe { number: 7, of: Selection::video(1, 1), form: Form::M4s };
         check("iframe-7-f1-v1.m4s", iframe, "video/mp4");
+        let silence = Selection::silence(Silence { channels: 2, rate: 48_000, millis: 4000 });
+        check("init-q2x48000x4000.mp4", File::Init(silence.clone()), "audio/mp4");
+        check("seg-3-q2x48000x4000.m4s", segment(3, silence, Form::M4s), "audio/mp4");
+        check("blank.vtt", File::Blank, "text/vtt");
         check("sub-s1.vtt", File::Subtitles(Selection::caption(1)), "text/vtt");
     }
 
@@ -375,6 +415,12 @@ mod tests {
         check_bad("index-.m3u8", Kind::Invalid, "allowed are fN");
         check_bad("seg-1-v1-v2.ts", Kind::Invalid, "one is allowed");
         check_bad("seg-1-s1-v2.vtt", Kind::Invalid, "a track of a caption");
+        check_bad("init-q2x48000x1-a1.mp4", Kind::Invalid, "or of silence");
+        for silence in
+            ["q", "q2", "q2x48000", "q0x48000x1", "q3x48000x1", "q2x48001x1", "q2x48000x0", "q2x48000x86400001"]
+        {
+            check_bad(&format!("init-{silence}.mp4"), Kind::Invalid, "names no silence");
+        }
         check_bad("seg-99999999999.ts", Kind::NotFound, "beyond any");
         check_bad("index-f4294967296.m3u8", Kind::NotFound, "beyond any");
         check_bad("init-c2-f1-v1.mp4", Kind::NotFound, "there is one");
@@ -386,7 +432,7 @@ mod tests {
         let pick =
             (1u32.., number(), number(), any::<bool>()).prop_map(|(number, video, audio, caption)| match caption {
                 true => Pick { caption: Some(number), ..Pick::default() },
-                false => Pick { flavor: Some(number), video, audio, caption: None },
+                false => Pick { flavor: Some(number), video, audio, ..Pick::default() },
             });
         prop::collection::vec(pick, 0..PICKS_MAX).prop_map(|picks| Selection { picks })
     }
@@ -400,6 +446,10 @@ mod tests {
         prop_oneof![
             Just(File::Multivariant),
             Just(File::Manifest),
+            Just(File::Blank),
+            (1..=MILLIS_MAX, 1..=2u8, 0..RATES.len()).prop_map(|(millis, channels, rate)| {
+                File::Init(Selection::silence(Silence { channels, rate: RATES[rate], millis }))
+            }),
             selections().prop_map(File::Playlist),
             selections().prop_map(File::IframePlaylist),
             selections().prop_map(File::Init),
@@ -417,7 +467,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in "(seg|index|init|sub|iframe)?[-fvaspxlc0-9.]{0,20}(ts|m4s|m3u8|mp4|vtt)?") {
+        fn any_text_is_read_or_refused(text in "(seg|index|init|sub|iframe)?[-fvaspxlc0-9.]{0,9}(-q2x48000x1)?[-fvaspxlc0-9.]{0,11}(ts|m4s|m3u8|mp4|vtt)?") {
             if let Ok(file) = parse(&text) {
                 prop_assert_eq!(parse(&file.to_string()).unwrap(), file);
             }

@@ -10,6 +10,7 @@ use super::name::{File, Form, Pick, Selection};
 use super::offer::{Caption, Channel, Closed, Offer, Sound, Video};
 use super::rendition::{Access, Rendition, rendition};
 use super::segments::{Pace, stretches};
+use super::silence::Silence;
 use super::timeline::{Timeline, Window};
 use super::{dash, hls};
 use crate::media::mp4::{Reader, Step};
@@ -181,7 +182,7 @@ fn sound_without_pictures() {
 #[test]
 fn sound_inside_segments_of_pictures() {
     let (pictures, sound) = (described(&pictures(640, 360, 20_000)), described(&sound(Codec::Aac, AAC, 2, "eng", 350)));
-    let of = Selection::of(Pick { flavor: Some(1), video: Some(1), audio: Some(1), caption: None });
+    let of = Selection::of(Pick { flavor: Some(1), video: Some(1), audio: Some(1), ..Pick::default() });
     let videos = vec![Video { of: of.clone(), rendition: &pictures, muxed: Some(&sound) }];
     let prefixed = |file: &File| format!("/p/1/a/{file}");
     check("muxed.m3u8", &hls::multivariant(&Offer { videos, ..Offer::default() }, Form::Ts, prefixed));
@@ -199,6 +200,29 @@ fn playlists_of_one_rendition() {
         "captions.m3u8",
         &hls::captions_playlist(&stretches(Micros(10_510_500), &pace()), &Selection::caption(1), relative),
     );
+}
+
+#[test]
+fn entries_one_after_the_other() {
+    let silence = Silence { channels: 2, rate: 48_000, millis: 10_511 };
+    let (pictures, quiet) = (described(&pictures(640, 360, 20_000)), described(&silence.track().unwrap()));
+    let small = described(&video(track(12_800, 100, 512, (50, 40_000)), 320, 180));
+    let sound = described(&sound(Codec::Aac, AAC, 2, "eng", 350));
+    let link = |of: Selection, rendition: &Rendition| hls::Link { of, rendition: rendition.clone() };
+    let at = |place: usize, file: &File| format!("/{}/{file}", ["a", "b"][place]);
+    let seen = [link(Selection::video(1, 1), &pictures), link(Selection::video(1, 1), &small)];
+    check("sequence.m3u8", &hls::chain(&seen, hls::Pieces::Segments, Form::M4s, at));
+    check("sequence-iframes.m3u8", &hls::chain(&seen, hls::Pieces::Keyframes, Form::M4s, at));
+    check("sequence-ts.m3u8", &hls::chain(&seen, hls::Pieces::Segments, Form::Ts, at));
+    let heard = [link(Selection::silence(silence), &quiet), link(Selection::audio(1, 1), &sound)];
+    check("sequence-sound.m3u8", &hls::chain(&heard, hls::Pieces::Segments, Form::M4s, at));
+    let lengths = [Micros(10_510_500), Micros(4_000_000)].map(|length| stretches(length, &pace()));
+    check("sequence-captions.m3u8", &hls::captions_chain(&lengths, |place, number| format!("/{place}/{number}.vtt")));
+    let offer = |video, sound| Offer { videos: vec![video], sounds: vec![sound], ..Offer::default() };
+    let silent = Sound { of: Selection::silence(silence), ..of_sound(1, &quiet, "") };
+    let offers = [offer(of_video(1, &pictures), silent), offer(of_video(1, &small), of_sound(2, &sound, ""))];
+    let [first, last] = offers;
+    check("sequence.mpd", &dash::periods(&[(first, "/a/"), (last, "/b&c/")]));
 }
 
 #[test]

@@ -3,10 +3,12 @@
 use std::fmt::{self, Display};
 
 use super::playback::{Cues, Cut, Presentation, Reel, Strand, Text, TrackPick};
+use super::sequence::{Clip, Words};
 use super::{Decision, Freshness, Placeholder, Precision, Subject, Tiles, Work};
 use crate::entry::Source;
 use crate::media::time::Micros;
 use crate::packager::segments::Pace;
+use crate::packager::silence::Silence;
 use crate::packager::timeline::Window;
 use crate::packager::{Container, Protocol};
 use crate::request::thumbnail::format_name;
@@ -45,7 +47,38 @@ impl Display for Work {
                 let order = if *moov_first { " moov first" } else { "" };
                 write!(f, "file {} {}{order}", Named(source), Stretch(*window))
             }
+            Work::Chain(chain) => {
+                f.write_str(if chain.iframes { "keyframe sequence" } else { "sequence" })?;
+                chain.clips.iter().try_for_each(|clip| write!(f, ", {clip}"))
+            }
+            Work::CaptionChain { words, pace } => {
+                write!(f, "caption sequence {}", Cuts(pace))?;
+                words.iter().try_for_each(|Words { place, length }| match place {
+                    Some(place) => write!(f, ", {length} s at {place:?}"),
+                    None => write!(f, ", {length} s of nothing"),
+                })
+            }
+            Work::Periods(periods) => {
+                write!(f, "{} periods", periods.len())?;
+                periods.iter().try_for_each(|period| write!(f, ", {period}"))
+            }
+            Work::Silence { silence: Silence { channels, rate, millis }, number, pace } => {
+                match number {
+                    Some(number) => write!(f, "segment {number} of silence")?,
+                    None => f.write_str("init segment of silence")?,
+                }
+                write!(f, " of {millis} ms, {channels} channels, {rate} Hz {}", Cuts(pace))
+            }
             Work::Written { body, media_type } => write!(f, "text {media_type} {body:?}"),
+        }
+    }
+}
+
+impl Display for Clip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Clip::Cut { cut, of, place } => write!(f, "{of} at {place:?} {cut}"),
+            Clip::Silence { length } => write!(f, "{length} s of silence"),
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::fmt;
 
 use super::playback::{Cues, Cut, Presentation, Reel, Strand, Text, TrackPick};
+use super::sequence::{Chain, Clip, Words};
 use super::{Placeholder, Precision, Subject, Tiles, Work};
 use crate::entry::Source;
 use crate::media::time::Micros;
 use crate::packager::name::Selection;
 use crate::packager::segments::Pace;
+use crate::packager::silence::Silence;
 use crate::packager::timeline::Window;
 use crate::packager::{Container, Protocol};
 use crate::thumbnail::{Encoding, Format, Geometry, Rgb};
@@ -122,6 +124,32 @@ impl Form {
                 self.text(body);
                 self.text(media_type);
             }
+            Work::Chain(chain) => {
+                self.tag(10);
+                self.chain(chain);
+            }
+            Work::CaptionChain { words, pace } => {
+                self.tag(11);
+                self.number(words.len() as u64);
+                for Words { place, length } in words {
+                    self.maybe(place.as_deref());
+                    self.number(length.0 as u64);
+                }
+                self.pace(pace);
+            }
+            Work::Periods(periods) => {
+                self.tag(12);
+                self.number(periods.len() as u64);
+                periods.iter().for_each(|presentation| self.presentation(presentation));
+            }
+            Work::Silence { silence: Silence { channels, rate, millis }, number, pace } => {
+                self.tag(13);
+                self.tag(*channels);
+                self.number((*rate).into());
+                self.number((*millis).into());
+                self.number(number.map_or(0, u64::from));
+                self.pace(pace);
+            }
         }
     }
 
@@ -174,6 +202,25 @@ impl Form {
         self.container(*container);
         self.window(*window);
         self.pace(pace);
+    }
+
+    fn chain(&mut self, Chain { clips, iframes }: &Chain) {
+        self.tag((*iframes).into());
+        self.number(clips.len() as u64);
+        for clip in clips {
+            match clip {
+                Clip::Cut { cut, of, place } => {
+                    self.tag(0);
+                    self.cut(cut);
+                    self.selection(of);
+                    self.text(place);
+                }
+                Clip::Silence { length } => {
+                    self.tag(1);
+                    self.number(length.0 as u64);
+                }
+            }
+        }
     }
 
     fn cues(&mut self, cues: &Cues) {
@@ -397,7 +444,7 @@ mod tests {
     fn selection() -> impl Strategy<Value = Selection> {
         let number = || proptest::option::of(1..3_u32);
         let pick = (number(), number(), number())
-            .prop_map(|(flavor, video, audio)| Pick { flavor, video, audio, caption: None })
+            .prop_map(|(flavor, video, audio)| Pick { flavor, video, audio, ..Pick::default() })
             .prop_filter("a pick names something", |pick| *pick != Pick::default());
         // Only the first pick may leave its flavor open, and then it names a track.
         proptest::collection::vec(pick, 0..2).prop_map(|picks| Selection { picks })

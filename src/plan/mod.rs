@@ -11,6 +11,7 @@ mod moments;
 mod package;
 pub mod playback;
 mod region;
+pub mod sequence;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use self::key::Key;
 use self::ladder::Ladder;
 use self::limits::Sheet;
 use self::playback::{Cues, Cut, Presentation, Rules};
+use self::sequence::{Chain, Member, Words};
 use crate::access::Grant;
 use crate::entry::{Entry, EntryId, PartnerId, Source, Status};
 use crate::error::{Code, Error, Kind, Result};
@@ -27,6 +29,7 @@ use crate::media::picture::Size;
 use crate::media::time::Micros;
 use crate::packager::name::Selection;
 use crate::packager::segments::Pace;
+use crate::packager::silence::Silence;
 use crate::packager::timeline::Window;
 use crate::request::thumbnail::{Moment, Thumbnail};
 use crate::request::{Accepts, Request};
@@ -143,6 +146,26 @@ pub enum Work {
         /// Whether what a player reads first comes first.
         moov_first: bool,
     },
+    /// A playlist of several entries.
+    Chain(Box<Chain>),
+    /// A playlist of the captions of several entries.
+    CaptionChain {
+        /// What each entry adds.
+        words: Vec<Words>,
+        /// How segments are cut.
+        pace: Pace,
+    },
+    /// A manifest of several entries, a period each.
+    Periods(Vec<Presentation>),
+    /// Sound that nobody hears.
+    Silence {
+        /// What it is like.
+        silence: Silence,
+        /// The number of the segment, from one; `None` for the head of them all.
+        number: Option<u32>,
+        /// How segments are cut.
+        pace: Pace,
+    },
     /// A text that needs nothing more.
     Written {
         /// The text.
@@ -161,8 +184,15 @@ impl Work {
             | Work::Init(_)
             | Work::Segment { .. }
             | Work::CaptionList { .. }
+            | Work::Silence { .. }
             | Work::Written { .. } => true,
-            Work::Thumbnail { .. } | Work::Strip { .. } | Work::Cues(_) | Work::Stored { .. } => false,
+            Work::Thumbnail { .. }
+            | Work::Strip { .. }
+            | Work::Cues(_)
+            | Work::Chain(_)
+            | Work::CaptionChain { .. }
+            | Work::Periods(_)
+            | Work::Stored { .. } => false,
         }
     }
 
@@ -173,11 +203,15 @@ impl Work {
             | Work::Playlist { .. }
             | Work::CaptionList { .. }
             | Work::Cues(_)
+            | Work::Chain(_)
+            | Work::CaptionChain { .. }
+            | Work::Periods(_)
             | Work::Written { .. } => true,
             Work::Thumbnail { .. }
             | Work::Strip { .. }
             | Work::Init(_)
             | Work::Segment { .. }
+            | Work::Silence { .. }
             | Work::Stored { .. } => false,
         }
     }
@@ -276,6 +310,11 @@ pub fn sources<'a>(request: &Request, entry: &'a Entry) -> Vec<&'a Source> {
     }
 }
 
+/// The sources whose facts [`preceded`] needs of every entry, the last one included.
+pub fn sources_of_sequence(entry: &Entry) -> Vec<&Source> {
+    playback::all(entry)
+}
+
 /// The number that the dialect gives to failures of a request that have none of their own; packagers have no numbers.
 pub fn failure(request: &Request) -> Option<Code> {
     match request {
@@ -312,6 +351,17 @@ pub fn plan(
         Request::Package(asked) => package::plan(asked, entry, known, policy),
         Request::Served(asked) => package::stored(asked, entry, policy),
     }
+}
+
+/// What will be done where other entries play before that of `last`, for which `decision` is made.
+pub fn preceded(
+    request: &Request,
+    decision: Decision,
+    before: &[Member<'_>],
+    last: Member<'_>,
+    policy: &Policy,
+) -> Result<Decision> {
+    sequence::preceded(request, decision, before, last, policy)
 }
 
 fn picture(

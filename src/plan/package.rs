@@ -6,7 +6,7 @@ use super::playback::{
     Cues, Cut, Presentation, Strand, TrackPick, beside, caption_pick, check_window, decided, extension, names_tracks,
     reel, text, with_tracks,
 };
-use super::{Decision, Freshness, Known, Plan, Policy, Work};
+use super::{Decision, Freshness, Known, Plan, Policy, Work, sequence};
 use crate::entry::{Entry, Flavor, Source};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
@@ -103,6 +103,9 @@ impl<'a> Counter<'a> {
     }
 
     fn work(&self, file: &File) -> Result<(Work, Freshness)> {
+        if let Some(work) = sequence::filler(file, &self.policy.playback.pace) {
+            return Ok((work, self.freshness()));
+        }
         let work = match file {
             File::Multivariant => self.presentation(Protocol::Hls)?,
             File::Manifest => self.presentation(Protocol::Dash)?,
@@ -122,6 +125,7 @@ impl<'a> Counter<'a> {
             File::Init(of) => Work::Init(Box::new(self.cut(&self.completed(of)?, Container::Fmp4)?)),
             File::Segment { number, of, form } => self.segment(of, *number, *form, false)?,
             File::Iframe { number, of, form } => self.segment(of, *number, *form, true)?,
+            File::Blank => return Err(Error::new(Kind::Internal, "a blank is made of nothing")),
         };
         Ok((work, self.freshness()))
     }
@@ -167,7 +171,7 @@ impl<'a> Counter<'a> {
             Some(facts) => (facts.picture.map(|_| 1), facts.has_audio.then_some(1)),
             None => (Some(1), None),
         };
-        Ok(Selection { picks: vec![Pick { flavor, video, audio, caption: None }] })
+        Ok(Selection { picks: vec![Pick { flavor, video, audio, ..Pick::default() }] })
     }
 
     fn flavor(&self, number: Option<u32>) -> Result<&'a Flavor> {
@@ -188,6 +192,9 @@ impl<'a> Counter<'a> {
 
     fn cut(&self, of: &Selection, container: Container) -> Result<Cut> {
         let mut strands = Vec::new();
+        if of.picks.iter().any(|pick| pick.silence.is_some()) {
+            return Err(Error::invalid("silence has no playlist, and goes with no track"));
+        }
         for pick in &of.picks {
             let source = &self.flavor(pick.flavor)?.source;
             let video = pick.video.map(|number| TrackPick::Video(number.max(1)));
@@ -258,6 +265,7 @@ impl<'a> Counter<'a> {
             partner: self.entry.partner,
             entry: &self.entry.id,
             window: self.of.window,
+            sequence: &self.of.sequence,
             version: &version(&flavor.source, &self.policy.playback.pace),
             of: ("flavorId", flavor.id.as_str()),
             file_name: None,

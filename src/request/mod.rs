@@ -4,11 +4,14 @@ mod given;
 mod number;
 pub mod path;
 pub mod playback;
+pub mod sequence;
 pub mod served;
 pub mod shown;
 pub mod thumbnail;
 mod wish;
 mod write;
+
+use std::borrow::Cow;
 
 use self::path::Action;
 use self::playback::PlayManifest;
@@ -54,12 +57,33 @@ pub struct Accepts {
 /// this service begins like it. A target longer than [`path::TARGET_MAX`] is [`Kind::TooLarge`](crate::error::Kind::TooLarge)
 /// whatever it begins like.
 pub fn parse(target: &str) -> Option<Result<Request>> {
+    parse_with_form(target, "")
+}
+
+/// Whether what a target is for takes its parameters from a form too; `None` where no grammar of this service begins like it.
+pub fn takes_form(target: &str) -> Option<bool> {
+    let (path, _) = target.split_once('?').unwrap_or((target, ""));
+    let route = path::route(path)?;
+    Some(!matches!(route.action, Action::Package(_)))
+}
+
+/// The same as [`parse`] with the parameters of a form (`application/x-www-form-urlencoded`). Path and query win over it.
+pub fn parse_with_form(target: &str, form: &str) -> Option<Result<Request>> {
     if target.len() > path::TARGET_MAX {
         let message = format!("the URL is {} bytes long; at most {} are allowed", target.len(), path::TARGET_MAX);
         return Some(Err(Error::too_large(message)));
     }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let route = path::route(path)?;
+    // In a form a plus is a blank; in the query of a picture it stays one.
+    let form = form.replace('+', "%20");
+    let joined = match route.action {
+        _ if form.is_empty() => Cow::Borrowed(query),
+        // The last of a name counts in a picture's query, the first in the others'.
+        Action::Thumbnail => Cow::Owned(format!("{form}&{query}")),
+        _ => Cow::Owned(format!("{query}&{form}")),
+    };
+    let query = &*joined;
     Some(match route.action {
         Action::Thumbnail => thumbnail::parse(&route, query).map(|asked| Request::Thumbnail(Box::new(asked))),
         Action::PlayManifest => playback::parse(&route, query).map(|asked| Request::PlayManifest(Box::new(asked))),
@@ -76,6 +100,15 @@ impl Request {
         match self {
             Request::PlayManifest(asked) => asked.expiry,
             Request::Thumbnail(_) | Request::Package(_) | Request::Served(_) => None,
+        }
+    }
+
+    /// The entries that play before the one asked for; none where the answer does not tell of them.
+    pub fn sequence(&self) -> &[EntryId] {
+        match self {
+            Request::PlayManifest(asked) => &asked.sequence,
+            Request::Package(asked) if asked.file.is_document() => &asked.of.sequence,
+            Request::Thumbnail(_) | Request::Package(_) | Request::Served(_) => &[],
         }
     }
 

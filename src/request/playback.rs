@@ -2,6 +2,7 @@
 
 use super::given::Given;
 use super::path::Route;
+use super::sequence::sequence;
 use super::served::tracks;
 use super::{Credentials, number, wish};
 use crate::entry::{EntryId, FlavorId};
@@ -36,6 +37,8 @@ pub struct PlayManifest {
     pub tracks: Selection,
     /// How segments are wrapped; `None` for the default.
     pub container: Option<Container>,
+    /// The entries that play before it.
+    pub sequence: Vec<EntryId>,
     /// When the URL expires, seconds since 1970.
     pub expiry: Option<i64>,
 }
@@ -94,10 +97,13 @@ pub(super) fn parse(route: &Route<'_>, query: &str) -> Result<PlayManifest> {
     let choice = choice(&given)?;
     let entry = given.get(&["entryId", "e"]).unwrap_or_default();
     let unknown = || Error::coded(Code::EntryNotFound, format!("entryId {entry:?} names no entry"));
+    let format = format(given.get(&["format", "f"]).unwrap_or("http"));
+    let plays_several = matches!(format, Format::Hls | Format::Dash);
     Ok(PlayManifest {
         entry: EntryId::new(entry).ok_or_else(unknown)?,
         credentials: credentials(&given, route),
-        format: format(given.get(&["format", "f"]).unwrap_or("http")),
+        format,
+        sequence: if plays_several { sequence(&given)? } else { Vec::new() },
         scheme: scheme(given.filled(&["protocol", "pt"])),
         choice,
         window: window(&given, &["seekFrom", "sf"], &["clipTo", "ct"]),

@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::given::Given;
 use super::path::{Action, Route};
 use super::playback::{container, credentials, whole, window};
+use super::sequence::sequence;
 use super::{Credentials, path};
 use crate::entry::{EntryId, FlavorId, PartnerId};
 use crate::error::{Code, Error, Result};
@@ -34,6 +35,8 @@ pub struct Served {
     pub tracks: Selection,
     /// How segments are wrapped; `None` for the default.
     pub container: Option<Container>,
+    /// The entries that play before it; only a packager's documents tell of them.
+    pub sequence: Vec<EntryId>,
     /// The name that the file is to be kept under.
     pub file_name: Option<String>,
 }
@@ -120,6 +123,7 @@ fn one(path: &str, query: &str, route: &Route<'_>) -> Result<Served> {
         window: window(&given, &seek, &["clipTo"]),
         tracks: given.filled(&["tracks"]).map(tracks).transpose()?.unwrap_or_default(),
         container: route.container.and_then(container).or_else(|| given.get(&["container"]).and_then(container)),
+        sequence: if matches!(route.action, Action::Package(_)) { sequence(&given)? } else { Vec::new() },
         file_name: given.filled(&["fileName"]).map(str::to_owned),
     })
 }
@@ -158,6 +162,8 @@ pub struct Place<'a> {
     pub entry: &'a EntryId,
     /// The part of it.
     pub window: Window,
+    /// The entries that play before it.
+    pub sequence: &'a [EntryId],
     /// Its version.
     pub version: &'a str,
     /// The name of its parameter, and its value: a flavor or a caption file.
@@ -188,6 +194,9 @@ impl Display for Place<'_> {
         if self.window.from.0 > 0 {
             write!(f, "/clipFrom/{}", millis(self.window.from))?;
         }
+        for (place, entry) in self.sequence.iter().enumerate() {
+            write!(f, "{}{entry}", if place == 0 { "/sequence/" } else { "," })?;
+        }
         let (name, value) = self.of;
         write!(f, "/v/{}/{name}/{}", self.version, utf8_percent_encode(value, KEPT))?;
         if let Some(name) = self.file_name {
@@ -203,6 +212,9 @@ pub fn urlset(paths: &[String]) -> String {
     if rest.is_empty() {
         return first.clone();
     }
+    // Commas divide the parts; those of a path itself are encoded.
+    let paths: Vec<String> = paths.iter().map(|path| path.replace(',', "%2C")).collect();
+    let [first, rest @ ..] = &paths[..] else { return String::new() };
     let shortest = paths.iter().map(String::len).min().unwrap_or_default();
     let common = |of: &dyn Fn(&str, usize) -> Option<u8>, most: usize| {
         (0..most).take_while(|at| rest.iter().all(|path| of(path, *at) == of(first, *at))).count()
@@ -329,6 +341,7 @@ mod tests {
                 partner: PartnerId(7),
                 entry: &entry,
                 window,
+                sequence: &[],
                 version,
                 of: ("flavorId", flavor),
                 file_name: None,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use hyper::body::Body as HttpBody;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
@@ -9,6 +10,7 @@ use super::Site;
 use super::coding;
 use super::conditional::{self, Validators, Verdict};
 use super::connection::House;
+use super::form;
 use super::range::{self, Wanted};
 use super::recent;
 use super::response::{self, Body, Content, Part, Standing};
@@ -17,6 +19,7 @@ use crate::deliver::{Delivered, Outcome, artifact};
 use crate::error::{Error, Kind};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision};
+use crate::request::path::TARGET_MAX;
 use crate::request::shown::shown;
 use crate::request::{self, Accepts};
 
@@ -25,14 +28,23 @@ const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a f
                             /p/1/thumbnail/entry_id/{id}/width/640/vid_sec/10; and plays it: \
                             /p/1/sp/100/playManifest/entryId/{id}/format/applehttp/a.m3u8";
 
-/// The answer to a request, counted and logged. The body of the request, if it has one, is not looked at.
-pub(super) async fn answer<B>(house: &House, request: Request<B>) -> Response<Body> {
+/// The answer to a request, counted and logged. The body of a POST is a form; that of other methods is not looked at.
+pub(super) async fn answer<B: HttpBody>(house: &House, request: Request<B>) -> Response<Body> {
     let begun = Instant::now();
-    let (head, _) = request.into_parts();
+    let (head, body) = request.into_parts();
     let asked = Head { method: head.method, version: head.version, headers: head.headers };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let authority = head.uri.authority().map(|authority| authority.as_str());
-    let (kind, response) = routed(house, &asked, authority, target).await;
+    let (kind, response) = match asked.method {
+        Method::POST => match posted(house, &asked, target, body).await {
+            Ok(form) => {
+                let (kind, response) = routed(house, &asked, authority, (target, &form)).await;
+                (kind, response::without_keeping(response))
+            }
+            Err(refusal) => (Asked::Other, *refusal),
+        },
+        _ => routed(house, &asked, authority, (target, "")).await,
+    };
     if let Some(body) = response.body().bytes().filter(|_| is_at_hand(&asked, kind, &response)) {
         let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&asked.headers) };
         house.recent.remember(wanted, kind, response.headers(), body);
@@ -62,15 +74,31 @@ fn is_at_hand(head: &Head, asked: Asked, response: &Response<Body>) -> bool {
         && vary.is_none_or(|vary| vary == response::ACCEPT_ENCODING)
 }
 
-async fn routed(house: &House, head: &Head, authority: Option<&str>, target: &str) -> (Asked, Response<Body>) {
+/// The form of a POST, or what is answered without it.
+async fn posted<B: HttpBody>(house: &House, head: &Head, target: &str, body: B) -> Result<String, Box<Response<Body>>> {
+    if request::takes_form(target) == Some(false) {
+        return Err(Box::new(response::form_not_allowed()));
+    }
+    form::read(&head.headers, body, house.form_patience).await
+}
+
+/// The answer to a target and a form, which is empty where there is none.
+async fn routed(
+    house: &House,
+    head: &Head,
+    authority: Option<&str>,
+    (target, form): (&str, &str),
+) -> (Asked, Response<Body>) {
     if let Some(refusal) = refused(head) {
         return (Asked::Other, refusal);
     }
-    match request::parse(target) {
+    match request::parse_with_form(target, form) {
         None => (Asked::Other, response::plain(StatusCode::NOT_FOUND, NOTHING_HERE)),
         // What is too large before anything is looked up is the URL itself.
         Some(Err(error)) if error.kind() == Kind::TooLarge => {
-            (Asked::Other, response::plain(StatusCode::URI_TOO_LONG, error.message()))
+            let is_form = !form.is_empty() && target.len() <= TARGET_MAX;
+            let status = if is_form { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::URI_TOO_LONG };
+            (Asked::Other, response::plain(status, error.message()))
         }
         Some(Err(error)) => (Asked::Other, response::failure(&error)),
         Some(Ok(request)) => {
@@ -88,7 +116,9 @@ fn asked(request: &request::Request) -> Asked {
         request::Request::PlayManifest(_) => Asked::PlayManifest,
         request::Request::Package(package) => match package.file {
             File::Multivariant | File::Manifest | File::Playlist(_) | File::IframePlaylist(_) => Asked::Playlist,
-            File::Init(_) | File::Segment { .. } | File::Iframe { .. } | File::Subtitles(_) => Asked::Segment,
+            File::Init(_) | File::Segment { .. } | File::Iframe { .. } | File::Subtitles(_) | File::Blank => {
+                Asked::Segment
+            }
         },
         request::Request::Served(_) => Asked::File,
     }
@@ -115,12 +145,12 @@ fn refused(head: &Head) -> Option<Response<Body>> {
         return Some(response::plain(StatusCode::BAD_REQUEST, "a request has exactly one Host field"));
     }
     match head.method {
-        Method::GET | Method::HEAD => None,
+        Method::GET | Method::HEAD | Method::POST => None,
         Method::OPTIONS => Some(response::options()),
-        Method::POST | Method::PUT | Method::DELETE | Method::PATCH | Method::TRACE | Method::CONNECT => {
+        Method::PUT | Method::DELETE | Method::PATCH | Method::TRACE | Method::CONNECT => {
             Some(response::method_not_allowed())
         }
-        _ => Some(response::plain(StatusCode::NOT_IMPLEMENTED, "allowed are GET, HEAD and OPTIONS")),
+        _ => Some(response::plain(StatusCode::NOT_IMPLEMENTED, "allowed are GET, HEAD, POST and OPTIONS")),
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) struct House {
     pub(super) protocol: auto::Builder<TokioExecutor>,
     /// Where it is reached.
     pub(super) site: Site,
+    /// How long a form may take to arrive.
+    pub(super) form_patience: Duration,
     /// Who makes the answers.
     pub(super) delivery: Arc<Delivery>,
     /// What is at hand.

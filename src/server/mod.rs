@@ -7,6 +7,7 @@ mod conditional;
 mod connection;
 mod crowd;
 mod express;
+mod form;
 mod head;
 mod pulse;
 mod range;
@@ -148,7 +149,8 @@ impl Server {
             tokio::spawn(Arc::clone(&crowd).watch()),
         ];
         let protocol = connection::protocol(self.config.header_bytes_max);
-        let house = Arc::new(House { protocol, site: self.config.site.clone(), delivery, recent });
+        let (site, form_patience) = (self.config.site.clone(), self.config.header_timeout);
+        let house = Arc::new(House { protocol, site, form_patience, delivery, recent });
         tokio::select! {
             () = stop => {}
             () = accept(self.main, &crowd, &house) => {}

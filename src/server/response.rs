@@ -158,7 +158,9 @@ const X_KALTURA: HeaderName = HeaderName::from_static("x-kaltura");
 const X_KALTURA_APP: HeaderName = HeaderName::from_static("x-kaltura-app");
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
-const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+/// Those of what takes no form.
+const ALLOWED_WITHOUT_FORM: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 /// What scripts of other sites may read beyond the fields that they always may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Server, Content-Length, Content-Range, Date, Cache-Control, Content-Encoding, ETag, X-Kaltura, X-Kaltura-App, \
@@ -323,8 +325,22 @@ pub(super) fn options() -> Response<Body> {
 
 /// 405: a method that is not answered.
 pub(super) fn method_not_allowed() -> Response<Body> {
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "allowed are GET, HEAD and OPTIONS");
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "allowed are GET, HEAD, POST and OPTIONS");
     response.headers_mut().insert(header::ALLOW, ALLOWED_METHODS);
+    response
+}
+
+/// 405: a form for what takes none.
+pub(super) fn form_not_allowed() -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "allowed are GET, HEAD and OPTIONS");
+    response.headers_mut().insert(header::ALLOW, ALLOWED_WITHOUT_FORM);
+    response
+}
+
+/// The same answer, to be kept by nobody.
+pub(super) fn without_keeping(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().remove(header::EXPIRES);
     response
 }
 

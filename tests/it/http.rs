@@ -215,7 +215,7 @@ fn a_body_is_no_second_request() {
         for method in ["GET", "POST"] {
             let mut client = running.connect();
             client.send(&(request(method, &path, fields) + body));
-            let expected = if method == "GET" { 200 } else { 405 };
+            let expected = if method == "GET" { 200 } else { 415 };
             assert_eq!(client.read(method).status, expected);
             client.send(&request("GET", &path, "Connection: close\r\n"));
             // Either the body was read over and the next request is answered, or the connection was closed.
@@ -254,7 +254,7 @@ fn ambiguous_requests_are_refused() {
 fn methods() {
     let running = Running::usual();
     let path = target("0_avc", "width/160/vid_sec/1");
-    for (method, status) in [("POST", 405), ("PUT", 405), ("DELETE", 405), ("TRACE", 405), ("BREW", 501)] {
+    for (method, status) in [("PUT", 405), ("DELETE", 405), ("TRACE", 405), ("BREW", 501)] {
         let answer = running.connect().ask(method, &path, "");
         assert_eq!(answer.status, status, "{method}");
         assert_eq!(answer.header("allow").is_some(), status == 405, "{method}");
@@ -262,7 +262,7 @@ fn methods() {
     let options = running.connect().ask("OPTIONS", &path, "Origin: https://example.org\r\n");
     assert_eq!((options.status, options.body.len()), (200, 0));
     assert_eq!(options.header("access-control-allow-origin"), Some("*"));
-    assert_eq!(options.header("access-control-allow-methods"), Some("GET, HEAD, OPTIONS"));
+    assert_eq!(options.header("access-control-allow-methods"), Some("GET, HEAD, POST, OPTIONS"));
     assert!(options.header("access-control-allow-headers").unwrap().contains("Range"));
     let old = {
         let mut client = running.connect();
@@ -466,4 +466,72 @@ fn operators_see_health_and_numbers() {
     ] {
         assert!(page.contains(name), "{name} is not in\n{page}");
     }
+}
+
+/// A POST of a form of some type.
+#[track_caller]
+fn post(running: &Running, path: &str, media_type: &str, form: &str) -> Answer {
+    let fields = format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", form.len());
+    let mut client = running.connect();
+    client.send(&(request("POST", path, &fields) + form));
+    client.read("POST")
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[test]
+fn forms_ask_like_urls() {
+    let running = Running::usual();
+    let expected = running.get(&target("0_hills", "width/160/vid_sec/1"));
+    let cases = [
+        ("/p/1/thumbnail/", "entry_id=0_hills&width=160&vid_sec=1"),
+        ("/p/1/thumbnail/entry_id/0_hills/width/160", "width=90&vid_sec=%31"),
+        ("/p/1/thumbnail/entry_id/0_hills?width=160", "width=90&vid_sec=2&vid_sec=1"),
+    ];
+    for (path, form) in cases {
+        let answer = post(&running, path, "Application/X-WWW-Form-URLEncoded; charset=utf-8", form);
+        assert_eq!((answer.status, &answer.body), (200, &expected.body), "{path} {form}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(answer.header("expires"), None);
+    }
+    let manifest = "/p/1/sp/100/playManifest";
+    let redirect =
+        post(&running, &format!("{manifest}/format/url?entryId=0_hills"), FORM, "format=applehttp&entryId=0_x");
+    assert_eq!(redirect.status, 302);
+    let playlist = post(&running, &format!("{manifest}/"), FORM, "entryId=0_hills&format=applehttp&format=url");
+    assert!(playlist.status == 200 && playlist.text().starts_with("#EXTM3U"), "{}", playlist.text());
+    let file = redirect.header("location").unwrap();
+    assert_eq!(post(&running, file, FORM, "clipTo=x").status, 404);
+    assert_eq!(post(&running, file, FORM, "").body, running.get(file).body);
+}
+
+#[test]
+fn forms_that_are_refused() {
+    let config = Config { header_timeout: Duration::from_secs(1), ..Config::default() };
+    let running = Running::new(config, DeliverConfig::default());
+    let path = target("0_hills", "width/160");
+    assert_eq!(post(&running, &path, "application/json", "{}").status, 415);
+    assert_eq!(post(&running, &path, FORM, &"x=y&".repeat(16 * 1024)).status, 413);
+    assert_eq!(post(&running, &path, FORM, &"x=y&".repeat(300)).status, 413);
+    assert_eq!(post(&running, &path, FORM, "width=%zz").status, 400);
+    assert_eq!(post(&running, "/none", FORM, "width=1").status, 404);
+    let packaged = "/hls/p/1/sp/100/serveFlavor/entryId/0_hills/master.m3u8";
+    let refused = post(&running, packaged, FORM, "a=b");
+    assert_eq!((refused.status, refused.header("allow")), (405, Some("GET, HEAD, OPTIONS")));
+    let mut slow = running.connect();
+    let fields = format!("Content-Type: {FORM}\r\nContent-Length: 9\r\n");
+    slow.send(&(request("POST", &path, &fields) + "width="));
+    assert_eq!(slow.read("POST").status, 408);
+}
+
+#[test]
+fn the_answer_to_a_form_is_not_at_hand() {
+    let running = Running::usual();
+    let path = target("0_hills", "width/161");
+    for form in ["vid_sec=1", "vid_sec=2", "vid_sec=1", "vid_sec=1"] {
+        assert_eq!(post(&running, &path, FORM, form).status, 200);
+    }
+    let (got, posted) = (running.get(&path), post(&running, &path, FORM, "vid_sec=1"));
+    assert_ne!(got.body, posted.body);
+    assert_ne!(got.header("cache-control"), Some("no-store"));
 }

@@ -77,7 +77,7 @@ fn long_and_crooked_targets() {
     for path in ["/", "/nothing", "/p/1", "/p/1/thumbnail", "/p//thumbnail/x", "/etc/passwd", "/p/1/thumbnailx/a/b"] {
         assert_eq!(server.get(path).status, 404, "{path}");
     }
-    for method in ["POST", "PUT", "DELETE", "TRACE", "BREW"] {
+    for method in ["PUT", "DELETE", "TRACE", "BREW"] {
         let answer = server.ask(method, &target("0_hills", "width/160"), &[("content-length", "0")]);
         assert!([405, 501].contains(&answer.status), "{method}: {}", answer.status);
     }

@@ -15,5 +15,6 @@ mod playback;
 mod players;
 mod regression;
 mod samples;
+mod sequence;
 mod support;
 mod thumbnail;

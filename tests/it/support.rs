@@ -98,6 +98,11 @@ impl Server {
         self.address
     }
 
+    /// The URL of a target, for other programs.
+    pub(crate) fn url_of(&self, target: &str) -> String {
+        format!("http://{}{target}", self.address)
+    }
+
     pub(crate) fn get(&self, target: &str) -> Answer {
         self.ask("GET", target, &[])
     }

@@ -11,29 +11,74 @@ use crate::media::time::{Micros, Timescale};
 
 /// All that an entry offers, with the same segments as HLS. Names of files are relative to `base`, or to the manifest.
 pub fn manifest(offer: &Offer<'_>, base: Option<&str>) -> String {
-    let sets = sets(offer);
-    let renditions = || sets.iter().flat_map(|set| &set.members).map(|member| member.rendition);
-    let supplements = renditions().any(|rendition| rendition.supplemental.is_some());
-    let duration = renditions().map(|rendition| micros(rendition.duration, rendition.timescale)).max();
-    let mut id = sets.len();
-    let mut next = || {
-        id += 1;
-        id
-    };
-    let trick: Vec<_> = (1..).zip(&sets).filter_map(|(main, set)| trick_play(set, main, &mut next)).collect();
-    let captions: Vec<_> = offer.captions.iter().map(|caption| text(caption, next())).collect();
+    let part = Part::new(offer);
     let period = Element::new("Period").with("id", 0).with("start", "PT0S");
-    let main = (0..sets.len()).map(|place| adaptation_set(&sets, place, offer));
+    let document = document(std::slice::from_ref(&part));
+    document.children(base.map(|base| Element::new("BaseURL").holding(base))).child(part.fill(period)).to_string()
+}
+
+/// What several entries offer, one after the other. Names of the files of each are relative to the base beside it.
+pub fn periods(offers: &[(Offer<'_>, &str)]) -> String {
+    let parts: Vec<_> = offers.iter().map(|(offer, _)| Part::new(offer)).collect();
+    let mut start = Micros(0);
+    let mut periods = Vec::with_capacity(parts.len());
+    for (id, (part, (_, base))) in parts.iter().zip(offers).enumerate() {
+        let length = part.duration();
+        let period = Element::new("Period").with("id", id).with("start", seconds(start));
+        let period = period.with("duration", seconds(length)).child(Element::new("BaseURL").holding(base));
+        periods.push(part.fill(period));
+        start = Micros(start.0.saturating_add(length.0));
+    }
+    document(&parts).children(periods).to_string()
+}
+
+/// The manifest of some parts, without any.
+fn document(parts: &[Part<'_>]) -> Element {
+    let renditions = || parts.iter().flat_map(Part::renditions);
+    let supplements = renditions().any(|rendition| rendition.supplemental.is_some());
+    let duration = parts.iter().fold(Micros(0), |sum, part| Micros(sum.0.saturating_add(part.duration().0)));
     Element::new("MPD")
         .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
         .some("xmlns:scte214", supplements.then_some("urn:scte:dash:scte214-extensions"))
         .with("profiles", "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019")
         .with("type", "static")
-        .with("mediaPresentationDuration", seconds(duration.unwrap_or_default()))
+        .with("mediaPresentationDuration", seconds(duration))
         .with("minBufferTime", seconds(renditions().map(longest).max().unwrap_or_default()))
-        .children(base.map(|base| Element::new("BaseURL").holding(base)))
-        .child(period.children(main).children(trick).children(captions))
-        .to_string()
+}
+
+/// What fills a period.
+struct Part<'a> {
+    offer: &'a Offer<'a>,
+    sets: Vec<Set<'a>>,
+}
+
+impl<'a> Part<'a> {
+    fn new(offer: &'a Offer<'a>) -> Part<'a> {
+        Part { offer, sets: sets(offer) }
+    }
+
+    fn renditions(&self) -> impl Iterator<Item = &'a Rendition> + '_ {
+        self.sets.iter().flat_map(|set| &set.members).map(|member| member.rendition)
+    }
+
+    fn duration(&self) -> Micros {
+        let durations = self.renditions().map(|rendition| micros(rendition.duration, rendition.timescale));
+        durations.max().unwrap_or_default()
+    }
+
+    /// The period with its adaptation sets.
+    fn fill(&self, period: Element) -> Element {
+        let Part { offer, sets } = self;
+        let mut id = sets.len();
+        let mut next = || {
+            id += 1;
+            id
+        };
+        let trick: Vec<_> = (1..).zip(sets).filter_map(|(main, set)| trick_play(set, main, &mut next)).collect();
+        let captions: Vec<_> = offer.captions.iter().map(|caption| text(caption, next())).collect();
+        let main = (0..sets.len()).map(|place| adaptation_set(sets, place, offer));
+        period.children(main).children(trick).children(captions)
+    }
 }
 
 /// Renditions that a player may switch between as one adaptation set, all coded alike.

@@ -1,6 +1,7 @@
 //! HLS playlists as text (RFC 8216, and its second edition in draft-pantos-hls-rfc8216bis).
 
 mod attributes;
+mod chain;
 mod multivariant;
 
 use std::fmt::{Display, Write};
@@ -10,6 +11,7 @@ use super::name::{File, Form, Selection};
 use super::rendition::{Access, Rendition};
 use crate::media::time::{Micros, Timescale};
 
+pub use self::chain::{Link, Pieces, captions_chain, chain};
 pub use self::multivariant::multivariant;
 
 /// Units of the times that are written: five decimals.
@@ -83,6 +85,14 @@ struct Playlist {
 impl Playlist {
     fn new(timescale: Timescale) -> Playlist {
         Playlist { timescale, pieces: String::new(), longest: 0 }
+    }
+
+    /// Goes on with an entry whose times have their own zero and unit.
+    fn begin(&mut self, timescale: Timescale) {
+        self.timescale = timescale;
+        if !self.pieces.is_empty() {
+            self.pieces += "#EXT-X-DISCONTINUITY\n";
+        }
     }
 
     /// Adds a piece by its start and its length in ticks. What is written is the distance between rounded times: a sum of it

@@ -1,0 +1,81 @@
+//! Forms in the body of a POST: read whole, within a time and a size.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::Duration;
+
+use hyper::body::{Body as HttpBody, Buf};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::response::{self, Body};
+
+/// Most bytes of a form: four times the longest URL.
+const BYTES_MAX: usize = 64 * 1024;
+
+/// The media type of forms.
+const TYPE: &str = "application/x-www-form-urlencoded";
+
+/// The form in a body; empty for no body. What comes instead is the answer to a body that is no form, is too large or takes
+/// longer than `patience`.
+pub(super) async fn read<B: HttpBody>(
+    headers: &HeaderMap,
+    body: B,
+    patience: Duration,
+) -> Result<String, Box<Response<Body>>> {
+    if body.is_end_stream() {
+        return Ok(String::new());
+    }
+    check_type(headers)?;
+    if body.size_hint().lower() > BYTES_MAX as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(patience, collected(body)).await {
+        Ok(bytes) => String::from_utf8(bytes?).map_err(|_| bad("the form is not UTF-8")),
+        Err(_elapsed) => Err(refusal(StatusCode::REQUEST_TIMEOUT, "the form took too long to arrive")),
+    }
+}
+
+fn check_type(headers: &HeaderMap) -> Result<(), Box<Response<Body>>> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    let is_plain = headers.get(header::CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
+    if essence.eq_ignore_ascii_case(TYPE) && is_plain {
+        return Ok(());
+    }
+    let mut response =
+        refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body is a form: application/x-www-form-urlencoded");
+    response.headers_mut().insert("accept-post", HeaderValue::from_static(TYPE));
+    Err(response)
+}
+
+async fn collected<B: HttpBody>(body: B) -> Result<Vec<u8>, Box<Response<Body>>> {
+    let mut body = pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        let frame = frame.map_err(|_| bad("the form does not arrive"))?;
+        let Ok(mut data) = frame.into_data() else { continue };
+        if bytes.len() + data.remaining() > BYTES_MAX {
+            return Err(too_large());
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            bytes.extend_from_slice(chunk);
+            let length = chunk.len();
+            data.advance(length);
+        }
+    }
+    Ok(bytes)
+}
+
+fn too_large() -> Box<Response<Body>> {
+    refusal(StatusCode::PAYLOAD_TOO_LARGE, &format!("a form has at most {BYTES_MAX} bytes"))
+}
+
+fn bad(line: &str) -> Box<Response<Body>> {
+    refusal(StatusCode::BAD_REQUEST, line)
+}
+
+fn refusal(status: StatusCode, line: &str) -> Box<Response<Body>> {
+    Box::new(response::plain(status, line))
+}
