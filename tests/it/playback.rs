@@ -368,7 +368,9 @@ fn ranges_and_conditions() {
         assert_eq!((head.status, head.header("content-length")), (200, whole.header("content-length")), "{target}");
         assert_eq!(head.header("etag"), Some(etag), "{target}");
         assert_eq!(server.ask("OPTIONS", target, &[]).status, 200, "{target}");
-        assert_eq!(server.ask("POST", target, &[]).status, 405, "{target}");
+        // A form may come with a file's URL; packagers take none.
+        let posted = if target.starts_with("/p/") { 200 } else { 405 };
+        assert_eq!(server.ask("POST", target, &[]).status, posted, "{target}");
     }
     let head = server.ask("HEAD", &play("0_hills", "format/url"), &[]);
     assert_eq!((head.status, head.header("content-length")), (302, Some("1")));
