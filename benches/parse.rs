@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use vedette::access::Grant;
-use vedette::entry::{Entry, EntryId, EntryKind, Flavor, FlavorId, Moderation, PartnerId, Source, Status};
+use vedette::entry::{Entry, EntryId, EntryKind, Flavor, FlavorId, PartnerId, Source};
 use vedette::media::picture::Size;
 use vedette::media::time::Micros;
 use vedette::media::{Facts, PictureFacts};
@@ -92,25 +92,11 @@ fn flavor(name: &str) -> Option<Flavor> {
 
 fn entry() -> Option<Entry> {
     Some(Entry {
-        id: EntryId::new("0_abc12345")?,
         partner: PartnerId(101),
         name: "bench".into(),
-        kind: EntryKind::Video,
-        status: Status::Ready,
-        moderation: Moderation::AutoApproved,
-        recycled: false,
-        tags: Vec::new(),
-        version: 0,
-        created: 0,
         updated: 1_700_000_000,
-        start_date: None,
-        end_date: None,
-        access_control: None,
-        thumb_offset_ms: None,
         flavors: ["source", "720p", "480p", "360p"].into_iter().map(flavor).collect::<Option<_>>()?,
-        thumbs: Vec::new(),
-        captions: Vec::new(),
-        attachments: Vec::new(),
+        ..Entry::new(EntryId::new("0_abc12345")?, EntryKind::Video)
     })
 }
 

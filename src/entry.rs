@@ -245,6 +245,33 @@ pub struct Entry {
     pub attachments: Vec<Attachment>,
 }
 
+impl Entry {
+    /// A ready entry of nobody, called by its id, of which nothing more is said and nothing is stored.
+    pub fn new(id: EntryId, kind: EntryKind) -> Entry {
+        Entry {
+            partner: PartnerId::default(),
+            name: id.to_string(),
+            id,
+            kind,
+            status: Status::Ready,
+            moderation: Moderation::default(),
+            recycled: false,
+            tags: Vec::new(),
+            version: 0,
+            created: 0,
+            updated: 0,
+            start_date: None,
+            end_date: None,
+            access_control: None,
+            thumb_offset_ms: None,
+            flavors: Vec::new(),
+            thumbs: Vec::new(),
+            captions: Vec::new(),
+            attachments: Vec::new(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

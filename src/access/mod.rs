@@ -96,27 +96,7 @@ mod tests {
     use crate::entry::{EntryId, Moderation, PartnerId};
 
     fn entry(change: impl FnOnce(&mut Entry)) -> Entry {
-        let mut entry = Entry {
-            id: EntryId::new("0_x").unwrap(),
-            partner: PartnerId(1),
-            name: String::new(),
-            kind: EntryKind::Video,
-            status: Status::Ready,
-            moderation: Moderation::AutoApproved,
-            recycled: false,
-            tags: Vec::new(),
-            version: 0,
-            created: 0,
-            updated: 0,
-            start_date: None,
-            end_date: None,
-            access_control: None,
-            thumb_offset_ms: None,
-            flavors: Vec::new(),
-            thumbs: Vec::new(),
-            captions: Vec::new(),
-            attachments: Vec::new(),
-        };
+        let mut entry = Entry { partner: PartnerId(1), ..Entry::new(EntryId::new("0_x").unwrap(), EntryKind::Video) };
         change(&mut entry);
         entry
     }

@@ -183,7 +183,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::entry::{EntryId, EntryKind, FlavorId, Moderation, PartnerId, Source, Status};
+    use crate::entry::{EntryId, EntryKind, FlavorId, PartnerId, Source};
     use crate::error::Kind;
     use crate::media::PictureFacts;
     use crate::media::time::Micros;
@@ -216,27 +216,8 @@ mod tests {
 
     fn chosen(ladder: &[&str], choice: &Choice, format: &Format) -> Result<String> {
         let (flavors, facts): (Vec<_>, Vec<_>) = (1..).zip(ladder).map(|(place, line)| flavor(place, line)).unzip();
-        let entry = Entry {
-            id: EntryId::new("0_x").unwrap(),
-            partner: PartnerId(1),
-            name: String::new(),
-            kind: EntryKind::Video,
-            status: Status::Ready,
-            moderation: Moderation::AutoApproved,
-            recycled: false,
-            tags: Vec::new(),
-            version: 0,
-            created: 0,
-            updated: 0,
-            start_date: None,
-            end_date: None,
-            access_control: None,
-            thumb_offset_ms: None,
-            flavors,
-            thumbs: Vec::new(),
-            captions: Vec::new(),
-            attachments: Vec::new(),
-        };
+        let entry =
+            Entry { partner: PartnerId(1), flavors, ..Entry::new(EntryId::new("0_x").unwrap(), EntryKind::Video) };
         let known: Vec<Known<'_>> = entry
             .flavors
             .iter()

@@ -488,7 +488,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::entry::{EntryKind, Flavor, FlavorId, Moderation, Thumb};
+    use crate::entry::{EntryKind, Flavor, FlavorId, Thumb};
     use crate::media::PictureFacts;
     use crate::request;
 
@@ -522,25 +522,10 @@ mod tests {
     impl Stage {
         fn new(kind: EntryKind) -> Stage {
             let entry = Entry {
-                id: EntryId::new("0_x").unwrap(),
                 partner: PartnerId(7),
                 name: "x".into(),
-                kind,
-                status: Status::Ready,
-                moderation: Moderation::default(),
-                recycled: false,
-                tags: Vec::new(),
-                version: 0,
-                created: 0,
                 updated: 400,
-                start_date: None,
-                end_date: None,
-                access_control: None,
-                thumb_offset_ms: None,
-                flavors: Vec::new(),
-                thumbs: Vec::new(),
-                captions: Vec::new(),
-                attachments: Vec::new(),
+                ..Entry::new(EntryId::new("0_x").unwrap(), kind)
             };
             let policy = Policy {
                 output_pixels_max: 50_000_000,

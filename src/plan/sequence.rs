@@ -360,7 +360,7 @@ fn speaks_alike(one: &Caption, other: &Caption) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{EntryId, FlavorId, Moderation, PartnerId, Status};
+    use crate::entry::{EntryId, FlavorId, PartnerId};
     use crate::media::picture::Size;
     use crate::media::{Facts, PictureFacts};
 
@@ -390,25 +390,11 @@ mod tests {
 
     fn entry(id: &str, flavors: Vec<Flavor>, captions: Vec<Caption>) -> Entry {
         Entry {
-            id: EntryId::new(id).unwrap(),
             partner: PartnerId(7),
             name: id.to_owned(),
-            kind: EntryKind::Video,
-            status: Status::Ready,
-            moderation: Moderation::default(),
-            recycled: false,
-            tags: Vec::new(),
-            version: 0,
-            created: 0,
-            updated: 0,
-            start_date: None,
-            end_date: None,
-            access_control: None,
-            thumb_offset_ms: None,
             flavors,
-            thumbs: Vec::new(),
             captions,
-            attachments: Vec::new(),
+            ..Entry::new(EntryId::new(id).unwrap(), EntryKind::Video)
         }
     }
 
