@@ -43,6 +43,10 @@ class Server:
     def cpu_ms(self):
         return sum(map(cpu_ms_of, tree(self.process.pid)))
 
+    def rss_kib(self):
+        status = open(f"/proc/{self.process.pid}/status").read()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
     def get(self, target):
         with urllib.request.urlopen(f"http://{self.address}{target}") as answer:
             return answer.read(), answer.headers
@@ -342,6 +346,19 @@ def play(table):
         share = ours[0] / theirs[0]
         table.row("the same", f"nginx, static file of {size / 1000:,.0f} KB", theirs[0], "requests/s", ours[0], more_is_better=True)
         table.mean("the same", f"nginx-vod, by its share of a static file ({SHARES[what]:.2f})", share / SHARES[what])
+    server.stop()
+    two_hours(table)
+
+
+def two_hours(table):
+    """What the first look at a two-hour film costs, and what it leaves in memory."""
+    server = vedette()
+    server.get("/p/1/thumbnail/entry_id/2s/width/16/vid_sec/0")
+    memory, cpu = server.rss_kib(), server.cpu_ms()
+    body, _ = server.get("/hls/p/1/sp/100/serveFlavor/entryId/2h/flavorId/2h_source/name/a.mp4/index-v1.m3u8")
+    what = f"first HLS playlist of two hours, {len(body) / 1000:,.0f} KB"
+    table.row(what, "vedette, CPU", server.cpu_ms() - cpu, "ms")
+    table.row(what, "vedette, more memory", (server.rss_kib() - memory) / 1024, "MiB")
     server.stop()
 
 
