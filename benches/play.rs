@@ -23,7 +23,7 @@ fn track(timescale: u32, step: i64, gop: u32, size: u32, pattern: &[i64]) -> Opt
     let mut collector = Collector::new();
     let count = 7200 * i64::from(timescale) / step;
     for (number, shift) in (0..count).zip(pattern.iter().cycle()) {
-        let keyframe = number as u32 % gop == 0;
+        let keyframe = (number as u32).is_multiple_of(gop);
         let size = if keyframe { 8 * size } else { size / 2 + number as u32 * 7919 % size };
         let (decode_time, time) = (Ticks(number * step), Ticks((number + shift) * step));
         let offset = number as u64 * 200_000;
