@@ -1,5 +1,8 @@
 //! May this client have this entry, now?
 
+pub mod secret;
+pub mod session;
+
 use crate::entry::{Entry, EntryKind, Moderation, Status};
 use crate::error::{Code, Error, Result};
 
