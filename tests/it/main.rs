@@ -16,5 +16,6 @@ mod players;
 mod regression;
 mod samples;
 mod sequence;
+mod sessions;
 mod support;
 mod thumbnail;
