@@ -64,6 +64,8 @@ pub enum Code {
     TokenExpired = 28,
     /// The session is of another partner than the entry, which has rules.
     SessionOfAnotherPartner = 32,
+    /// A picture of a moment may not be had.
+    ParameterNotAllowed = 38,
     /// The server is over its concurrency limit.
     TooManyProcesses = 46,
     /// An entry of a sequence is not for sequences.
@@ -94,6 +96,7 @@ impl Code {
             Code::MissingParameter => "MISSING_PARAMETER",
             Code::BadQuery => "BAD_QUERY",
             Code::SessionOfAnotherPartner => "INVALID_PARTNER",
+            Code::ParameterNotAllowed => "NOT_ALLOWED_PARAMETER",
             Code::TooManyProcesses => "TOO_MANY_PROCESSES",
             Code::RecycledEntryUnavailable => "RECYCLED_ENTRY_UNAVAILABLE",
             Code::OutsideSchedule => "OUTSIDE_SCHEDULE",
@@ -121,7 +124,8 @@ impl Code {
             | Code::OutsideSchedule
             | Code::ModerationForbids
             | Code::TokenExpired
-            | Code::SessionOfAnotherPartner => Kind::Forbidden,
+            | Code::SessionOfAnotherPartner
+            | Code::ParameterNotAllowed => Kind::Forbidden,
             Code::ImageResizeFailed => Kind::Unsupported,
             Code::MissingParameter
             | Code::BadQuery

@@ -70,6 +70,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("percent_encoding", &["request", "access"]),
     ("aes", &["access"]),
     ("cbc", &["access"]),
+    ("regex_lite", &["access"]),
     ("sha1", &["access"]),
     ("subtle", &["access"]),
     ("base64", &["access"]),

@@ -1,7 +1,10 @@
 //! May this client have this entry, now?
 
+pub mod network;
+pub mod rules;
 pub mod secret;
 pub mod session;
+mod site;
 pub mod states;
 pub mod viewer;
 

@@ -27,18 +27,18 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Whether only who was let in before comes to it: what was allowed then is allowed now.
-    fn follows_another(self) -> bool {
+    pub(super) fn follows_another(self) -> bool {
         matches!(self, Endpoint::ServeFlavor | Endpoint::Packager)
     }
 
     /// Whether pictures are asked for: neither moderators nor the schedule hide them.
-    fn is_picture(self) -> bool {
+    pub(super) fn is_picture(self) -> bool {
         matches!(self, Endpoint::Thumbnail | Endpoint::ThumbAsset)
     }
 
-    /// Whether a session that may download has everything.
-    fn is_download(self) -> bool {
-        matches!(self, Endpoint::Raw | Endpoint::Caption)
+    /// Whether `viewer` holds a session that may download `entry`, and needs no more here.
+    pub(super) fn is_freed(self, viewer: Viewer<'_>, entry: &Entry) -> bool {
+        matches!(self, Endpoint::Raw | Endpoint::Caption) && viewer.may(&["download"], entry)
     }
 
     /// The privileges that neither moderators nor the schedule hold up.
@@ -53,8 +53,7 @@ impl Endpoint {
 /// Fails where the state of `entry` forbids what is asked of it at a time in seconds since 1970: the table is `states.md`.
 pub fn check(endpoint: Endpoint, entry: &Entry, viewer: Viewer<'_>, now: u64) -> Result<()> {
     check_is_there(endpoint, entry)?;
-    let has_all = viewer.is_admin() || endpoint.is_download() && viewer.may(&["download"], entry);
-    if has_all || endpoint.follows_another() {
+    if viewer.is_admin() || endpoint.is_freed(viewer, entry) || endpoint.follows_another() {
         return Ok(());
     }
     if entry.recycled && !viewer.owns(entry) {

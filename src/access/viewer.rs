@@ -39,8 +39,8 @@ impl<'a> Viewer<'a> {
     }
 
     /// Whether the viewer's session holds one of these privileges for `entry`.
-    pub fn may(&self, privileges: &[&str], entry: &Entry) -> bool {
+    pub fn may(&self, privileges: &[impl AsRef<str>], entry: &Entry) -> bool {
         let held = self.session.map(|session| &session.claims.privileges);
-        held.is_some_and(|held| privileges.iter().any(|name| held.allow(name, entry.id.as_str())))
+        held.is_some_and(|held| privileges.iter().any(|name| held.allow(name.as_ref(), entry.id.as_str())))
     }
 }

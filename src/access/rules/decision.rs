@@ -1,0 +1,260 @@
+//! What is for a viewer, and on which facts that depends.
+
+use core::net::IpAddr;
+
+use super::{Action, Condition, Context, Flavors, Profile, Rule, Test};
+use crate::access::session::Session;
+use crate::access::site;
+use crate::access::states::{self, Endpoint};
+use crate::access::viewer::Viewer;
+use crate::entry::Entry;
+use crate::error::{Code, Error, Result};
+
+/// What guards an entry beside its state.
+#[derive(Clone, Copy, Debug)]
+pub enum Guard<'a> {
+    /// Nothing.
+    Nothing,
+    /// The rules of a profile.
+    Profile(&'a Profile),
+    /// A profile that nobody knows: nothing is to be had.
+    Unknown,
+}
+
+/// What is known of a viewer and the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The session that the viewer holds, which was found good.
+    pub session: Option<&'a Session>,
+    /// The page that asks.
+    pub referrer: Option<&'a str>,
+    /// Sites of the partner itself: a rule against all sites but some is not against these.
+    pub own_sites: &'a [String],
+    /// Where the viewer's packets come from.
+    pub address: Option<IpAddr>,
+    /// The country of the address, two letters.
+    pub country: Option<&'a str>,
+    /// What the browser calls itself.
+    pub user_agent: Option<&'a str>,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+/// Which facts a decision depends on. Whoever agrees in them before `until` is decided alike; where there are none, that is
+/// everybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    /// The viewer's session, or that there is none.
+    pub session: bool,
+    /// The page.
+    pub referrer: bool,
+    /// The address, or the country that it is of.
+    pub address: bool,
+    /// The browser's name.
+    pub user_agent: bool,
+    /// The second, since 1970, from which another decision may be due.
+    pub until: Option<u64>,
+}
+
+/// How much of an entry is left to a viewer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many seconds from its start may be played, where that is limited.
+    pub preview_s: Option<u32>,
+    /// The flavors that may be had, where they are limited.
+    pub flavors: Option<Flavors>,
+    /// Whether pictures of any moment may be had.
+    pub may_capture: bool,
+}
+
+/// What a decision comes to.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What may be had, or why nothing.
+    pub outcome: Result<Limits>,
+    /// What that depends on.
+    pub read: Read,
+    /// What the viewer may be told: the messages of the rules that hold.
+    pub messages: Vec<String>,
+}
+
+impl Limits {
+    /// No limits at all.
+    pub const NONE: Limits = Limits { preview_s: None, flavors: None, may_capture: true };
+
+    /// Fails where pictures of a moment may not be had.
+    pub fn check_capture(&self) -> Result<()> {
+        match self.may_capture {
+            true => Ok(()),
+            false => Err(Error::coded(Code::ParameterNotAllowed, "no picture of a moment of the entry may be had")),
+        }
+    }
+}
+
+impl Endpoint {
+    /// What rules call it.
+    pub fn context(self) -> Context {
+        match self {
+            Endpoint::PlayManifest => Context::Play,
+            Endpoint::PlayDownload | Endpoint::Raw | Endpoint::Caption => Context::Download,
+            Endpoint::ServeFlavor | Endpoint::Packager => Context::Serve,
+            Endpoint::Thumbnail | Endpoint::ThumbAsset => Context::Thumbnail,
+        }
+    }
+}
+
+/// What of `entry` is for a viewer who asks at `endpoint`: first its state counts, then its rules.
+pub fn decide(endpoint: Endpoint, entry: &Entry, guard: Guard<'_>, facts: &Facts<'_>) -> Verdict {
+    let mut reader = Reader { facts, entry, viewer: Viewer::ANONYMOUS, read: Read::default() };
+    let mut collected = Collected::default();
+    let outcome = reader.decide(endpoint, guard, &mut collected);
+    Verdict { outcome, read: reader.read, messages: collected.messages }
+}
+
+/// Facts that keep in mind which of them were asked for.
+struct Reader<'a> {
+    facts: &'a Facts<'a>,
+    entry: &'a Entry,
+    viewer: Viewer<'a>,
+    read: Read,
+}
+
+impl Reader<'_> {
+    fn decide(&mut self, endpoint: Endpoint, guard: Guard<'_>, collected: &mut Collected) -> Result<Limits> {
+        // Files of what is played are asked for by players, which hold no session.
+        if let Some(session) = self.facts.session.filter(|_| !endpoint.follows_another()) {
+            self.read.session = true;
+            self.changes_at(session.claims.expiry);
+            self.viewer = Viewer::of(Some(session), self.entry)?;
+        }
+        self.check_state(endpoint)?;
+        match guard {
+            Guard::Nothing => {}
+            Guard::Unknown => {
+                return Err(Error::coded(
+                    Code::AccessControlRestricted,
+                    "the entry is guarded by a profile that nobody knows",
+                ));
+            }
+            Guard::Profile(profile) if is_looked_at(profile, endpoint) => self.collect(profile, endpoint, collected),
+            Guard::Profile(_) => {}
+        }
+        collected.limits(self.viewer)
+    }
+
+    fn check_state(&mut self, endpoint: Endpoint) -> Result<()> {
+        if !endpoint.follows_another() && !endpoint.is_picture() {
+            let borders = [self.entry.start_date, self.entry.end_date.map(|end| end.saturating_add(1))];
+            borders.into_iter().flatten().for_each(|border| self.changes_at(border));
+        }
+        let for_all = states::check(endpoint, self.entry, Viewer::ANONYMOUS, self.facts.now);
+        if for_all.is_ok() || endpoint.follows_another() {
+            return for_all;
+        }
+        self.read.session = true;
+        states::check(endpoint, self.entry, self.viewer, self.facts.now)
+    }
+
+    fn collect(&mut self, profile: &Profile, endpoint: Endpoint, collected: &mut Collected) {
+        self.read.session |= !endpoint.follows_another();
+        if endpoint.is_freed(self.viewer, self.entry) {
+            return;
+        }
+        let is_admin = self.viewer.is_admin();
+        let rules = profile.rules.iter().filter(|rule| rule.is_about(endpoint.context()));
+        for rule in rules.filter(|rule| !is_admin || rule.binds_admins) {
+            if rule.conditions.iter().all(|condition| self.holds(condition)) {
+                collected.add(rule);
+                if rule.stops {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn changes_at(&mut self, border: u64) {
+        if border > self.facts.now {
+            self.read.until = Some(self.read.until.map_or(border, |until| until.min(border)));
+        }
+    }
+
+    fn holds(&mut self, condition: &Condition) -> bool {
+        self.test(condition) != condition.is_negated
+    }
+
+    fn test(&mut self, condition: &Condition) -> bool {
+        match &condition.test {
+            Test::Authenticated(privileges) => self.viewer.is_admin() || self.viewer.may(privileges, self.entry),
+            Test::Site(sites) => {
+                self.read.referrer = true;
+                let host = self.facts.referrer.and_then(site::host);
+                let own = if condition.is_negated { self.facts.own_sites } else { &[] };
+                host.is_some_and(|host| sites.iter().chain(own).any(|site| site::is_of(host, site)))
+            }
+            Test::Address(networks) => {
+                self.read.address = true;
+                self.facts.address.is_some_and(|address| networks.iter().any(|network| network.contains(address)))
+            }
+            Test::Country(countries) => {
+                self.read.address = true;
+                let here = self.facts.country;
+                here.is_some_and(|here| countries.iter().any(|country| country.eq_ignore_ascii_case(here)))
+            }
+            Test::UserAgent(patterns) => {
+                self.read.user_agent = true;
+                let name = self.facts.user_agent.unwrap_or_default();
+                patterns.iter().any(|pattern| pattern.matches(name))
+            }
+            Test::Time { from, until } => {
+                self.changes_at(*from);
+                self.changes_at(*until);
+                (*from..*until).contains(&self.facts.now)
+            }
+        }
+    }
+}
+
+/// Whether rules are looked at. Those about pictures are, where the first of them says what pictures may be had.
+fn is_looked_at(profile: &Profile, endpoint: Endpoint) -> bool {
+    let mut rules = profile.rules.iter().filter(|rule| rule.is_about(endpoint.context()));
+    let is_of_pictures = |rule: &Rule| rule.actions.iter().any(|a| matches!(a, Action::Block | Action::LimitCapture));
+    rules.next().is_some_and(|first| endpoint != Endpoint::Thumbnail || is_of_pictures(first))
+}
+
+/// What the rules that hold say together.
+#[derive(Default)]
+struct Collected {
+    is_blocked: bool,
+    preview_s: Option<u32>,
+    flavors: Option<Flavors>,
+    limits_capture: bool,
+    messages: Vec<String>,
+}
+
+impl Collected {
+    fn add(&mut self, rule: &Rule) {
+        self.messages.extend(rule.message.clone());
+        for action in &rule.actions {
+            match action {
+                Action::Block => self.is_blocked = true,
+                Action::LimitCapture => self.limits_capture = true,
+                Action::Preview(seconds) => {
+                    self.preview_s = Some(self.preview_s.map_or(*seconds, |shortest| shortest.min(*seconds)));
+                }
+                // The first one counts.
+                Action::LimitFlavors(flavors) => _ = self.flavors.get_or_insert_with(|| flavors.clone()),
+            }
+        }
+    }
+
+    fn limits(&self, viewer: Viewer<'_>) -> Result<Limits> {
+        if self.is_blocked {
+            return Err(Error::coded(Code::AccessControlRestricted, "a rule of the entry's profile says no"));
+        }
+        Ok(Limits {
+            preview_s: self.preview_s.filter(|_| !viewer.is_admin()),
+            flavors: self.flavors.clone(),
+            may_capture: !self.limits_capture,
+        })
+    }
+}
