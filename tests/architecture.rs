@@ -40,7 +40,11 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ),
     ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "deliver"]),
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
-    ("config", Layer::Shell, &["error", "media", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"]),
+    (
+        "config",
+        Layer::Shell,
+        &["error", "media", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"],
+    ),
     ("lib", Layer::Core, &[]),
     (
         "main",
@@ -70,6 +74,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("percent_encoding", &["request", "access"]),
     ("aes", &["access"]),
     ("cbc", &["access"]),
+    ("hmac", &["access"]),
+    ("sha2", &["access"]),
     ("regex_lite", &["access"]),
     ("sha1", &["access"]),
     ("subtle", &["access"]),

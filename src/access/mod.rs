@@ -6,6 +6,7 @@ pub mod secret;
 pub mod session;
 mod site;
 pub mod states;
+pub mod token;
 pub mod viewer;
 
 use self::states::Endpoint;
