@@ -43,7 +43,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     (
         "config",
         Layer::Shell,
-        &["error", "media", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"],
+        &["error", "entry", "media", "access", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"],
     ),
     ("lib", Layer::Core, &[]),
     (

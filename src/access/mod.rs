@@ -1,6 +1,7 @@
 //! May this client have this entry, now?
 
 pub mod network;
+pub mod partner;
 pub mod rules;
 pub mod secret;
 pub mod session;

@@ -2,7 +2,6 @@
 
 use super::session::Session;
 use crate::entry::Entry;
-use crate::error::{Code, Error, Result};
 
 /// Who asks for an entry.
 #[derive(Clone, Copy, Debug)]
@@ -15,16 +14,9 @@ impl<'a> Viewer<'a> {
     /// Anybody.
     pub const ANONYMOUS: Viewer<'static> = Viewer { session: None };
 
-    /// Who holds `session`, which was found good. That of another partner counts for nothing; where an entry has rules, it
-    /// is refused.
-    pub fn of(session: Option<&'a Session>, entry: &Entry) -> Result<Viewer<'a>> {
-        match session {
-            Some(other) if other.claims.partner != entry.partner => match entry.access_control {
-                Some(_) => Err(Error::coded(Code::SessionOfAnotherPartner, "the session is of another partner")),
-                None => Ok(Viewer::ANONYMOUS),
-            },
-            session => Ok(Viewer { session }),
-        }
+    /// Who holds `session`, which was found good; `None` where it is of another partner than `entry`.
+    pub fn of(session: &'a Session, entry: &Entry) -> Option<Viewer<'a>> {
+        (session.claims.partner == entry.partner).then_some(Viewer { session: Some(session) })
     }
 
     /// Whether the viewer may do everything.

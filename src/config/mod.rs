@@ -1,13 +1,16 @@
 //! Every module's settings, read once from command line, environment and file, with all faults reported together.
 
 mod file;
+mod guards;
 pub mod table;
+mod tables;
 mod values;
 
 use std::fmt;
 use std::sync::LazyLock;
 
 use self::table::{ROWS, Row};
+use crate::access::partner::Config as AccessConfig;
 use crate::catalog::Config as CatalogConfig;
 use crate::deliver::Config as DeliverConfig;
 use crate::server::Config as ServerConfig;
@@ -17,6 +20,8 @@ use crate::server::Config as ServerConfig;
 pub struct Settings {
     /// Where entries come from.
     pub catalog: CatalogConfig,
+    /// Who may have what.
+    pub access: AccessConfig,
     /// The listeners.
     pub server: ServerConfig,
     /// Caches, workers and pictures.
@@ -90,7 +95,9 @@ impl fmt::Display for Fault {
 pub fn read(sources: Sources<'_>) -> Result<Settings, Vec<Fault>> {
     let mut settings = Settings::default();
     let mut faults = Vec::new();
-    for (place, given) in sources.file.map(|(name, text)| file::read(name, text)).unwrap_or_default() {
+    let (given, access) = sources.file.map(|(name, text)| file::read(name, text)).unwrap_or_default();
+    settings.access = access;
+    for (place, given) in given {
         match given {
             Ok((row, value)) => apply(&mut settings, row, place, &value, &mut faults),
             Err(message) => faults.push(Fault { place, message }),

@@ -3,7 +3,8 @@
 use core::net::IpAddr;
 
 use super::{Action, Condition, Context, Flavors, Profile, Rule, Test};
-use crate::access::session::Session;
+use crate::access::partner::Partner;
+use crate::access::session::{Invalid, Session};
 use crate::access::site;
 use crate::access::states::{self, Endpoint};
 use crate::access::viewer::Viewer;
@@ -24,12 +25,12 @@ pub enum Guard<'a> {
 /// What is known of a viewer and the moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// The session that the viewer holds, which was found good.
-    pub session: Option<&'a Session>,
+    /// The session that the viewer gives, or why it is not good.
+    pub session: Option<std::result::Result<&'a Session, Invalid>>,
     /// The page that asks.
     pub referrer: Option<&'a str>,
-    /// Sites of the partner itself: a rule against all sites but some is not against these.
-    pub own_sites: &'a [String],
+    /// Whose the entry is, where that is known.
+    pub partner: Option<&'a Partner>,
     /// Where the viewer's packets come from.
     pub address: Option<IpAddr>,
     /// The country of the address, two letters.
@@ -121,13 +122,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn decide(&mut self, endpoint: Endpoint, guard: Guard<'_>, collected: &mut Collected) -> Result<Limits> {
-        // Files of what is played are asked for by players, which hold no session.
-        if let Some(session) = self.facts.session.filter(|_| !endpoint.follows_another()) {
-            self.read.session = true;
-            self.changes_at(session.claims.expiry);
-            self.viewer = Viewer::of(Some(session), self.entry)?;
-        }
+        self.identify(endpoint, guard)?;
         self.check_state(endpoint)?;
+        if self.facts.partner.is_some_and(|partner| partner.is_blocked) {
+            return Err(Error::coded(Code::PartnerNotActive, "the partner is blocked"));
+        }
         match guard {
             Guard::Nothing => {}
             Guard::Unknown => {
@@ -136,10 +135,30 @@ impl Reader<'_> {
                     "the entry is guarded by a profile that nobody knows",
                 ));
             }
-            Guard::Profile(profile) if is_looked_at(profile, endpoint) => self.collect(profile, endpoint, collected),
-            Guard::Profile(_) => {}
+            Guard::Profile(profile) => self.collect(profile, endpoint, collected),
         }
-        collected.limits(self.viewer)
+        let may_capture = self.facts.partner.is_none_or(|partner| partner.may_capture);
+        let limits = collected.limits(self.viewer)?;
+        Ok(Limits { may_capture: limits.may_capture && may_capture, ..limits })
+    }
+
+    /// Looks at the session, where one matters: players that fetch files of what is played hold none, and pictures need none
+    /// where no rule is about having them.
+    fn identify(&mut self, endpoint: Endpoint, guard: Guard<'_>) -> Result<()> {
+        let is_free = matches!(guard, Guard::Profile(profile) if !is_looked_at(profile, endpoint));
+        let is_ignored = endpoint.follows_another() || is_free && endpoint == Endpoint::Thumbnail;
+        let Some(session) = self.facts.session.filter(|_| !is_ignored) else { return Ok(()) };
+        self.read.session = true;
+        let session = session.map_err(|invalid| refusal(invalid, endpoint))?;
+        self.changes_at(session.claims.expiry);
+        match (Viewer::of(session, self.entry), guard) {
+            (Some(viewer), _) => self.viewer = viewer,
+            (None, Guard::Nothing) => {}
+            (None, _) => {
+                return Err(Error::coded(Code::SessionOfAnotherPartner, "the session is of another partner"));
+            }
+        }
+        Ok(())
     }
 
     fn check_state(&mut self, endpoint: Endpoint) -> Result<()> {
@@ -156,6 +175,9 @@ impl Reader<'_> {
     }
 
     fn collect(&mut self, profile: &Profile, endpoint: Endpoint, collected: &mut Collected) {
+        if !is_looked_at(profile, endpoint) {
+            return;
+        }
         self.read.session |= !endpoint.follows_another();
         if endpoint.is_freed(self.viewer, self.entry) {
             return;
@@ -188,7 +210,7 @@ impl Reader<'_> {
             Test::Site(sites) => {
                 self.read.referrer = true;
                 let host = self.facts.referrer.and_then(site::host);
-                let own = if condition.is_negated { self.facts.own_sites } else { &[] };
+                let own = self.facts.partner.filter(|_| condition.is_negated).map_or(&[][..], |partner| &partner.sites);
                 host.is_some_and(|host| sites.iter().chain(own).any(|site| site::is_of(host, site)))
             }
             Test::Address(networks) => {
@@ -211,6 +233,18 @@ impl Reader<'_> {
                 (*from..*until).contains(&self.facts.now)
             }
         }
+    }
+}
+
+/// What a session that is not good comes to.
+fn refusal(invalid: Invalid, endpoint: Endpoint) -> Error {
+    match invalid {
+        Invalid::Expired => Error::coded(Code::SessionExpired, "the session has expired"),
+        Invalid::Address => Error::coded(Code::SessionElsewhere, "the session is for other addresses"),
+        Invalid::Text | Invalid::Partner if endpoint == Endpoint::Thumbnail => {
+            Error::coded(Code::SessionUnreadable, "the session cannot be read")
+        }
+        other => Error::coded(Code::SessionInvalid, format!("invalid session [{}]", other.number())),
     }
 }
 

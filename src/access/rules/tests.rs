@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::access::session::{Claims, Privileges, Role, Session, SessionId, Version};
+use crate::access::partner::Partner;
+use crate::access::session::{Claims, Invalid, Privileges, Role, Session, SessionId, Version};
 use crate::access::states::Endpoint;
 use crate::entry::{Entry, EntryId, EntryKind, FlavorId, Moderation, PartnerId, Source};
 use crate::error::Code;
@@ -11,7 +12,7 @@ use crate::error::Code;
 const NOW: u64 = 1000;
 
 const NOBODY: Facts<'static> =
-    Facts { session: None, referrer: None, own_sites: &[], address: None, country: None, user_agent: None, now: NOW };
+    Facts { session: None, referrer: None, partner: None, address: None, country: None, user_agent: None, now: NOW };
 
 fn texts(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| (*text).to_owned()).collect()
@@ -63,7 +64,8 @@ fn check_test(test: &Test, facts: Facts<'_>, expected: bool) -> Read {
 #[test]
 fn viewers_by_session() {
     let test = Test::Authenticated(texts(&["sview", "sviewplaylist"]));
-    let check = |session: Option<&Session>, expected| check_test(&test, Facts { session, ..NOBODY }, expected);
+    let check =
+        |session: Option<&Session>, expected| check_test(&test, Facts { session: session.map(Ok), ..NOBODY }, expected);
     assert!(check(None, false).session);
     let read = check(Some(&session(Role::User, "sview:0_entry")), true);
     assert_eq!((read.session, read.until), (true, Some(NOW + 60)), "what a session allows ends with it");
@@ -84,8 +86,8 @@ fn viewers_by_page() {
     check(Some("https://example.com.attacker.net/"), false);
     check(Some("www.example.com"), false);
     // The partner's own sites are exempt from rules against all but some, and from no others.
-    let own = texts(&["partner.net"]);
-    let facts = Facts { referrer: Some("https://www.partner.net/"), own_sites: &own, ..NOBODY };
+    let partner = Partner { sites: texts(&["partner.net"]), ..Partner::default() };
+    let facts = Facts { referrer: Some("https://www.partner.net/"), partner: Some(&partner), ..NOBODY };
     let blocked = [false, true].map(|is_negated| {
         code(&decided(Endpoint::PlayManifest, &[rule(test.clone(), is_negated, Action::Block)], &facts)).is_some()
     });
@@ -199,7 +201,7 @@ fn pictures_of_moments_may_be_kept_back() {
 fn whom_rules_bind() {
     let (admin, downloader) = (session(Role::Admin, ""), session(Role::User, "download:0_entry"));
     let found = |endpoint, rule: &Rule, session| {
-        decided(endpoint, std::slice::from_ref(rule), &Facts { session: Some(session), ..NOBODY }).outcome.is_ok()
+        decided(endpoint, std::slice::from_ref(rule), &Facts { session: Some(Ok(session)), ..NOBODY }).outcome.is_ok()
     };
     let (loose, strict) = (always(Action::Block), Rule { binds_admins: true, ..always(Action::Block) });
     for endpoint in [Endpoint::PlayManifest, Endpoint::Raw, Endpoint::Thumbnail] {
@@ -211,7 +213,7 @@ fn whom_rules_bind() {
     assert!(!found(Endpoint::Packager, &loose, &admin) && !found(Endpoint::ServeFlavor, &loose, &downloader));
     let preview = Rule { binds_admins: true, ..always(Action::Preview(5)) };
     let limits =
-        decided(Endpoint::PlayManifest, &[preview], &Facts { session: Some(&admin), ..NOBODY }).outcome.unwrap();
+        decided(Endpoint::PlayManifest, &[preview], &Facts { session: Some(Ok(&admin)), ..NOBODY }).outcome.unwrap();
     assert_eq!(limits.preview_s, None);
 }
 
@@ -234,12 +236,46 @@ fn states_go_before_rules() {
         claims: Claims { partner: PartnerId(2), ..session(Role::Admin, "").claims },
         ..session(Role::User, "")
     };
-    let found = decide(Endpoint::PlayManifest, &entry(), guard, &Facts { session: Some(&other), ..NOBODY });
+    let found = decide(Endpoint::PlayManifest, &entry(), guard, &Facts { session: Some(Ok(&other)), ..NOBODY });
     assert_eq!((code(&found), found.read.session), (Some(Code::SessionOfAnotherPartner), true));
     let open = Entry { access_control: None, ..entry() };
-    let found = decide(Endpoint::PlayManifest, &open, Guard::Nothing, &Facts { session: Some(&other), ..NOBODY });
+    let found = decide(Endpoint::PlayManifest, &open, Guard::Nothing, &Facts { session: Some(Ok(&other)), ..NOBODY });
     assert_eq!((code(&found), found.read.session), (None, true));
     assert_eq!(decide(Endpoint::PlayManifest, &open, Guard::Nothing, &NOBODY).read, Read::default(), "all are alike");
+}
+
+#[test]
+fn partners_are_blocked_and_keep_moments_back() {
+    let found = |partner: &Partner| {
+        decide(Endpoint::Thumbnail, &entry(), Guard::Nothing, &Facts { partner: Some(partner), ..NOBODY }).outcome
+    };
+    assert_eq!(found(&Partner::default()).unwrap(), Limits::NONE);
+    let blocked = found(&Partner { is_blocked: true, ..Partner::default() }).unwrap_err();
+    assert_eq!(blocked.code(), Some(Code::PartnerNotActive));
+    assert!(!found(&Partner { may_capture: false, ..Partner::default() }).unwrap().may_capture);
+}
+
+#[test]
+fn sessions_that_are_not_good() {
+    let all = [Invalid::Text, Invalid::Partner, Invalid::Expired, Invalid::Revoked, Invalid::Address, Invalid::Uri];
+    let found = |endpoint, guard: Guard<'_>| {
+        all.map(|invalid| {
+            let facts = Facts { session: Some(Err(invalid)), ..NOBODY };
+            let verdict = decide(endpoint, &Entry { access_control: None, ..entry() }, guard, &facts);
+            assert_eq!(verdict.read.session, verdict.outcome.is_err(), "a refusal is for this session alone");
+            code(&verdict).map_or(0, |code| code as u8)
+        })
+    };
+    // Public entries, too, are refused to who gives a session that is not good.
+    for endpoint in [Endpoint::PlayManifest, Endpoint::PlayDownload, Endpoint::Raw, Endpoint::Caption] {
+        assert_eq!(found(endpoint, Guard::Nothing), [7, 7, 31, 7, 34, 7], "{endpoint:?}");
+    }
+    assert_eq!(found(Endpoint::Thumbnail, Guard::Nothing), [4, 4, 31, 7, 34, 7]);
+    assert_eq!(found(Endpoint::Packager, Guard::Nothing), [0; 6]);
+    let (playing, seeing) =
+        (Rule { contexts: vec![Context::Play], ..always(Action::Block) }, always(Action::LimitCapture));
+    assert_eq!(found(Endpoint::Thumbnail, Guard::Profile(&profile(&[playing]))), [0; 6]);
+    assert_eq!(found(Endpoint::Thumbnail, Guard::Profile(&profile(&[seeing]))), [4, 4, 31, 7, 34, 7]);
 }
 
 #[test]
@@ -277,7 +313,7 @@ fn restrictions_are_rules() {
     assert!(blocked(&Restriction::Session, Endpoint::Raw, &NOBODY));
     assert!(!blocked(&Restriction::Session, Endpoint::Thumbnail, &NOBODY), "pictures are free");
     let seeing = session(Role::User, "sview:0_entry");
-    assert!(!blocked(&Restriction::Session, Endpoint::PlayManifest, &Facts { session: Some(&seeing), ..NOBODY }));
+    assert!(!blocked(&Restriction::Session, Endpoint::PlayManifest, &Facts { session: Some(Ok(&seeing)), ..NOBODY }));
     let strict = [Restriction::Session.rule(&[Context::Thumbnail])];
     assert!(decided(Endpoint::Thumbnail, &strict, &NOBODY).outcome.is_err());
     let preview = [Restriction::Preview(30).rule(&[])];
@@ -327,7 +363,7 @@ fn facts<'a>(sessions: &'a [Session], chosen: &Chosen) -> Facts<'a> {
     let (session, page, address, browser, later) = *chosen;
     let address = ["10.0.0.1", "192.0.2.1"].get(address).map(|text| text.parse().unwrap());
     Facts {
-        session: sessions.get(session),
+        session: sessions.get(session).map(Ok),
         referrer: [None, Some("https://a.com/x"), Some("https://b.com/")][page],
         country: address.map(|address: core::net::IpAddr| if address.to_string() == "10.0.0.1" { "DE" } else { "FR" }),
         address,
