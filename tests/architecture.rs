@@ -20,6 +20,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("origin", Layer::Shell, &["error", "entry"]),
     ("decode", Layer::Shell, &["error", "media", "thumbnail"]),
     ("cache", Layer::Shell, &["error"]),
+    ("country", Layer::Shell, &["error"]),
     (
         "deliver",
         Layer::Shell,
@@ -60,6 +61,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("httpdate", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
     ("moka", &["cache"]),
+    ("maxminddb", &["country"]),
     ("ffmpeg_sys_next", &["decode"]),
     ("turbojpeg", &["decode", "thumbnail"]),
     ("image", &["decode", "thumbnail"]),
