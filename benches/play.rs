@@ -130,7 +130,7 @@ fn media(c: &mut Criterion) {
         let unit = |length: usize| [&(length as u32 - 4).to_be_bytes()[..], &vec![0x41; length - 4]].concat().into();
         ranges.iter().map(|range| unit((range.end - range.start) as usize)).collect()
     };
-    let (video, audio) = (read(mux.pictures()), read(mux.sound()));
+    let (video, audio) = (read(&mux.pictures()), read(&mux.sound()));
     group.bench_function("TS, written", |b| b.iter(|| mux.write(black_box(&video), &audio)));
     group.finish();
 }

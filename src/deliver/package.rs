@@ -197,7 +197,7 @@ async fn segment(kit: &Kit, cut: &Cut, number: u32) -> Result<Artifact> {
     let timeline = timeline(&film.index, strand, cut)?;
     let all = kit.grid(strand, cut, || segments(&timeline, &cut.pace));
     let layout = fmp4::segment(&timeline, numbered(&all, number)?);
-    Ok(Artifact::new(Body::Slices { source: film.source, layout }, segment_type(cut)))
+    Ok(Artifact::new(Body::slices(film.source, layout), segment_type(cut)))
 }
 
 /// A segment of a transport stream: pictures say where it is cut, and sound goes along; sound alone is cut by itself.
@@ -264,7 +264,7 @@ async fn iframe(kit: &Kit, cut: &Cut, number: u32) -> Result<Artifact> {
         return muxed(kit, mpegts::iframe(&timeline, keyframe.sample, number)?, (Some(film.source), None)).await;
     }
     let layout = fmp4::iframe(&timeline, number, keyframe.sample);
-    Ok(Artifact::new(Body::Slices { source: film.source, layout }, segment_type(cut)))
+    Ok(Artifact::new(Body::slices(film.source, layout), segment_type(cut)))
 }
 
 async fn cues(kit: &Kit, work: Cues) -> Result<Artifact> {

@@ -28,7 +28,7 @@ pub(super) async fn artifact(kit: &Kit, source: Source, window: Window, moov_fir
         whole.source(0..source.size);
         whole
     });
-    Ok(Artifact::new(Body::Slices { source, layout }, media_type))
+    Ok(Artifact::new(Body::slices(source, layout), media_type))
 }
 
 /// The file with its `moov` in front; `None` where it is there already, or cannot be moved.
@@ -63,7 +63,7 @@ fn late(opened: &Opened) -> Result<Option<Late>> {
 async fn clip(kit: &Kit, source: Source, window: Window) -> Result<Artifact> {
     let film = kit.film(&source).await?;
     let layout = blocking(move |_| clipped(&film.index, window)).await?;
-    Ok(Artifact::new(Body::Slices { source, layout }, "video/mp4"))
+    Ok(Artifact::new(Body::slices(source, layout), "video/mp4"))
 }
 
 fn clipped(index: &Index, window: Window) -> Result<Layout> {
