@@ -16,7 +16,6 @@ mod strip;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use self::artifact::{Artifact, Body};
@@ -213,7 +212,7 @@ impl Delivery {
                 lines.push(format!("{}: {reason}", flavor.source.location));
             }
         }
-        lines.extend(package::left_out(&self.kit, (**presentation).clone()).await?);
+        lines.extend(package::left_out(&self.kit, presentation).await?);
         Ok(lines)
     }
 
@@ -222,16 +221,15 @@ impl Delivery {
         if let Some(artifact) = self.artifacts.get(&plan.key) {
             return Ok(Delivered { artifact, outcome: Outcome::Hit });
         }
-        let (made, code) = (make::artifact(self.kit.clone(), plan.work.clone()), plan.failure);
-        let mut made = async move { made.await.map(Arc::new).map_err(|error| numbered(error, code)) }.boxed();
-        // What only computes is done at once, where all that it needs is at hand: a task of its own costs more.
-        if plan.work.is_light()
-            && let Some(made) = (&mut made).now_or_never()
-        {
-            let artifact = made?;
+        let code = plan.failure;
+        // What takes microseconds is made by whoever asks: agreeing on one maker costs more than making it twice.
+        if let Some(made) = package::at_once(&self.kit, &plan.work) {
+            let artifact = Arc::new(made.map_err(|error| numbered(error, code))?);
             self.artifacts.keep(plan.key, Arc::clone(&artifact));
             return Ok(Delivered { artifact, outcome: Outcome::Made });
         }
+        let (kit, work) = (self.kit.clone(), plan.work.clone());
+        let made = async move { make::artifact(kit, work).await.map(Arc::new).map_err(|error| numbered(error, code)) };
         let (artifact, outcome) = self.artifacts.get_or_make(plan.key, || made).await?;
         let outcome = match outcome {
             Cached::Hit => Outcome::Hit,
