@@ -210,6 +210,8 @@ beside env SVT_LOG=0 ffmpeg -nostdin -v error -y "${small[@]}" -c:v libsvtav1 -p
 beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 0_mpeg2.ts
 beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 -flags +ildct+ilme -top 1 0_interlaced.ts
 beside ff "${small[@]}" -c:v mpeg4 -q:v 3 -g 25 -bf 2 0_mpeg4.mp4
+# Two pictures to a sample, as old writers of AVI put those that are decoded early.
+beside ff "${small[@]}" -c:v libxvid -q:v 3 -g 25 -bf 2 0_packed.avi
 beside ff "${small[@]}" -frames:v 50 -c:v prores_ks -profile:v 2 0_prores.mov
 beside ff "${small[@]}" -c:v mjpeg -q:v 3 -pix_fmt yuvj420p 0_mjpeg.avi
 # Opaque in the rows of the number, and inside a circle below.

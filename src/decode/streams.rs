@@ -6,7 +6,6 @@ use std::ffi::CStr;
 use bytes::Bytes;
 use ffmpeg_sys_next as av;
 
-use super::decoder::PIXELS_MAX;
 use super::planes::{color_from, sample_aspect};
 use crate::media::picture::{Color, Orientation, Size, Turn};
 use crate::media::time::Timescale;
@@ -91,7 +90,7 @@ fn video(stream: &av::AVStream, parameters: &av::AVCodecParameters) -> VideoForm
     let (outer, inner) = (stream.sample_aspect_ratio, parameters.sample_aspect_ratio);
     let aspect = if outer.num > 0 && outer.den > 0 { outer } else { inner };
     VideoFormat {
-        coded: if size.area() > PIXELS_MAX { Size::default() } else { size },
+        coded: size,
         sample_aspect: sample_aspect(aspect.num.into(), aspect.den.into()),
         orientation: orientation(stream),
         color: color(parameters),

@@ -5,23 +5,24 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::profile::{self, Inks};
-use super::{BYTES_MAX, Header, check_size, damaged};
+use super::{BYTES_A_PIXEL, Header, check_size, damaged};
+use crate::decode::limits::Limits as Allowed;
 use crate::error::{Error, Result};
 use crate::media::picture::{Color, Orientation, Size};
 use crate::thumbnail::{Packed, Picture, Pixels};
 
 /// Size and orientation.
-pub(super) fn header(file: &[u8], format: ImageFormat) -> Result<Header> {
-    let mut decoder = open(file, format)?;
+pub(super) fn header(file: &[u8], format: ImageFormat, allowed: Allowed) -> Result<Header> {
+    let mut decoder = open(file, format, allowed)?;
     Ok(header_of(&mut decoder))
 }
 
 /// The picture.
-pub(super) fn decode(file: &[u8], format: ImageFormat) -> Result<Picture> {
-    let mut decoder = open(file, format)?;
-    let Header { size, orientation } = header_of(&mut decoder);
-    check_size(size)?;
-    if decoder.total_bytes() > BYTES_MAX {
+pub(super) fn decode(file: &[u8], format: ImageFormat, allowed: Allowed) -> Result<Picture> {
+    let mut decoder = open(file, format, allowed)?;
+    let Header { size, orientation, .. } = header_of(&mut decoder);
+    check_size(size, allowed)?;
+    if decoder.total_bytes() > bytes_max(allowed) {
         return Err(refused());
     }
     let profile = decoder.icc_profile().ok().flatten();
@@ -30,9 +31,14 @@ pub(super) fn decode(file: &[u8], format: ImageFormat) -> Result<Picture> {
     Ok(Picture { size, sample_aspect: (1, 1), orientation, color: Color::default(), pixels })
 }
 
-fn open(file: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_> {
+/// Most bytes that a decoder may take at once.
+fn bytes_max(allowed: Allowed) -> u64 {
+    allowed.still_pixels_max.saturating_mul(BYTES_A_PIXEL)
+}
+
+fn open(file: &[u8], format: ImageFormat, allowed: Allowed) -> Result<impl ImageDecoder + '_> {
     let mut limits = Limits::default();
-    limits.max_alloc = Some(BYTES_MAX);
+    limits.max_alloc = Some(bytes_max(allowed));
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
     reader.limits(limits);
     reader.into_decoder().map_err(failed)
@@ -41,7 +47,7 @@ fn open(file: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_> {
 fn header_of(decoder: &mut impl ImageDecoder) -> Header {
     let (width, height) = decoder.dimensions();
     let orientation = decoder.orientation().map_or(1, image::metadata::Orientation::to_exif);
-    Header { size: Size { width, height }, orientation: Orientation::from_exif(orientation.into()) }
+    Header { size: Size { width, height }, orientation: Orientation::from_exif(orientation.into()), halvings: 0 }
 }
 
 fn failed(error: image::ImageError) -> Error {
@@ -55,7 +61,7 @@ fn failed(error: image::ImageError) -> Error {
 }
 
 fn refused() -> Error {
-    Error::too_large(format!("the stored picture takes more than {BYTES_MAX} bytes to decode, which is the limit"))
+    Error::too_large("the stored picture takes more bytes to decode than its pixels account for")
 }
 
 fn in_srgb(image: DynamicImage, profile: Option<&[u8]>) -> Result<Packed> {

@@ -57,6 +57,18 @@ const SMALL: Size = Size { width: 1, height: 1 };
 /// Never reached: decoded in full.
 const FULL: Size = Size { width: 60000, height: 60000 };
 
+/// What the header of a picture says, within the common limits.
+fn facts(file: &[u8]) -> Result<Facts> {
+    super::facts(file, Limits::default())
+}
+
+/// The picture, no larger than what covers `at_least`, within the common limits.
+fn decode(file: Bytes, at_least: Size) -> Result<Picture> {
+    let picture = facts(&file).ok().and_then(|facts| facts.picture);
+    let times = picture.map_or(0, |picture| halvings(&picture, at_least));
+    super::decode(file, times, Limits::default())
+}
+
 /// The upright colours of a picture at its own size.
 fn shown(picture: &Picture) -> (Size, Vec<u8>) {
     let size = picture.shown();
