@@ -45,8 +45,10 @@ impl Packed {
     /// Puts the pictures of the track in the places that they are decoded in. What is not shown at once
     /// waits for the next such one, which [`super::timeline::complete`] knows.
     pub(super) fn deal(mut self, found: &mut [Found]) {
+        let mut next = None;
         for (sample, is_between) in found.iter_mut().zip(self.between) {
-            sample.decode_time = self.places.pop_front().flatten();
+            sample.decode_time = self.places.pop_front().flatten().or(next);
+            next = sample.decode_time.map(|time| time.saturating_add(sample.duration.max(1).into()));
             sample.time = sample.decode_time.filter(|_| is_between);
         }
     }

@@ -187,10 +187,10 @@ async fn the_last_of_packed_pictures() {
     let clip = Clip::of("0_packed.avi").await;
     let samples = &clip.index.video().unwrap().samples;
     assert_eq!((samples.len(), samples.last_shown()), (74, Ticks(73)));
-    for frame in 70..74 {
-        assert_eq!(clip.number(frame * 40_000, Precision::Exact).await, Some(frame as u32));
+    // The encoder drops frame 73.
+    for (at, frame) in [(70, 70), (71, 71), (72, 72), (73, 74), (1000, 74)] {
+        assert_eq!(clip.number(at * 40_000, Precision::Exact).await, Some(frame));
     }
-    assert_eq!(clip.number(i64::MAX, Precision::Exact).await, Some(73));
 }
 
 #[test]
