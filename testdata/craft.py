@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What ffmpeg and ImageMagick do not write: EXIF and ICC in pictures, a turned clip, a small PDF, files that mean harm."""
+"""What ffmpeg and ImageMagick do not write: EXIF and ICC in pictures, HEIC, a turned clip, a small PDF, files that mean harm."""
 
 import struct
 import sys
@@ -7,7 +7,7 @@ import zlib
 
 
 def main(command, *arguments):
-    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "hostile": hostile}[command](*arguments)
+    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "heic": heic, "hostile": hostile}[command](*arguments)
 
 
 def read(path):
@@ -188,6 +188,55 @@ def caption_unit(number):
     message = b"\xb5\x00\x31GA94\x03" + data
     unit = bytes((6, 4, len(message))) + message + b"\x80"
     return struct.pack(">I", len(unit)) + unit
+
+
+def heic(columns, rows, width, height, source, target):
+    """A picture whose tiles are the frames of a clip of HEVC, moov last, all of them keyframes (ISO/IEC 23008-12)."""
+    data, (columns, rows, width, height) = read(source), map(int, (columns, rows, width, height))
+    count = columns * rows
+    sizes = struct.unpack_from(f">{count}I", data, find(data, *TABLES, b"stsz") + 20)
+    at = find(data, b"mdat") + 8
+    entry = find(data, *TABLES, b"stsd") + 16
+    tile = struct.unpack_from(">HH", data, entry + 32)
+    start = data.index(b"hvcC", entry) - 4
+    config = data[start : start + struct.unpack_from(">I", data, start)[0]]
+    full = lambda name, *parts: box(name, b"\0" * 4, *parts)
+    extent = lambda size: full(b"ispe", struct.pack(">II", *size))
+    colour = box(b"colr", b"nclx", struct.pack(">HHHB", 1, 1, 1, 0))
+    properties = box(b"ipco", config, extent(tile), extent((width, height)), colour)
+    link = lambda item, *numbers: struct.pack(">HB", item, len(numbers)) + bytes(numbers)
+    links = link(1, 3, 4) + b"".join(link(item, 0x81, 2) for item in range(2, count + 2))
+    entry_of = lambda item, kind, hidden: box(b"infe", struct.pack(">IHH", 2 << 24 | hidden, item, 0), kind, b"\0")
+    entries = entry_of(1, b"grid", 0) + b"".join(entry_of(item, b"hvc1", 1) for item in range(2, count + 2))
+    shape = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, width, height)
+    parts = [shape]
+    for size in sizes:
+        parts.append(data[at : at + size])
+        at += size
+    ftyp = box(b"ftyp", b"heic\0\0\0\0mif1heic")
+
+    def meta(place):
+        places = b""
+        for item, part in enumerate(parts, 1):
+            places += struct.pack(">HHHII", item, 0, 1, place, len(part))
+            place += len(part)
+        return full(
+            b"meta",
+            full(b"hdlr", b"\0" * 4, b"pict", b"\0" * 13),
+            full(b"pitm", struct.pack(">H", 1)),
+            full(b"iloc", b"\x44\0", struct.pack(">H", count + 1), places),
+            full(b"iinf", struct.pack(">H", count + 1), entries),
+            full(b"iref", box(b"dimg", struct.pack(f">HH{count}H", 1, count, *range(2, count + 2)))),
+            box(b"iprp", properties, full(b"ipma", struct.pack(">I", count + 1), links)),
+        )
+
+    before = len(ftyp) + len(meta(0)) + 8
+    write(target, ftyp, meta(before), box(b"mdat", *parts))
+
+
+def box(name, *parts):
+    body = b"".join(parts)
+    return struct.pack(">I4s", len(body) + 8, name) + body
 
 
 def turned(angle, source, target):

@@ -346,6 +346,10 @@ pictures() {
   ff -i 0_png.png -c:v libwebp -quality 85 0_webp.webp
   ff -i 0_png_alpha.png -c:v libwebp -quality 85 -pix_fmt yuva420p 0_webp_alpha.webp
   ff -i 0_png.png -c:v libaom-av1 -still-picture 1 -cpu-used 8 -crf 20 -pix_fmt yuv420p 0_avif.avif
+  # Four tiles that reach beyond the picture, as phones write them.
+  ff -i 0_png.png -vf "pad=768:512:0:0:gray,untile=2x2,scale=out_color_matrix=bt709:out_range=tv" -c:v libx265 \
+    -preset ultrafast -crf 16 -pix_fmt yuv420p -x265-params "$(hevc):keyint=1" -tag:v hvc1 "$work/tiles.mp4"
+  python3 ../../craft.py heic 2 2 640 480 "$work/tiles.mp4" 0_heic.heic
   # Quadrants of colours given in Display P3: red, green, blue and white of sRGB.
   convert -size 320x240 xc:'rgb(234,51,35)' xc:'rgb(117,251,76)' +append \
     \( xc:'rgb(0,0,245)' xc:'rgb(255,255,255)' +append \) -append -strip "$work/p3.png"

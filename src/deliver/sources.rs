@@ -50,21 +50,8 @@ pub enum Content {
 /// What the first bytes of a file tell it to be.
 pub fn content(head: &[u8]) -> Content {
     let starts = |magic: &[u8]| head.starts_with(magic);
-    let at = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic));
-    // A bitmap's header is 40 bytes or another of few lengths; two letters alone begin many a text.
-    let is_bitmap = starts(b"BM") && at(6, &[0; 4]) && at(15, &[0; 3]);
-    let is_still = starts(b"\xff\xd8\xff")
-        || starts(b"\x89PNG\r\n\x1a\n")
-        || starts(b"GIF87a")
-        || starts(b"GIF89a")
-        || (starts(b"RIFF") && at(8, b"WEBP"))
-        || starts(b"II*\0")
-        || starts(b"MM\0*")
-        || is_bitmap
-        || (at(4, b"ftyp")
-            && [&b"avif"[..], b"avis", b"heic", b"heix", b"mif1", b"msf1"].iter().any(|brand| at(8, brand)));
     match () {
-        () if is_still => Content::Still,
+        () if stills::recognises(head) => Content::Still,
         () if mp4::recognises(head) => Content::Mp4,
         () if starts(b"%PDF") || starts(b"PK\x03\x04") || starts(b"#EXTM3U") || starts(b"<") => Content::Foreign,
         () => Content::Other,

@@ -1,5 +1,6 @@
 //! Stored pictures: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC files to a decoded picture in sRGB.
 
+mod chunks;
 mod items;
 mod jpeg;
 mod markers;

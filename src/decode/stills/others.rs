@@ -4,7 +4,8 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::profile::{self, Inks};
+use super::chunks;
+use super::profile::{self, Conversion, Inks};
 use super::{BYTES_A_PIXEL, Header, check_size, damaged};
 use crate::decode::limits::Limits as Allowed;
 use crate::error::{Error, Result};
@@ -27,7 +28,15 @@ pub(super) fn decode(file: &[u8], format: ImageFormat, allowed: Allowed) -> Resu
     }
     let profile = decoder.icc_profile().ok().flatten();
     let image = DynamicImage::from_decoder(decoder).map_err(failed)?;
-    let pixels = Pixels::Packed(in_srgb(image, profile.as_deref())?);
+    let inks = inks_of(&image);
+    let conversion = match profile {
+        Some(profile) => profile::conversion(&profile, inks),
+        None if format == ImageFormat::Png => {
+            chunks::profile(file, inks, bytes_max(allowed)).and_then(|profile| profile::conversion_from(profile, inks))
+        }
+        None => None,
+    };
+    let pixels = Pixels::Packed(in_srgb(image, conversion)?);
     Ok(Picture { size, sample_aspect: (1, 1), orientation, color: Color::default(), pixels })
 }
 
@@ -64,16 +73,18 @@ fn refused() -> Error {
     Error::too_large("the stored picture takes more bytes to decode than its pixels account for")
 }
 
-fn in_srgb(image: DynamicImage, profile: Option<&[u8]>) -> Result<Packed> {
-    let grey = matches!(image, DynamicImage::ImageLuma8(_) | DynamicImage::ImageLuma16(_));
-    let alpha = image.color().has_alpha();
-    let wide = image.color().bytes_per_pixel() / image.color().channel_count() > 1;
-    let inks = match (grey, alpha) {
+fn inks_of(image: &DynamicImage) -> Inks {
+    let is_grey = matches!(image, DynamicImage::ImageLuma8(_) | DynamicImage::ImageLuma16(_));
+    match (is_grey, image.color().has_alpha()) {
         (_, true) => Inks::ColoursAndAlpha,
         (true, false) => Inks::Grey,
         (false, false) => Inks::Colours,
-    };
-    let conversion = profile.and_then(|profile| profile::conversion(profile, inks));
+    }
+}
+
+fn in_srgb(image: DynamicImage, conversion: Option<Conversion>) -> Result<Packed> {
+    let (grey, alpha) = (inks_of(&image) == Inks::Grey, image.color().has_alpha());
+    let wide = image.color().bytes_per_pixel() / image.color().channel_count() > 1;
     Ok(match (conversion, wide, alpha) {
         (None, false, false) => Packed::Rgb8(image.into_rgb8().into_raw().into()),
         (None, false, true) => Packed::Rgba8(image.into_rgba8().into_raw().into()),
