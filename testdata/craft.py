@@ -308,15 +308,26 @@ def bombs(folder):
     profile += png_chunk(b"iCCP", b"x\0\0" + zlib.compress(b"\0" * 100_000_000, 9))
     rows = png_chunk(b"IDAT", zlib.compress((b"\0" + b"\x80" * 24) * 8)) + png_chunk(b"IEND", b"")
     write(f"{folder}/0_broken_profile_bomb.png", b"\x89PNG\r\n\x1a\n", profile, rows)
+    small = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
+    text = png_chunk(b"zTXt", b"x\0\0" + zlib.compress(b"\0" * 100_000_000, 9))
+    write(f"{folder}/0_broken_text_bomb.png", small, text, rows)
+    write(f"{folder}/0_broken_chunk_of_2_gib.png", small, struct.pack(">I", 1 << 31), b"tEXt", rows)
+    write(f"{folder}/0_broken_many_chunks.png", small, png_chunk(b"tEXt", b"a\0b") * 200_000, rows)
+    write(f"{folder}/0_broken_sum.png", small[:-1], bytes([small[-1] ^ 1]), rows)
     gif = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
     frame = b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\x02\x02\x44\x01\0"
     write(f"{folder}/0_broken_bomb_gif.gif", gif, frame * 100, b";")
+    canvas = b"GIF89a" + struct.pack("<HHBBB", 4, 4, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    frame = b"\x21\xf9\x04\0\0\0\0\0," + struct.pack("<HHHHB", 0, 0, 4, 4, 0) + b"\x02\x05\x84\x8f\xa9\xcb\x5d\0"
+    write(f"{folder}/0_broken_many_frames.gif", canvas, frame * 100_000, b";")
     bmp = b"BM" + struct.pack("<IHHI", 58, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 65500, 65500, 1, 24, 0, 0, 0, 0, 0, 0)
     write(f"{folder}/0_broken_bomb_bmp.bmp", bmp, b"\0" * 4)
     jpeg = bytearray(read(f"{folder}/0_jpeg.jpg"))
     at = jpeg.index(b"\xff\xc0")
     struct.pack_into(">HH", jpeg, at + 5, 65500, 65500)
     write(f"{folder}/0_broken_bomb_jpeg.jpg", jpeg)
+    struct.pack_into(">H", jpeg, at + 5, 0)
+    write(f"{folder}/0_broken_no_height.jpg", jpeg)
     write(f"{folder}/0_polyglot.jpg", read(f"{folder}/0_jpeg.jpg"), b"<html><script>alert(1)</script></html>")
 
 

@@ -221,6 +221,9 @@ beside ff "${small[@]}" -frames:v 25 -vf "$yuva:$hole" -c:v prores_ks -profile:v
 beside ff "${small[@]}" -frames:v 50 -vf "$yuva:$hole" -c:v libvpx-vp9 -pix_fmt yuva420p -b:v 600k -g 25 -auto-alt-ref 0 \
   -deadline realtime -cpu-used 8 0_vp9_alpha.webm
 
+beside ff "${small[@]}" -frames:v 25 -c:v libx265 -preset ultrafast -crf 20 -pix_fmt yuv444p12le -x265-params "$(hevc)" \
+  -tag:v hvc1 0_hevc12_444.mp4
+
 # --- Sample formats and colours ------------------------------------------------------------------------------------
 
 beside ff "${small[@]}" -frames:v 50 "${avc[@]}" -vf format=yuv422p 0_422.mp4
@@ -271,6 +274,13 @@ copy 0_flv.flv
 beside ff "${small[@]}" -c:v mpeg4 -q:v 3 -g 25 -bf 0 0_avi.avi
 beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 0_program_stream.mpg
 
+grown() {
+  ff "${small[@]}" -frames:v 25 "${avc[@]}" "$work/grown-1.ts"
+  ff -i "$work/hills.y4m" -vf trim=start_frame=25:end_frame=50,setpts=PTS-STARTPTS "${avc[@]}" -output_ts_offset 1 \
+    "$work/grown-2.ts"
+  cat "$work/grown-1.ts" "$work/grown-2.ts" >0_grown.ts
+}
+
 # --- Times -----------------------------------------------------------------------------------------------------------
 
 # An empty edit of 0.48 s before the first frame; and one that starts 0.6 s into the clip, between two keyframes.
@@ -283,6 +293,10 @@ beside ff "${small[@]}" "${avc[@]}" -x264-params open-gop=1 0_opengop_avc.mp4
 beside ff "${small[@]}" -c:v libx265 -preset ultrafast -crf 20 -x265-params "$(hevc open-gop=1)" -tag:v hvc1 \
   0_opengop_hevc.mp4
 beside ff "${small[@]}" -frames:v 1 "${avc[@]}" 0_one_frame.mp4
+# Farther from its only keyframe than is decoded for one frame.
+beside scene 320 180 1600 "${avc[@]}" -g 9999 -keyint_min 9999 0_one_keyframe.mp4
+# Pictures that grow on the way, as a broadcast does between two programmes.
+beside grown
 # An hour in spirit: 90 s with a keyframe each 10 s.
 beside scene 320 180 2250 "${avc[@]}" -g 250 -keyint_min 250 -movflags +faststart 0_long.mp4
 

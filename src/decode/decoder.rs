@@ -31,6 +31,12 @@ pub(super) fn name(codec: Codec) -> Result<&'static CStr> {
         Codec::Mpeg4 => Ok(c"mpeg4"),
         Codec::ProRes => Ok(c"prores"),
         Codec::Mjpeg => Ok(c"mjpeg"),
+        Codec::Theora => Ok(c"theora"),
+        Codec::Spark => Ok(c"flv"),
+        Codec::Wmv1 => Ok(c"wmv1"),
+        Codec::Wmv2 => Ok(c"wmv2"),
+        Codec::MsMpeg4V2 => Ok(c"msmpeg4v2"),
+        Codec::MsMpeg4V3 => Ok(c"msmpeg4"),
         Codec::Aac | Codec::Mp3 | Codec::Ac3 | Codec::Eac3 | Codec::Opus | Codec::Flac | Codec::Vorbis => {
             Err(Error::new(Kind::Internal, "sound was to be decoded"))
         }
@@ -55,7 +61,8 @@ pub(super) fn check_size(coded: Size, pixels_max: u64) -> Result<()> {
 }
 
 /// The names of everything that is decoded, for people.
-const DECODED: &str = "AVC, HEVC, AV1, VP8, VP9, MPEG-1, MPEG-2, MPEG-4, ProRes and Motion JPEG";
+const DECODED: &str = "AVC, HEVC, AV1, VP8, VP9, MPEG-1, MPEG-2, MPEG-4 (Microsoft's too), ProRes, Motion JPEG, Theora, \
+    Sorenson Spark and Windows Media Video 7 and 8";
 
 /// Makes libav keep what it has to say to itself. Its words would go to stderr past the log, one line a damaged sample.
 pub(super) fn silence() {

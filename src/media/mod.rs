@@ -148,6 +148,18 @@ pub enum Codec {
     ProRes,
     /// Motion JPEG.
     Mjpeg,
+    /// Theora.
+    Theora,
+    /// Sorenson Spark, the H.263 of Flash video.
+    Spark,
+    /// Windows Media Video 7.
+    Wmv1,
+    /// Windows Media Video 8.
+    Wmv2,
+    /// Microsoft's MPEG-4, version 2.
+    MsMpeg4V2,
+    /// Microsoft's MPEG-4, version 3, which DivX 3 is too.
+    MsMpeg4V3,
     /// AAC, ISO/IEC 14496-3.
     Aac,
     /// MP3.

@@ -215,6 +215,37 @@ fn every_frame_of_copies_of_other_codecs() {
     check_copies("0_mpeg2.ts", &["mpg", "mkv"]);
 }
 
+/// Codes a clip anew and checks every frame.
+#[track_caller]
+fn check_coded(coder: &str, container: &str) {
+    let folder = Folder::new(&format!("frames-{coder}"));
+    let path = folder.path().join(format!("coded.{container}"));
+    let made = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-y", "-i"])
+        .arg(media("0_avc.mp4"))
+        .args(["-an", "-c:v", coder, "-q:v", "3", "-g", "25"])
+        .arg(&path)
+        .status()
+        .unwrap();
+    assert!(made.success(), "{coder}");
+    check_file(&path, 0);
+}
+
+#[test]
+fn every_frame_of_codecs_that_few_still_write() {
+    for (coder, container) in [
+        ("libtheora", "ogv"),
+        ("libtheora", "mkv"),
+        ("flv", "flv"),
+        ("wmv1", "wmv"),
+        ("wmv2", "wmv"),
+        ("msmpeg4v2", "avi"),
+        ("msmpeg4", "avi"),
+    ] {
+        check_coded(coder, container);
+    }
+}
+
 /// The opacity in the middle of the picture and in a corner below the number.
 async fn opacity(name: &str, moment: i64) -> (u16, u16) {
     let picture = Clip::of(name).await.picture(moment, Precision::Exact).await;
