@@ -44,7 +44,15 @@ fn plane(size: Size, depth: u8) -> Plane {
 fn frame(size: Size, depth: u8, color: Color) -> Picture {
     let half = Size { width: size.width / 2, height: size.height / 2 };
     let chroma = Some((plane(half, depth), plane(half, depth)));
-    let planes = Planes { y: plane(size, depth), chroma, alpha: None, depth, shift: (1, 1), left_sited: true };
+    let planes = Planes {
+        y: plane(size, depth),
+        chroma,
+        alpha: None,
+        depth,
+        shift: (1, 1),
+        left_sited: true,
+        interlaced: false,
+    };
     Picture { size, sample_aspect: (1, 1), orientation: Orientation::default(), color, pixels: Pixels::Yuv(planes) }
 }
 

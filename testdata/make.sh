@@ -276,7 +276,7 @@ beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 0_program_stream.mpg
 
 grown() {
   ff "${small[@]}" -frames:v 25 "${avc[@]}" "$work/grown-1.ts"
-  ff -i "$work/hills.y4m" -vf trim=start_frame=25:end_frame=50,setpts=PTS-STARTPTS "${avc[@]}" -output_ts_offset 1 \
+  ff -i "$work/hills.y4m" -vf trim=start_frame=25:end_frame=50,setpts=PTS-STARTPTS "${avc[@]}" -output_ts_offset 1.08 \
     "$work/grown-2.ts"
   cat "$work/grown-1.ts" "$work/grown-2.ts" >0_grown.ts
 }

@@ -167,7 +167,15 @@ impl Mosaic {
         let mut planes = self.planes.into_iter().map(plane);
         let y = planes.next().unwrap_or(Plane { data: Bytes::new(), stride: 0, size: self.size });
         let chroma = planes.next().zip(planes.next());
-        Planes { y, chroma, alpha: None, depth: self.depth, shift: self.shift, left_sited: self.left_sited }
+        Planes {
+            y,
+            chroma,
+            alpha: None,
+            depth: self.depth,
+            shift: self.shift,
+            left_sited: self.left_sited,
+            interlaced: false,
+        }
     }
 }
 

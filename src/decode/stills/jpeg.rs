@@ -136,7 +136,7 @@ impl Reader<'_> {
             let first = y_stride * y_rows;
             Some((plane(first, stride, rows, chroma_size)?, plane(first + stride * rows, stride, rows, chroma_size)?))
         };
-        Ok(Planes { y, chroma, alpha: None, depth: 8, shift, left_sited: false })
+        Ok(Planes { y, chroma, alpha: None, depth: 8, shift, left_sited: false, interlaced: false })
     }
 }
 
