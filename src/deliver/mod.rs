@@ -25,6 +25,7 @@ use self::reading::Reading;
 use crate::access::{self, Grant};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
+use crate::decode::limits::Limits as Decodable;
 use crate::entry::{Entry, Source};
 use crate::error::{Code, Error, Result};
 use crate::media::time::Micros;
@@ -56,6 +57,8 @@ pub struct Config {
     pub work_timeout: Duration,
     /// How long a failure that cannot heal is remembered.
     pub failures_kept: Duration,
+    /// How large a picture may be to be decoded.
+    pub decoding: Decodable,
     /// What a site decides about pictures.
     pub policy: Policy,
 }
@@ -102,6 +105,7 @@ impl Default for Config {
             queue_wait: QUEUE_WAIT,
             work_timeout: WORK_TIMEOUT,
             failures_kept: FAILURES_KEPT,
+            decoding: Decodable::default(),
             policy: Policy {
                 output_pixels_max: OUTPUT_PIXELS_MAX,
                 slices_max: SLICES_MAX,

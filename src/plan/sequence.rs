@@ -402,7 +402,7 @@ mod tests {
     fn known<'a>(entry: &'a Entry, heights: &[u32]) -> Vec<Known<'a>> {
         let facts = heights.iter().map(|height| {
             let shown = Size { width: height * 16 / 9, height: *height };
-            let picture = PictureFacts { shown, last_frame: Micros(0), frames: 1 };
+            let picture = PictureFacts { shown, last_frame: Micros(0), frames: 1, halvings: 0 };
             let (picture, has_audio) = ((*height > 0).then_some(picture), height % 2 == 0);
             let bitrate = u64::from(*height) * 1000 + 64_000;
             Ok(Arc::new(Facts { duration: Micros(2_500_000), bitrate, picture, has_audio }))

@@ -6,6 +6,7 @@ mod access;
 mod cache;
 mod fmp4;
 mod frames;
+mod hostile;
 mod http;
 mod index;
 mod limits;
