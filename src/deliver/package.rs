@@ -8,7 +8,7 @@ use super::artifact::{Artifact, Body, Muxed};
 use super::kit::{Film, Kit};
 use super::reading::multiplexed;
 use super::sources::blocking;
-use super::{offer, sequence, stored};
+use super::{offer, sequence, stored, transcript};
 use crate::entry::Source;
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
@@ -44,6 +44,8 @@ pub(super) async fn artifact(kit: &Kit, work: Work) -> Result<Artifact> {
         Work::CaptionChain { words, pace } => Ok(sequence::captions(&words, &pace)),
         Work::Periods(periods) => sequence::periods(kit, periods).await,
         Work::Silence { silence, number, pace } => sequence::silence(silence, number, pace).await,
+        Work::Transcript { source, style } => transcript::artifact(kit, source, style).await,
+        Work::TranscriptList { seconds, total } => Ok(transcript::list(seconds, total)),
         Work::Written { body, media_type } => Ok(written(body, media_type)),
         Work::Thumbnail { .. } | Work::Strip { .. } => {
             Err(Error::new(Kind::Internal, "this is not a work of playback"))
@@ -284,7 +286,8 @@ async fn cues(kit: &Kit, work: Cues) -> Result<Artifact> {
                     || Error::new(Kind::NotFound, format!("there are {count} segments, and no number {number}"));
                 let stretch = (number as usize).checked_sub(1).and_then(|place| all.get(place)).ok_or_else(missing)?;
                 let within = |at: Micros| Micros(at.0.saturating_add(window.from.0));
-                let map = (container == Container::Ts).then_some(mpegts::BASE);
+                let map = captions::TimestampMap { stream: mpegts::BASE, local: Micros(0) };
+                let map = (container == Container::Ts).then_some(map);
                 captions::segment(&cues, within(stretch.start), within(stretch.end), window.from, map)
             }
         };

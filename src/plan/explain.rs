@@ -4,13 +4,14 @@ use std::fmt::{self, Display};
 
 use super::playback::{Cues, Cut, Presentation, Reel, Strand, Text, TrackPick};
 use super::sequence::{Clip, Words};
-use super::{Decision, Freshness, Placeholder, Precision, Subject, Tiles, Work};
+use super::{Decision, Freshness, Placeholder, Precision, Style, Subject, Tiles, Work};
 use crate::entry::Source;
 use crate::media::time::Micros;
 use crate::packager::segments::Pace;
 use crate::packager::silence::Silence;
 use crate::packager::timeline::Window;
 use crate::packager::{Container, Protocol};
+use crate::request::shown::shown;
 use crate::request::thumbnail::format_name;
 use crate::thumbnail::{Encoding, Geometry};
 
@@ -69,6 +70,15 @@ impl Display for Work {
                 }
                 write!(f, " of {millis} ms, {channels} channels, {rate} Hz {}", Cuts(pace))
             }
+            Work::Transcript { source, style } => {
+                write!(f, "captions of {} ", Named(source))?;
+                match style {
+                    Style::Json => f.write_str("as JSON"),
+                    Style::WebVtt => f.write_str("as WebVTT"),
+                    Style::Segment { from, to, local } => write!(f, "as WebVTT from {from} to {to}, {local} at 10 s"),
+                }
+            }
+            Work::TranscriptList { seconds, total } => write!(f, "caption playlist of {total} s cut at {seconds}"),
             Work::Written { body, media_type } => write!(f, "text {media_type} {body:?}"),
         }
     }
@@ -260,7 +270,7 @@ pub(super) fn text(decision: &Decision) -> String {
     let plan = match decision {
         Decision::Make(plan) => plan,
         Decision::Redirect { location, max_age } => {
-            return lines(&[("redirect", location.clone()), ("max-age", format!("{max_age} s"))]);
+            return lines(&[("redirect", shown(location).into_owned()), ("max-age", format!("{max_age} s"))]);
         }
     };
     let mut rows = vec![("entry", format!("{} of partner {}", plan.entry, plan.partner.0))];
