@@ -283,6 +283,9 @@ pub(super) fn text(decision: &Decision) -> String {
         }
         other => rows.push(("makes", other.to_string())),
     }
+    if let Some(name) = &plan.attachment {
+        rows.push(("kept as", format!("{name:?}")));
+    }
     let kept = match plan.freshness {
         Freshness::Public(seconds) => format!("{seconds} s"),
         Freshness::Private(seconds) => format!("{seconds} s, by the client alone"),
@@ -387,6 +390,19 @@ mod tests {
         check(&Work::Written { body: "a\n".into(), media_type: "text/x" }, r#"text text/x "a\n""#);
         let list = Work::CaptionList { of: Selection::caption(1), length: Micros(1_500_000), pace: pace() };
         check(&list, "caption playlist s1 of 1.5 s cut at 2,6");
+    }
+
+    #[test]
+    fn lines_of_captions() {
+        let (from, to, local) = (Micros(0), Micros(30_000_000), Micros(500_000));
+        for (style, expected) in [
+            (Style::Json, "as JSON"),
+            (Style::WebVtt, "as WebVTT"),
+            (Style::Segment { from, to, local }, "as WebVTT from 0 to 30, 0.5 at 10 s"),
+        ] {
+            check(&Work::Transcript { source: source(), style }, &format!(r#"captions of "a\n.mp4"@1-2 {expected}"#));
+        }
+        check(&Work::TranscriptList { seconds: 30, total: 61 }, "caption playlist of 61 s cut at 30");
     }
 
     #[test]

@@ -112,7 +112,7 @@ pub struct Look {
 
 /// What an action takes and gives.
 struct Action {
-    /// Without regard to case, as the API reads both.
+    /// Read without regard to case, as its name is.
     service: &'static str,
     name: &'static str,
     /// What names the file.
@@ -133,7 +133,7 @@ const THUMB: By = By::Asset("thumbAssetId", Code::ThumbAssetIdNotFound);
 
 /// What HLS players are told to come back to for captions.
 const CAPTIONS: &str = "caption_captionasset";
-const SEGMENTS: &str = "servewebvtt";
+const SEGMENTS: &str = "serveWebVTT";
 
 const fn action(
     service: &'static str,
@@ -146,15 +146,15 @@ const fn action(
 
 /// Every action that is answered.
 const ACTIONS: &[Action] = &[
-    action("attachment_attachmentasset", "serve", ATTACHMENT, |given, _| {
+    action("attachment_attachmentAsset", "serve", ATTACHMENT, |given, _| {
         Ok(Wanted::Attachment { is_shown: given.field("serveOptions", "download").is_some_and(|text| !is_true(text)) })
     }),
     action(CAPTIONS, "serve", CAPTION, |_, _| Ok(Wanted::Captions(Form::File))),
-    action(CAPTIONS, "servebyentryid", By::Entry, |_, _| Ok(Wanted::Captions(Form::File))),
-    action(CAPTIONS, "serveasjson", CAPTION, |_, _| Ok(Wanted::Captions(Form::Json))),
+    action(CAPTIONS, "serveByEntryId", By::Entry, |_, _| Ok(Wanted::Captions(Form::File))),
+    action(CAPTIONS, "serveAsJson", CAPTION, |_, _| Ok(Wanted::Captions(Form::Json))),
     action(CAPTIONS, SEGMENTS, CAPTION, |given, route| Ok(Wanted::Captions(segments(given, route)))),
-    action("thumbasset", "serve", THUMB, thumb),
-    action("thumbasset", "servebyentryid", By::Entry, thumb),
+    action("thumbAsset", "serve", THUMB, thumb),
+    action("thumbAsset", "serveByEntryId", By::Entry, thumb),
     action("data", "serve", By::Entry, |_, _| Ok(Wanted::Data)),
     action("document_documents", "serve", By::Entry, document),
     // Other names by which documentation calls the same service.
@@ -336,4 +336,187 @@ fn look(given: &Given<'_>) -> Result<Option<Look>> {
         ..Wish::default()
     };
     wish.look().map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::Kind;
+    use crate::request::{Request, Subject, parse as parse_target};
+
+    #[track_caller]
+    fn asset(target: &str) -> Asset {
+        match parse_target(target).unwrap().unwrap() {
+            Request::Asset(asked) => *asked,
+            other => panic!("{target}: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn check(target: &str, named: &str, wanted: Wanted) {
+        let asked = asset(target);
+        let name = match &asked.named {
+            Named::Entry(id) => format!("entry {id}"),
+            Named::Asset(id) => id.clone(),
+        };
+        assert_eq!((name.as_str(), asked.wanted), (named, wanted), "{target}");
+    }
+
+    const PLAIN: Look = Look {
+        width: 0,
+        height: 0,
+        fit: Fit::Inside,
+        region: Region { x: 0, y: 0, width: 0, height: 0, of_width: 0, of_height: 0 },
+        format: None,
+        quality: None,
+        background: Rgb::WHITE,
+        density: 0,
+    };
+
+    #[test]
+    fn services_and_actions() {
+        let file = || Wanted::Captions(Form::File);
+        check("/api_v3/service/caption_captionAsset/action/serve/captionAssetId/1_a", "1_a", file());
+        check("/api_v3/index.php/service/CAPTION_captionasset/action/SERVE/captionAssetId/1_a", "1_a", file());
+        check("/api_v3/?service=caption_captionasset&action=serve&captionAssetId=1_a", "1_a", file());
+        check("/api_v3/index.php?action=serve&captionAssetId=1_a&service=caption_captionasset", "1_a", file());
+        check("/api_v3/service/caption_captionAsset/action/serveByEntryId/entryId/0_x", "entry 0_x", file());
+        check(
+            "/api_v3/service/caption_captionAsset/action/serveAsJson/captionAssetId/1_a",
+            "1_a",
+            Wanted::Captions(Form::Json),
+        );
+        check("/api_v3/service/data/action/serve/entryId/0_x/forceProxy/1", "entry 0_x", Wanted::Data);
+        let flavor = FlavorId::new("0_f");
+        check(
+            "/api_v3/service/documents/action/serve/entryId/0_x/flavorAssetId/0_f",
+            "entry 0_x",
+            Wanted::Document { flavor },
+        );
+        let attachment = |is_shown| Wanted::Attachment { is_shown };
+        let front = "/api_v3/service/attachment_attachmentAsset/action/serve/attachmentAssetId/1_a";
+        check(front, "1_a", attachment(false));
+        check(&format!("{front}?serveOptions[download]=false"), "1_a", attachment(true));
+        check(&format!("{front}?serveOptions%5Bdownload%5D=0"), "1_a", attachment(true));
+        check(&format!("{front}/serveOptions:download/true"), "1_a", attachment(false));
+    }
+
+    #[test]
+    fn who_asks_and_for_which_version() {
+        let asked = asset("/api_v3/service/thumbAsset/action/serve/partnerId/7/thumbAssetId/1_a/v/3/ks/s");
+        assert_eq!((asked.version.as_deref(), asked.credentials.session.as_deref()), (Some("3"), Some("s")));
+        assert_eq!(asked.credentials.partner, Some(PartnerId(7)));
+        let request = parse_target("/api_v3/service/thumbAsset/action/serve/thumbAssetId/1_a").unwrap().unwrap();
+        assert_eq!(request.subject(), Subject::Asset("1_a"));
+    }
+
+    #[test]
+    fn pictures() {
+        let front = "/api_v3/service/thumbAsset/action/serve/thumbAssetId/1_a";
+        let thumb = |look| Wanted::Thumb { look, is_kept: false };
+        check(front, "1_a", thumb(None));
+        check(&format!("{front}?thumbParams[videoOffset]=3&thumbParams[width]="), "1_a", thumb(None));
+        check(&format!("{front}?options[download]=1"), "1_a", Wanted::Thumb { look: None, is_kept: true });
+        check(
+            &format!(
+                "{front}/thumbParams:width/640/thumbParams:cropType/3?thumbParams[quality]=50&thumbParams[density]=72"
+            ),
+            "1_a",
+            thumb(Some(Look { width: 640, fit: Fit::Crop, quality: Some(50), density: 72, ..PLAIN })),
+        );
+        let region = Region { x: 1500, y: 2000, width: 30_000, height: 40_000, ..Region::default() };
+        check(
+            &format!(
+                "{front}?thumbParams[cropX]=1.5&thumbParams[cropY]=2&thumbParams[cropWidth]=30&thumbParams[cropHeight]=40"
+            ),
+            "1_a",
+            thumb(Some(Look { region, ..PLAIN })),
+        );
+        check(
+            &format!(
+                "{front}?thumbParams[height]=99999999999&thumbParams[format]=PNG&thumbParams[backgroundColor]=102030"
+            ),
+            "1_a",
+            thumb(Some(Look { height: 10_000, format: Some(Format::Png), background: Rgb(16, 32, 48), ..PLAIN })),
+        );
+    }
+
+    #[test]
+    fn segments_of_captions() {
+        let front = "/api_v3/service/caption_captionAsset/action/serveWebVTT/captionAssetId/1_a";
+        let form = |rest: &str, form| check(&format!("{front}{rest}"), "1_a", Wanted::Captions(form));
+        let list = |seconds| Form::List { seconds, place: None };
+        let segment = |number, seconds, local_ms| Form::Segment { number, seconds, local_ms };
+        form("/a.m3u8", list(30));
+        form("/segmentDuration/6/a.m3u8", list(6));
+        form("/segmentDuration/0/a.m3u8", list(30));
+        form("/segmentDuration/-5/segmentIndex/0/a.m3u8", list(30));
+        form("/segmentDuration/6/segmentIndex/3.vtt", segment(3, 6, 10_000));
+        form("?segmentIndex=3&segmentDuration=99999999999&localTimestamp=5", segment(3, 86_400, 5));
+        form("/segmentIndex/99999999999", segment(2_147_483_647, 30, 10_000));
+        form("/segmentIndex/-1", Form::Whole);
+        let place = "/api_v3/index.php/service/caption_captionasset/action/serveWebVTT/captionAssetId/1_a";
+        let away =
+            |rest: &str| Form::List { seconds: 30, place: Some(format!("{place}{rest}/segmentDuration/30/a.m3u8")) };
+        form("", away(""));
+        form("/segmentIndex/", away(""));
+        form("/a.m3u8?ks=a/b", away("/ks/a%2Fb"));
+        form("/localTimestamp/7/version/2", away("/localTimestamp/7/version/2"));
+    }
+
+    #[track_caller]
+    fn check_error(rest: &str, expected: (Kind, Code)) {
+        let error = parse_target(&format!("/api_v3{rest}")).unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.code()), (expected.0, Some(expected.1)), "{rest}: {error}");
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let missing = |code| (Kind::NotFound, code);
+        check_error("", missing(Code::NoSuchService));
+        check_error("/service/media/action/list", missing(Code::NoSuchService));
+        check_error("/service/data", missing(Code::NoSuchAction));
+        check_error("/service/data/action/add", missing(Code::NoSuchAction));
+        check_error("/service/data/action/serve", (Kind::Invalid, Code::MissingMandatoryParameter));
+        check_error("/service/data/action/serve/entryId/..%2f", missing(Code::EntryIdNotFound));
+        let front = "/service/thumbAsset/action/serve/thumbAssetId";
+        check_error(&format!("{front}/a%2fb"), missing(Code::ThumbAssetIdNotFound));
+        check_error(&format!("{front}/{}", "x".repeat(129)), missing(Code::ThumbAssetIdNotFound));
+        check_error(&format!("{front}/1_a?thumbParams[backgroundColor]=red"), (Kind::Invalid, Code::BadQuery));
+        check_error(
+            "/service/document/action/serve/entryId/0_x/flavorAssetId/..",
+            missing(Code::FlavorAssetIdNotFound),
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn where_segments_are_is_read_again(
+            id in "[a-z0-9_][a-z0-9_.-]{0,9}",
+            session in proptest::option::of("[a-zé /?&%+]{1,9}"),
+            seconds in 1..90_000_u32,
+        ) {
+            let query = format!("captionAssetId={id}&segmentDuration={seconds}&localTimestamp=5");
+            let ks = session.as_ref().map(|session| format!("&ks={}", utf8_percent_encode(session, KEPT)));
+            let asked = asset(&format!("/api_v3?service={CAPTIONS}&action={SEGMENTS}&{query}{}", ks.unwrap_or_default()));
+            let Wanted::Captions(Form::List { seconds, place: Some(place) }) = &asked.wanted else {
+                return Err(TestCaseError::fail(format!("{asked:?}")));
+            };
+            let wanted = Wanted::Captions(Form::List { seconds: *seconds, place: None });
+            prop_assert_eq!(asset(place), Asset { wanted, ..asked.clone() });
+            let (folder, _) = place.rsplit_once('/').unwrap();
+            let wanted = Wanted::Captions(Form::Segment { number: 2, seconds: *seconds, local_ms: 5 });
+            prop_assert_eq!(asset(&format!("{folder}/{}", segment_name(2))), Asset { wanted, ..asked.clone() });
+        }
+
+        #[test]
+        fn any_text_is_answered(rest in "(/(service|action|serve|thumbAsset|thumbAssetId|thumbParams:width)?[a-z_%0-9.:,+-]{0,9}){0,9}(\\?[ -~]{0,30})?") {
+            for front in ["/api_v3", "/api_v3/index.php", "/api_v3/service/thumbAsset/action/serve"] {
+                let target = format!("{front}{rest}");
+                prop_assert!(parse_target(&target).is_some() || !rest.starts_with(['/', '?']), "{}", target);
+            }
+        }
+    }
 }

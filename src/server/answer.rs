@@ -106,8 +106,7 @@ async fn routed(
             let base = base(&house.site, head, authority, &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
             let response = answered(house, head, &request, client).await;
-            let asked = asked(&request);
-            (asked, response.unwrap_or_else(|error| failed(target, asked, &error)))
+            (asked(&request), response.unwrap_or_else(|error| failed(target, &request, &error)))
         }
     }
 }
@@ -259,7 +258,7 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
-fn failed(target: &str, asked: Asked, error: &Error) -> Response<Body> {
+fn failed(target: &str, request: &request::Request, error: &Error) -> Response<Body> {
     let target = shown(target);
     match error.kind() {
         Kind::Internal | Kind::Unavailable | Kind::TimedOut => tracing::error!(url = %target, ?error),
@@ -268,7 +267,15 @@ fn failed(target: &str, asked: Asked, error: &Error) -> Response<Body> {
             tracing::debug!(url = %target, ?error)
         }
     }
-    if asked == Asked::File { response::file_failure(error) } else { response::failure(error) }
+    match request {
+        request::Request::Raw(_) => response::raw_failure(error),
+        request::Request::Served(_) | request::Request::Download(_) | request::Request::Asset(_) => {
+            response::file_failure(error)
+        }
+        request::Request::Thumbnail(_) | request::Request::PlayManifest(_) | request::Request::Package(_) => {
+            response::failure(error)
+        }
+    }
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -157,6 +157,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const X_KALTURA: HeaderName = HeaderName::from_static("x-kaltura");
+const KALTURA_RAW: HeaderName = HeaderName::from_static("kalturaraw");
 const X_KALTURA_APP: HeaderName = HeaderName::from_static("x-kaltura-app");
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
@@ -278,6 +279,15 @@ pub(super) fn file_failure(error: &Error) -> Response<Body> {
     let mut response = failure(error);
     if matches!(error.kind(), Kind::Unauthorized | Kind::Forbidden) {
         *response.status_mut() = StatusCode::FORBIDDEN;
+    }
+    response
+}
+
+/// The same of `raw`, which says in a field of its own what is not there.
+pub(super) fn raw_failure(error: &Error) -> Response<Body> {
+    let mut response = file_failure(error);
+    if response.status() == StatusCode::NOT_FOUND {
+        response.headers_mut().insert(KALTURA_RAW, text(format_args!("{}", error.message())));
     }
     response
 }

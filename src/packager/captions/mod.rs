@@ -233,6 +233,13 @@ mod tests {
         }
 
         #[test]
+        fn what_is_told_in_json_is_json(text in "\\PC{0,20}[\0-\x1f\u{2028}\"\\\\<&;]{0,9}\\PC{0,5}x") {
+            let cues = [cue(1, 2, &markup::normal(&text, markup::Dialect::SubRip))];
+            let value: serde_json::Value = serde_json::from_str(&json(&cues)).unwrap();
+            prop_assert_eq!(value["objects"][0]["content"][0]["text"].as_str(), Some(&*markup::plain(&cues[0].text)));
+        }
+
+        #[test]
         fn nothing_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0usize..4) {
             let heads: [&[u8]; 4] = [b"", b"WEBVTT\n\n00:01.000 --> 00:02.000\n", b"<tt><p begin='1s'>", b"0:1-->0:2\n"];
             let _ = parse(&[heads[kind], &bytes].concat());
