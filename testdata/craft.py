@@ -3,11 +3,12 @@
 
 import struct
 import sys
+import zipfile
 import zlib
 
 
 def main(command, *arguments):
-    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "heic": heic, "hostile": hostile}[command](*arguments)
+    {"exif": exif, "icc": icc, "pdf": pdf, "docx": docx, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "heic": heic, "hostile": hostile}[command](*arguments)
 
 
 def read(path):
@@ -99,6 +100,27 @@ def pdf(target):
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     trailer = b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(body)
     write(target, body, b"xref\n0 6\n0000000000 65535 f \n", table, trailer)
+
+
+def docx(target):
+    """A document of one paragraph (ECMA-376 part 2), as ZIP, with the same times whenever it is made."""
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+    main = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+    relations = "application/vnd.openxmlformats-package.relationships+xml"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
+        f'<Default Extension="rels" ContentType="{relations}"/>'
+        f'<Override PartName="/word/document.xml" ContentType="{main}"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships">'
+        f'<Relationship Id="r" Type="{office}" Target="word/document.xml"/></Relationships>',
+        "word/document.xml": f'<w:document xmlns:w="{word}"><w:body><w:p><w:r><w:t>A document</w:t></w:r></w:p></w:body>'
+        "</w:document>",
+    }
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), text)
 
 
 # --- ISO BMFF that lies (ISO/IEC 14496-12) ------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 //! Finished bytes, what they show, and what they took to make.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -20,7 +21,7 @@ pub struct Artifact {
     /// The bytes.
     pub body: Body,
     /// Their registered media type.
-    pub media_type: &'static str,
+    pub media_type: Cow<'static, str>,
     /// The time of the frame shown; `None` for what has no time, or several.
     pub shown: Option<Micros>,
     /// What it took to make them.
@@ -108,8 +109,14 @@ impl Body {
 
 impl Artifact {
     /// An artifact that nothing is measured of.
-    pub fn new(body: Body, media_type: &'static str) -> Artifact {
-        Artifact { body, media_type, shown: None, timings: Timings::default(), compressed: OnceLock::new() }
+    pub fn new(body: Body, media_type: impl Into<Cow<'static, str>>) -> Artifact {
+        Artifact {
+            body,
+            media_type: media_type.into(),
+            shown: None,
+            timings: Timings::default(),
+            compressed: OnceLock::new(),
+        }
     }
 
     /// Bytes it occupies in memory, roughly.

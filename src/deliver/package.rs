@@ -9,7 +9,7 @@ use super::artifact::{Artifact, Body, Muxed};
 use super::kit::{Kit, Show};
 use super::reading::multiplexed;
 use super::sources::blocking;
-use super::{offer, sequence, stored};
+use super::{offer, sequence, stored, transcript};
 use crate::entry::Source;
 use crate::error::{Code, Error, Kind as Failure, Result};
 use crate::media::time::Micros;
@@ -85,6 +85,8 @@ pub(super) async fn artifact(kit: &Kit, work: Work) -> Result<Artifact> {
         Work::CaptionChain { words, pace } => blocking(move |_| Ok(sequence::captions(&words, &pace))).await,
         Work::Periods(periods) => sequence::periods(kit, periods).await,
         Work::Silence { silence, number, pace } => sequence::silence(silence, number, pace).await,
+        Work::Transcript { source, style } => transcript::artifact(kit, source, style).await,
+        Work::TranscriptList { seconds, total } => Ok(transcript::list(seconds, total)),
         Work::Written { body, media_type } => Ok(written(body, media_type)),
         Work::Thumbnail { .. } | Work::Strip { .. } => {
             Err(Error::new(Failure::Internal, "this is not a work of playback"))
@@ -325,7 +327,8 @@ async fn cues(kit: &Kit, work: Cues) -> Result<Artifact> {
                 let all = stretches(length, &pace);
                 let stretch = numbered(&all, number, "segments")?;
                 let within = |at: Micros| Micros(at.0.saturating_add(window.from.0));
-                let map = (container == Container::Ts).then_some(mpegts::BASE);
+                let map = captions::TimestampMap { stream: mpegts::BASE, local: Micros(0) };
+                let map = (container == Container::Ts).then_some(map);
                 captions::segment(&cues, within(stretch.start), within(stretch.end), window.from, map)
             }
         };
