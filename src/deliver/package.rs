@@ -43,7 +43,7 @@ pub(super) async fn artifact(kit: &Kit, work: Work) -> Result<Artifact> {
         Work::Chain(chain) => sequence::chain(kit, *chain).await,
         Work::CaptionChain { words, pace } => Ok(sequence::captions(&words, &pace)),
         Work::Periods(periods) => sequence::periods(kit, periods).await,
-        Work::Silence { silence, number, pace } => sequence::silence(silence, number, pace).await,
+        Work::Silence { silence, number, container, pace } => sequence::silence(silence, number, container, pace).await,
         Work::Written { body, media_type } => Ok(written(body, media_type)),
         Work::Thumbnail { .. } | Work::Strip { .. } => {
             Err(Error::new(Kind::Internal, "this is not a work of playback"))
@@ -244,7 +244,7 @@ async fn muxed(kit: &Kit, mux: Mux, (pictures, sound): (Option<Source>, Option<S
 }
 
 /// The registered type of a transport stream.
-const TS_TYPE: &str = "video/MP2T";
+pub(super) const TS_TYPE: &str = "video/MP2T";
 
 pub(super) fn numbered(all: &[Segment], number: u32) -> Result<&Segment> {
     let count = all.len();
