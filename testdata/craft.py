@@ -8,7 +8,7 @@ import zlib
 
 
 def main(command, *arguments):
-    {"exif": exif, "icc": icc, "pdf": pdf, "docx": docx, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "heic": heic, "hostile": hostile}[command](*arguments)
+    {"exif": exif, "icc": icc, "pdf": pdf, "docx": docx, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "dolby": dolby, "heic": heic, "hostile": hostile}[command](*arguments)
 
 
 def read(path):
@@ -259,6 +259,23 @@ def heic(columns, rows, width, height, source, target):
 def box(name, *parts):
     body = b"".join(parts)
     return struct.pack(">I4s", len(body) + 8, name) + body
+
+
+def dolby(profile, compatibility, source, target):
+    """The clip of HEVC, whose moov is last, said to be Dolby Vision of level 1 (Dolby Vision Streams Within the ISO Base Media
+    File Format section 3.2): an honest claim needs data in every picture, which nothing here looks at."""
+    profile, compatibility = int(profile), int(compatibility)
+    # Version 1.0, then the profile, the level, and that there are such data and a base layer, but no other layer.
+    record = struct.pack(">BBHB19x", 1, 0, profile << 9 | 1 << 3 | 0b101, compatibility << 4)
+    box = struct.pack(">I4s", 8 + len(record), b"dvvC" if profile > 7 else b"dvcC") + record
+    data = bytearray(read(source))
+    entry = find(data, *TABLES, b"stsd") + 16
+    end = entry + struct.unpack_from(">I", data, entry)[0]
+    for at in [find(data, *TABLES[:depth]) for depth in range(1, len(TABLES) + 1)] + [entry - 16, entry]:
+        struct.pack_into(">I", data, at, struct.unpack_from(">I", data, at)[0] + len(box))
+    if compatibility == 0:
+        data[entry + 4 : entry + 8] = b"dvh1"
+    write(target, data[:end], box, data[end:])
 
 
 def turned(angle, source, target):

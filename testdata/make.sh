@@ -307,6 +307,12 @@ copy() { ff -i 0_avc.mp4 -c copy "$@"; }
 copy 0_moov_last.mp4
 copy -movflags +frag_keyframe+empty_moov+default_base_moof 0_fragmented.mp4
 copy -movflags +frag_keyframe+empty_moov+default_base_moof+global_sidx 0_fragmented_sidx.mp4
+# Opus and FLAC beside pictures.
+beside ff -i 0_avc.mp4 "${tone[@]}" -t 3 -c:v copy -c:a libopus -b:a 64k 0_opus.mkv
+beside ff -i 0_avc.mp4 "${tone[@]}" -t 3 -c:v copy -c:a flac -strict -2 0_flac.mp4
+# Dolby Vision beside HDR10, and alone.
+python3 ../../craft.py dolby 8 1 0_pq.mp4 0_dolby_8.mp4
+python3 ../../craft.py dolby 5 0 0_hevc10.mp4 0_dolby_5.mp4
 # Offsets of 64 bits; composition offsets with a sign in place of an edit list.
 python3 ../../craft.py co64 0_moov_last.mp4 0_co64.mp4
 copy -movflags +negative_cts_offsets 0_signed_offsets.mp4

@@ -153,6 +153,26 @@ fn forms_of_an_answer() {
     assert!(stranger.header("location").unwrap().starts_with("/p/0/"), "{:?}", stranger.headers);
 }
 
+/// A document that a redirect leads to does as one that is answered at once.
+#[test]
+fn wishes_go_along_with_a_redirect() {
+    let server = start();
+    for (rest, captions, between, first) in [
+        ("format/mpegdash", "sub-s1.vtt", "<AdaptationSet", "value=\"main\""),
+        ("format/applehttp/responseFormat/redirect", "TYPE=SUBTITLES", "\n", "DEFAULT=YES"),
+    ] {
+        let asked = |wishes: &str| location(&server, &play("0_multi", &format!("{rest}{wishes}")));
+        let begins_in_german = |text: &str| {
+            text.split(between).any(|part| part.contains("\"de\"") && part.contains("Deutsch") && part.contains(first))
+        };
+        let (plain, told) = (asked(""), asked("/disableCaptions/1/defaultAudioLang/de"));
+        assert_eq!(told, format!("{plain}?defaultAudioLang=de&disableCaptions=1"));
+        let (plain, told) = (fetch(&server, &plain).text(), fetch(&server, &told).text());
+        assert!(plain.contains(captions) && !begins_in_german(&plain), "{plain}");
+        assert!(!told.contains(captions) && begins_in_german(&told), "{told}");
+    }
+}
+
 #[track_caller]
 fn check_error(server: &Server, target: &str, number: u32) {
     let answer = server.get(target);
