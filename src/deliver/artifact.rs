@@ -54,8 +54,8 @@ pub struct Muxed {
     pub(super) sound: Option<Source>,
     /// The segment.
     pub(super) mux: Arc<Mux>,
-    /// The part.
-    pub(super) range: Range<u64>,
+    /// What of it, multiplexed, is sent.
+    pub(super) layout: Layout,
 }
 
 impl Body {
@@ -64,7 +64,7 @@ impl Body {
         match self {
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::Slices { layout, .. } => layout.len(),
-            Body::Muxed(muxed) => muxed.range.end - muxed.range.start,
+            Body::Muxed(muxed) => muxed.layout.len(),
         }
     }
 
@@ -73,16 +73,14 @@ impl Body {
         self.len() == 0
     }
 
-    /// Those of a range that lies inside.
-    pub fn part(&self, range: Range<u64>) -> Body {
+    /// Those that `arrangement` makes of them: its bytes, and where it says so, ranges of this body.
+    pub fn arranged(&self, arrangement: &Layout) -> Body {
         match self {
-            // Both ends lie inside bytes that are in memory.
-            Body::Bytes(bytes) => Body::Bytes(bytes.slice(range.start as usize..range.end as usize)),
-            Body::Slices { source, layout } => Body::Slices { source: source.clone(), layout: layout.part(range) },
-            Body::Muxed(muxed) => {
-                let start = muxed.range.start;
-                Body::Muxed(Muxed { range: start + range.start..start + range.end, ..muxed.clone() })
+            Body::Bytes(bytes) => Body::Bytes(collected(bytes, arrangement)),
+            Body::Slices { source, layout } => {
+                Body::Slices { source: source.clone(), layout: layout.arranged(arrangement) }
             }
+            Body::Muxed(muxed) => Body::Muxed(Muxed { layout: muxed.layout.arranged(arrangement), ..muxed.clone() }),
         }
     }
 
@@ -100,6 +98,26 @@ impl Body {
             Body::Muxed(muxed) => muxed.mux.weight(),
         }
     }
+}
+
+/// The bytes that `arrangement` makes of others in memory; what lies outside of them is left out. A single range is not
+/// copied.
+pub(super) fn collected(bytes: &Bytes, arrangement: &Layout) -> Bytes {
+    let part = |range: &Range<u64>| {
+        let end = usize::try_from(range.end).unwrap_or(usize::MAX).min(bytes.len());
+        usize::try_from(range.start).unwrap_or(usize::MAX).min(end)..end
+    };
+    if let [Slice::Source(range)] = arrangement.slices() {
+        return bytes.slice(part(range));
+    }
+    let mut collected = Vec::new();
+    for slice in arrangement.slices() {
+        match slice {
+            Slice::Made(made) => collected.extend_from_slice(made),
+            Slice::Source(range) => collected.extend_from_slice(&bytes[part(range)]),
+        }
+    }
+    collected.into()
 }
 
 impl Artifact {

@@ -235,7 +235,8 @@ async fn ts_segment(kit: &Kit, cut: &Cut, number: u32) -> Result<Artifact> {
 /// A segment as it is read, or at once where only its writing tells its length.
 async fn muxed(kit: &Kit, mux: Mux, (pictures, sound): (Option<Source>, Option<Source>)) -> Result<Artifact> {
     let length = mux.len();
-    let muxed = Muxed { pictures, sound, mux: Arc::new(mux), range: 0..length.unwrap_or_default() };
+    let layout = (0..length.unwrap_or_default()).into();
+    let muxed = Muxed { pictures, sound, mux: Arc::new(mux), layout };
     let body = match length {
         Some(_) => Body::Muxed(muxed),
         None => Body::Bytes(multiplexed(&kit.origin, &muxed).await?),

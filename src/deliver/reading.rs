@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::artifact::{Body, Muxed};
+use super::artifact::{Body, Muxed, collected};
 use super::sources::blocking;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
@@ -42,10 +42,10 @@ impl Reading {
             Body::Bytes(bytes) => return Ok(Reading { ready: Some(bytes), ahead: None, rest: None }),
             Body::Slices { source, layout } => (source, layout),
             Body::Muxed(muxed) => {
-                let whole = multiplexed(origin, &muxed).await?;
-                let range = muxed.range.start as usize..muxed.range.end as usize;
-                let changed = || Error::new(Kind::Internal, "a segment is shorter than it was said to be");
-                let part = whole.get(range.clone()).map(|_| whole.slice(range)).ok_or_else(changed)?;
+                let part = collected(&multiplexed(origin, &muxed).await?, &muxed.layout);
+                if part.len() as u64 != muxed.layout.len() {
+                    return Err(Error::new(Kind::Internal, "a segment is shorter than it was said to be"));
+                }
                 return Ok(Reading { ready: Some(part), ahead: None, rest: None });
             }
         };

@@ -46,6 +46,15 @@ impl Slice {
     }
 }
 
+/// A range of the source alone.
+impl From<Range<u64>> for Layout {
+    fn from(range: Range<u64>) -> Layout {
+        let mut layout = Layout::default();
+        layout.source(range);
+        layout
+    }
+}
+
 impl Layout {
     /// Adds bytes made here at the end.
     pub fn made(&mut self, bytes: impl Into<Bytes>) {
@@ -99,6 +108,20 @@ impl Layout {
         }
         part
     }
+
+    /// The body that `arrangement` makes of this one: its bytes, and where it says so, ranges of this.
+    pub fn arranged(&self, arrangement: &Layout) -> Layout {
+        let mut arranged = Layout::default();
+        for slice in &arrangement.slices {
+            match slice {
+                Slice::Made(bytes) => arranged.made(bytes.clone()),
+                Slice::Source(range) => {
+                    self.part(range.clone()).slices.into_iter().for_each(|part| arranged.push(part))
+                }
+            }
+        }
+        arranged
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +160,22 @@ mod tests {
             let (start, end) = ((from as usize).min(whole.len()), ((from + len) as usize).min(whole.len()));
             prop_assert_eq!(bytes(&part), &whole[start..end]);
             prop_assert_eq!(part.len(), (end - start) as u64);
+        }
+
+        #[test]
+        fn an_arrangement_is_made_of_the_whole(layout in layouts(), arrangement in layouts()) {
+            let whole = bytes(&layout);
+            let of_whole = |slice: &Slice| match slice {
+                Slice::Made(made) => made.to_vec(),
+                Slice::Source(Range { start, end }) => {
+                    let end = (*end as usize).min(whole.len());
+                    whole[(*start as usize).min(end)..end].to_vec()
+                }
+            };
+            let expected: Vec<u8> = arrangement.slices().iter().flat_map(of_whole).collect();
+            let arranged = layout.arranged(&arrangement);
+            prop_assert_eq!(arranged.len(), expected.len() as u64);
+            prop_assert_eq!(bytes(&arranged), expected);
         }
     }
 

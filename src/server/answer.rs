@@ -7,13 +7,17 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::Site;
+use super::body::Body;
 use super::coding;
 use super::conditional::{self, Validators, Verdict};
 use super::connection::House;
+use super::failure;
+use super::field;
 use super::form;
+use super::multipart;
 use super::range::{self, Wanted};
 use super::recent;
-use super::response::{self, Body, Content, Part, Standing};
+use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
 use crate::deliver::{Delivered, Outcome, artifact};
 use crate::error::{Error, Kind};
@@ -77,7 +81,7 @@ fn is_at_hand(head: &Head, asked: Asked, response: &Response<Body>) -> bool {
 /// The form of a POST, or what is answered without it.
 async fn posted<B: HttpBody>(house: &House, head: &Head, target: &str, body: B) -> Result<String, Box<Response<Body>>> {
     if request::takes_form(target) == Some(false) {
-        return Err(Box::new(response::form_not_allowed()));
+        return Err(Box::new(failure::form_not_allowed()));
     }
     form::read(&head.headers, body, house.form_patience).await
 }
@@ -100,7 +104,7 @@ async fn routed(
             let status = if is_form { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::URI_TOO_LONG };
             (Asked::Other, response::plain(status, error.message()))
         }
-        Some(Err(error)) => (Asked::Other, response::failure(&error)),
+        Some(Err(error)) => (Asked::Other, failure::failure(&error)),
         Some(Ok(request)) => {
             let base = base(&house.site, head, authority, &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
@@ -148,7 +152,7 @@ fn refused(head: &Head) -> Option<Response<Body>> {
         Method::GET | Method::HEAD | Method::POST => None,
         Method::OPTIONS => Some(response::options()),
         Method::PUT | Method::DELETE | Method::PATCH | Method::TRACE | Method::CONNECT => {
-            Some(response::method_not_allowed())
+            Some(failure::method_not_allowed())
         }
         _ => Some(response::plain(StatusCode::NOT_IMPLEMENTED, "allowed are GET, HEAD, POST and OPTIONS")),
     }
@@ -161,7 +165,7 @@ async fn answered(
     client: Client<'_>,
 ) -> Result<Response<Body>, Error> {
     let begun = Instant::now();
-    let plan = match house.delivery.plan(request, client, response::now()).await? {
+    let plan = match house.delivery.plan(request, client, field::now()).await? {
         Decision::Make(plan) => plan,
         Decision::Redirect { location, max_age } => return Ok(response::redirect(&location, max_age)),
     };
@@ -171,7 +175,7 @@ async fn answered(
     let etag = if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) };
     let current = Validators { etag: &etag, modified: plan.modified };
     let standing = Standing {
-        etag: response::text(format_args!("{etag}")),
+        etag: field::text(format_args!("{etag}")),
         modified: plan.modified,
         freshness: plan.freshness,
         vary: if is_text { Some(response::ACCEPT_ENCODING) } else { plan.negotiated.then_some("Accept") },
@@ -198,13 +202,28 @@ async fn answered(
     let content = Content {
         media_type: artifact.media_type,
         length: body.len(),
-        shown: artifact.shown.map(|time| response::text(format_args!("{time}"))),
+        shown: artifact.shown.map(|time| field::text(format_args!("{time}"))),
         is_gzip,
-        attachment: plan.attachment.as_deref().map(response::attachment),
+        attachment: plan.attachment.as_deref().map(field::attachment),
     };
     let mut response = sent(house, head, &standing, current, (&content, body)).await?;
     describe(response.headers_mut(), &delivered, planned, begun.elapsed());
     Ok(response)
+}
+
+/// Which part of a content is asked for. A range is of GET alone, and a field that comes twice is none (RFC 9110 sections
+/// 14.2 and 5.3).
+fn wanted(head: &Head, current: Validators<'_>, content: &Content) -> Wanted {
+    let mut fields = head.headers.get_all(header::RANGE).iter();
+    let (Some(field), None, &Method::GET) = (fields.next(), fields.next(), &head.method) else { return Wanted::Whole };
+    if !conditional::range_counts(&head.headers, current, field::now()) {
+        return Wanted::Whole;
+    }
+    match field.to_str().map_or(Wanted::Whole, |value| range::wanted(value, content.length)) {
+        // The fields of an answer in parts could not say that it is the parts which are compressed.
+        Wanted::Parts(_) if content.is_gzip => Wanted::Whole,
+        wanted => wanted,
+    }
 }
 
 /// The part of a content that is asked for.
@@ -215,17 +234,17 @@ async fn sent(
     current: Validators<'_>,
     (content, body): (&Content, artifact::Body),
 ) -> Result<Response<Body>, Error> {
-    // A range is of GET alone (RFC 9110 section 14.2).
-    let range = head.headers.get(header::RANGE).filter(|_| head.method == Method::GET);
-    let part = match range.and_then(|value| value.to_str().ok()) {
-        Some(value) if conditional::range_counts(&head.headers, current, response::now()) => {
-            range::wanted(value, content.length)
-        }
-        _ => Wanted::Whole,
-    };
-    let (part, body) = match part {
+    let (part, body) = match wanted(head, current, content) {
         Wanted::Whole => (Part::Whole, body),
-        Wanted::Part(range) => (Part::Bytes(range.clone()), body.part(range)),
+        Wanted::Part(range) => {
+            let layout = range.clone().into();
+            (Part::Bytes(range), body.arranged(&layout))
+        }
+        Wanted::Parts(ranges) => {
+            let boundary = current.etag.trim_matches('"');
+            let layout = multipart::layout(&ranges, content.length, content.media_type, boundary);
+            (Part::Several { boundary, length: layout.len() }, body.arranged(&layout))
+        }
         Wanted::Unsatisfiable => return Ok(response::unsatisfiable(content.length)),
     };
     let body = match body {
@@ -263,7 +282,7 @@ fn failed(target: &str, error: &Error) -> Response<Body> {
             tracing::debug!(url = %target, ?error)
         }
     }
-    response::failure(error)
+    failure::failure(error)
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -14,11 +14,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
+use super::body::Body;
 use super::express::Express;
 use super::pulse::{OpenRequest, Order, Pulse, Pulsed};
 use super::recent::Recent;
-use super::response::{self, Body};
-use super::{Site, answer};
+use super::{Site, answer, response};
 use crate::deliver::Delivery;
 
 /// Most requests at once on one HTTP/2 connection, as RFC 9113 section 6.5.2 recommends at least.

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::head::{self, Head};
 use super::pulse::Pulse;
 use super::recent::{Answer, Recent, Wanted};
-use super::{response, telemetry};
+use super::{field, telemetry};
 use crate::request::shown::shown;
 
 /// A stream that answers what it can.
@@ -121,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                 return;
             }
         };
-        match self.recent.get(wanted, response::now()) {
+        match self.recent.get(wanted, field::now()) {
             Some(answer) => {
                 tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = 200);
                 self.pulse.begin(hyper::Version::HTTP_11);

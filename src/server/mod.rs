@@ -2,13 +2,17 @@
 
 mod admin;
 mod answer;
+mod body;
 mod coding;
 mod conditional;
 mod connection;
 mod crowd;
 mod express;
+mod failure;
+mod field;
 mod form;
 mod head;
+mod multipart;
 mod pulse;
 mod range;
 mod recent;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 
-use super::response;
+use super::field;
 use super::telemetry::Asked;
 
 /// Places for answers. Each holds the last answer that came to it, so their number bounds what is held.
@@ -73,7 +73,7 @@ impl Recent {
         if body.len() > BODY_MAX {
             return;
         }
-        let (hash, second) = (self.hasher.hash_one(wanted), response::now());
+        let (hash, second) = (self.hasher.hash_one(wanted), field::now());
         let mut place = self.place(hash);
         if place.target != hash || place.second != second {
             *place = Place { target: hash, second, answer: None };
@@ -86,7 +86,7 @@ impl Recent {
 
     /// Lets go of the answers of earlier seconds.
     pub(super) fn sweep(&self) {
-        let second = response::now();
+        let second = field::now();
         for place in &self.places {
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
             if place.second != second {
@@ -108,7 +108,7 @@ fn written(headers: &HeaderMap, body: &Bytes, second: u64) -> Bytes {
     for (name, value) in headers {
         field(&mut bytes, name.as_str(), value.as_bytes());
     }
-    field(&mut bytes, "date", response::http_date(second).as_bytes());
+    field(&mut bytes, "date", field::http_date(second).as_bytes());
     bytes.extend_from_slice(b"\r\n");
     bytes.extend_from_slice(body);
     bytes.into()
@@ -137,10 +137,10 @@ mod tests {
     /// Remembers twice within one second of the clock.
     fn remembered(recent: &Recent, target: &str, body: &Bytes) -> u64 {
         loop {
-            let second = response::now();
+            let second = field::now();
             recent.remember(wanted(target), Asked::Thumbnail, &headers(), body);
             recent.remember(wanted(target), Asked::Thumbnail, &headers(), body);
-            if second == response::now() {
+            if second == field::now() {
                 return second;
             }
         }
@@ -151,7 +151,7 @@ mod tests {
         let recent = Recent::new();
         let second = remembered(&recent, "/a", &Bytes::from_static(b"body"));
         let answer = recent.get(wanted("/a"), second).unwrap();
-        let date = response::http_date(second);
+        let date = field::http_date(second);
         let expected =
             format!("HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\ndate: {}\r\n\r\nbody", date.to_str().unwrap());
         assert_eq!(answer.bytes, expected);
@@ -164,7 +164,7 @@ mod tests {
     fn what_comes_once_or_is_large_is_not_held() {
         let recent = Recent::new();
         recent.remember(wanted("/a"), Asked::Thumbnail, &headers(), &Bytes::from_static(b"body"));
-        assert!(recent.get(wanted("/a"), response::now()).is_none());
+        assert!(recent.get(wanted("/a"), field::now()).is_none());
         let second = remembered(&recent, "/b", &Bytes::from(vec![0; BODY_MAX + 1]));
         assert!(recent.get(wanted("/b"), second).is_none());
     }

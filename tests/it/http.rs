@@ -18,7 +18,7 @@ use crate::support::{Answer, library, target};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server in this process, with settings of its own, until it is dropped.
-struct Running {
+pub(crate) struct Running {
     address: SocketAddr,
     admin: SocketAddr,
     delivery: Arc<Delivery>,
@@ -50,15 +50,15 @@ impl Running {
         Running { address, admin, delivery, stop: Some(stop), thread: Some(thread) }
     }
 
-    fn usual() -> Running {
+    pub(crate) fn usual() -> Running {
         Running::new(Config::default(), DeliverConfig::default())
     }
 
-    fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::to(self.address)
     }
 
-    fn get(&self, target: &str) -> Answer {
+    pub(crate) fn get(&self, target: &str) -> Answer {
         self.connect().ask("GET", target, "")
     }
 
@@ -83,7 +83,7 @@ impl Drop for Running {
 }
 
 /// One connection.
-struct Client(BufReader<TcpStream>);
+pub(crate) struct Client(BufReader<TcpStream>);
 
 impl Client {
     fn to(address: SocketAddr) -> Client {
@@ -92,15 +92,15 @@ impl Client {
         Client(BufReader::new(stream))
     }
 
-    fn send(&mut self, bytes: &str) {
+    pub(crate) fn send(&mut self, bytes: &str) {
         self.0.get_mut().write_all(bytes.as_bytes()).unwrap();
     }
 
-    fn read(&mut self, method: &str) -> Answer {
+    pub(crate) fn read(&mut self, method: &str) -> Answer {
         Answer::read(method, &mut self.0)
     }
 
-    fn ask(&mut self, method: &str, target: &str, fields: &str) -> Answer {
+    pub(crate) fn ask(&mut self, method: &str, target: &str, fields: &str) -> Answer {
         self.send(&request(method, target, fields));
         self.read(method)
     }
@@ -116,7 +116,8 @@ impl Client {
     }
 }
 
-fn request(method: &str, target: &str, fields: &str) -> String {
+/// A request without a body.
+pub(crate) fn request(method: &str, target: &str, fields: &str) -> String {
     format!("{method} {target} HTTP/1.1\r\nHost: test\r\n{fields}\r\n")
 }
 

@@ -4,6 +4,7 @@
 
 mod access;
 mod cache;
+mod conditional;
 mod fmp4;
 mod frames;
 mod http;

@@ -1,0 +1,78 @@
+//! How the values of fields are written: dates, names of files, foreign text.
+
+use std::cell::RefCell;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use hyper::header::HeaderValue;
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// A date as HTTP writes it (RFC 9110 section 5.6.7).
+pub(super) fn http_date(seconds: u64) -> HeaderValue {
+    thread_local! {
+        /// The same few dates are written over and over within a second.
+        static LAST: RefCell<[(u64, Option<HeaderValue>); 4]> = const { RefCell::new([const { (0, None) }; 4]) };
+    }
+    let seconds = seconds.min(HTTP_DATE_MAX);
+    LAST.with_borrow_mut(|dates| {
+        let slot = &mut dates[(seconds % 4) as usize];
+        match &slot.1 {
+            Some(value) if slot.0 == seconds => value.clone(),
+            _ => {
+                let date = httpdate::HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+                let value = text(format_args!("{date}"));
+                *slot = (seconds, Some(value.clone()));
+                value
+            }
+        }
+    })
+}
+
+/// The end of the year 9999, after which no HTTP date can be written.
+const HTTP_DATE_MAX: u64 = 253_402_300_799;
+
+/// A field value of what may be foreign text: anything but printable ASCII becomes `?`.
+pub(super) fn text(arguments: std::fmt::Arguments<'_>) -> HeaderValue {
+    let mut value = arguments.to_string().into_bytes();
+    value.iter_mut().filter(|byte| !(0x20..0x7f).contains(*byte)).for_each(|byte| *byte = b'?');
+    HeaderValue::from_maybe_shared(Bytes::from(value)).unwrap_or(HeaderValue::from_static("?"))
+}
+
+/// The field that has a file kept under a name instead of shown (RFC 6266): the name as it is, and what is left of it for
+/// clients that read no other than ASCII.
+pub(super) fn attachment(name: &str) -> HeaderValue {
+    let is_plain = |c: char| (' '..='~').contains(&c) && !matches!(c, '"' | '\\' | '%');
+    let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    if plain == name {
+        return text(format_args!("attachment; filename=\"{plain}\""));
+    }
+    let mut full = String::with_capacity(3 * name.len());
+    for byte in name.bytes() {
+        // The attr-char of RFC 8187 section 3.2.1.
+        match byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
+            true => full.push(byte.into()),
+            false => full += &format!("%{byte:02X}"),
+        }
+    }
+    text(format_args!("attachment; filename=\"{plain}\"; filename*=UTF-8''{full}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_to_keep_files_under() {
+        for (name, expected) in [
+            ("talk.mp4", "attachment; filename=\"talk.mp4\""),
+            ("a \"b\".mp4", "attachment; filename=\"a _b_.mp4\"; filename*=UTF-8''a%20%22b%22.mp4"),
+            ("ü\r\n", "attachment; filename=\"___\"; filename*=UTF-8''%C3%BC%0D%0A"),
+        ] {
+            assert_eq!(attachment(name), expected, "{name:?}");
+        }
+    }
+}
