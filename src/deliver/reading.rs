@@ -50,10 +50,14 @@ impl Reading {
             }
         };
         let opened = origin.open(&source).await?;
-        let mut reading = Reading { ready: None, ahead: None, rest: Some(Rest { opened, layout, at: 0 }) };
-        reading.read_ahead();
+        let mut reading = Reading::of(opened, layout);
         reading.ready = std::future::poll_fn(|cx| reading.poll_ahead(cx)).await.transpose()?;
         Ok(reading)
+    }
+
+    /// Reads what `layout` makes of an open file, from the first time that bytes are asked for.
+    pub(super) fn of(opened: Opened, layout: Layout) -> Reading {
+        Reading { ready: None, ahead: None, rest: Some(Rest { opened, layout, at: 0 }) }
     }
 
     /// The next bytes; `None` after the last.
@@ -65,6 +69,9 @@ impl Reading {
     }
 
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        if self.ahead.is_none() {
+            self.read_ahead();
+        }
         let Some(ahead) = &mut self.ahead else { return Poll::Ready(None) };
         let read = ready!(Pin::new(ahead).poll(cx));
         self.ahead = None;

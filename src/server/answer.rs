@@ -19,8 +19,10 @@ use super::range::{self, Wanted};
 use super::recent;
 use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
+use crate::deliver::extent::Held;
 use crate::deliver::{Delivered, Outcome, artifact};
 use crate::error::{Error, Kind};
+use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision};
 use crate::request::path::TARGET_MAX;
@@ -49,10 +51,6 @@ pub(super) async fn answer<B: HttpBody>(house: &House, request: Request<B>) -> R
         },
         _ => routed(house, &asked, authority, (target, "")).await,
     };
-    if let Some(body) = response.body().bytes().filter(|_| is_at_hand(&asked, kind, &response)) {
-        let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&asked.headers) };
-        house.recent.remember(wanted, kind, response.headers(), body);
-    }
     let took = begun.elapsed();
     telemetry::answered(kind, response.status().as_u16(), took);
     tracing::debug!(target: "vedette::access", method = %asked.method, url = %shown(target), status = response.status().as_u16(), ms = millis(took));
@@ -66,14 +64,12 @@ struct Head {
     headers: HeaderMap,
 }
 
-/// Whether an equal request of this second has the same answer whatever its fields say but for the coding: a kept answer,
-/// whole, in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
+/// Whether a plain request of this second for the same has the same answer, or a part of it, whatever else its fields say but
+/// for the coding: a kept one in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
 fn is_at_hand(head: &Head, asked: Asked, response: &Response<Body>) -> bool {
     let vary = response.headers().get(header::VARY);
     head.method == Method::GET
-        && head.version == Version::HTTP_11
-        && matches!(asked, Asked::Thumbnail | Asked::Playlist | Asked::Segment)
-        && response.status() == StatusCode::OK
+        && matches!(asked, Asked::Thumbnail | Asked::Playlist | Asked::Segment | Asked::File)
         && response::is_hit(response.headers())
         && vary.is_none_or(|vary| vary == response::ACCEPT_ENCODING)
 }
@@ -108,7 +104,7 @@ async fn routed(
         Some(Ok(request)) => {
             let base = base(&house.site, head, authority, &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
-            let response = answered(house, head, &request, client).await;
+            let response = answered(house, head, (target, &request), client).await;
             (asked(&request), response.unwrap_or_else(|error| failed(target, &error)))
         }
     }
@@ -161,7 +157,7 @@ fn refused(head: &Head) -> Option<Response<Body>> {
 async fn answered(
     house: &House,
     head: &Head,
-    request: &request::Request,
+    (target, request): (&str, &request::Request),
     client: Client<'_>,
 ) -> Result<Response<Body>, Error> {
     let begun = Instant::now();
@@ -206,8 +202,26 @@ async fn answered(
         is_gzip,
         attachment: plan.attachment.as_deref().map(field::attachment),
     };
-    let mut response = sent(house, head, &standing, current, (&content, body)).await?;
+    let wanted = wanted(head, current, &content);
+    let Some((part, layout)) = arranged(wanted, &content, etag.trim_matches('"')) else {
+        return Ok(response::unsatisfiable(content.length));
+    };
+    let (held, body) = match head.method {
+        Method::HEAD => (None, Body::default()),
+        _ => {
+            let held = house.delivery.held(&body).await?;
+            let body = carried(house, &body, held.as_ref(), &layout).await?;
+            (held, body)
+        }
+    };
+    let mut response = response::success(&standing, &content, &part, body, HeaderMap::with_capacity(FIELDS_MAX));
     describe(response.headers_mut(), &delivered, planned, begun.elapsed());
+    let kind = asked(request);
+    let is_at_hand = !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
+    if let Some(held) = held.filter(|_| is_at_hand) {
+        let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
+        house.recent.remember(wanted, kind, response.headers(), held);
+    }
     Ok(response)
 }
 
@@ -226,36 +240,29 @@ fn wanted(head: &Head, current: Validators<'_>, content: &Content) -> Wanted {
     }
 }
 
-/// The part of a content that is asked for.
-async fn sent(
-    house: &House,
-    head: &Head,
-    standing: &Standing,
-    current: Validators<'_>,
-    (content, body): (&Content, artifact::Body),
-) -> Result<Response<Body>, Error> {
-    let (part, body) = match wanted(head, current, content) {
-        Wanted::Whole => (Part::Whole, body),
-        Wanted::Part(range) => {
-            let layout = range.clone().into();
-            (Part::Bytes(range), body.arranged(&layout))
-        }
+/// What is sent of a content with `length` bytes, and which part that is; `None` where no byte of it is asked for.
+fn arranged<'a>(wanted: Wanted, content: &Content, boundary: &'a str) -> Option<(Part<'a>, Layout)> {
+    Some(match wanted {
+        Wanted::Whole => (Part::Whole, (0..content.length).into()),
+        Wanted::Part(range) => (Part::Bytes(range.clone()), range.into()),
         Wanted::Parts(ranges) => {
-            let boundary = current.etag.trim_matches('"');
             let layout = multipart::layout(&ranges, content.length, content.media_type, boundary);
-            (Part::Several { boundary, length: layout.len() }, body.arranged(&layout))
+            (Part::Several { boundary, length: layout.len() }, layout)
         }
-        Wanted::Unsatisfiable => return Ok(response::unsatisfiable(content.length)),
-    };
-    let body = match body {
-        _ if head.method == Method::HEAD => Body::default(),
-        artifact::Body::Bytes(bytes) => bytes.into(),
-        stored => {
-            let length = stored.len();
-            Body::reading(house.delivery.read(stored).await?, length)
-        }
-    };
-    Ok(response::success(standing, content, &part, body, HeaderMap::with_capacity(FIELDS_MAX)))
+        Wanted::Unsatisfiable => return None,
+    })
+}
+
+/// What a layout makes of a body: from where it is, or read.
+async fn carried(house: &House, body: &artifact::Body, held: Option<&Held>, layout: &Layout) -> Result<Body, Error> {
+    match (held, layout.slices()) {
+        (Some(held), []) => Ok(held.part(0..0).into()),
+        (Some(held), [Slice::Source(range)]) => Ok(held.part(range.clone()).into()),
+        _ => match body.arranged(layout) {
+            artifact::Body::Bytes(bytes) => Ok(bytes.into()),
+            body => Ok(Body::reading(house.delivery.read(body).await?, layout.len())),
+        },
+    }
 }
 
 /// More fields than any answer has.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::pulse::OpenRequest;
+use crate::deliver::extent::{Extent, Held};
 use crate::deliver::reading::Reading;
 use crate::error::Error;
 
@@ -22,6 +23,8 @@ pub(super) struct Body {
 enum Carried {
     /// In memory.
     Bytes(Bytes),
+    /// In a file, to be sent from there or to be read.
+    File(Extent),
     /// On their way: so many are left.
     Reading(Box<Reading>, u64),
 }
@@ -39,10 +42,19 @@ impl Body {
     }
 
     /// The bytes, where they are in memory.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> Option<&Bytes> {
         match &self.carried {
             Carried::Bytes(bytes) => Some(bytes),
-            Carried::Reading(..) => None,
+            Carried::File(_) | Carried::Reading(..) => None,
+        }
+    }
+
+    /// The part of a file that the bytes are, where they are in one and nothing of it is read.
+    pub(super) fn extent(&self) -> Option<&Extent> {
+        match &self.carried {
+            Carried::File(extent) => Some(extent),
+            Carried::Bytes(_) | Carried::Reading(..) => None,
         }
     }
 
@@ -58,13 +70,26 @@ impl From<Bytes> for Body {
     }
 }
 
+impl From<Held> for Body {
+    fn from(held: Held) -> Body {
+        match held {
+            Held::Bytes(bytes) => bytes.into(),
+            Held::File(extent) => Body { carried: Carried::File(extent), _open: None },
+        }
+    }
+}
+
 impl HttpBody for Body {
     type Data = Bytes;
     type Error = Error;
 
     /// A body that cannot be read to its end fails, and the connection with it: the client sees that it has not all.
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Carried::File(extent) = &self.carried {
+            self.carried = Carried::Reading(Box::new(extent.clone().read()), extent.len());
+        }
         match &mut self.carried {
+            Carried::File(_) => Poll::Ready(None),
             Carried::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
@@ -82,6 +107,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.carried {
             Carried::Bytes(bytes) => bytes.is_empty(),
+            Carried::File(extent) => extent.is_empty(),
             Carried::Reading(_, left) => *left == 0,
         }
     }
@@ -89,6 +115,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(match &self.carried {
             Carried::Bytes(bytes) => bytes.len() as u64,
+            Carried::File(extent) => extent.len(),
             Carried::Reading(_, left) => *left,
         })
     }

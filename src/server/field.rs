@@ -1,6 +1,7 @@
 //! How the values of fields are written: dates, names of files, foreign text.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -30,6 +31,11 @@ pub(super) fn http_date(seconds: u64) -> HeaderValue {
             }
         }
     })
+}
+
+/// The part of so many bytes that is sent (RFC 9110 section 14.4).
+pub(super) fn content_range(part: &Range<u64>, length: u64) -> HeaderValue {
+    text(format_args!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1)))
 }
 
 /// The end of the year 9999, after which no HTTP date can be written.

@@ -12,11 +12,14 @@ mod failure;
 mod field;
 mod form;
 mod head;
+mod line;
 mod multipart;
 mod pulse;
 mod range;
 mod recent;
+mod reply;
 mod response;
+mod siding;
 mod telemetry;
 
 use std::future::Future;

@@ -9,7 +9,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::body::Body;
-use super::field::{http_date, now, text};
+use super::field::{content_range, http_date, now, text};
 use crate::plan::Freshness;
 
 /// What a plan says of its answer, as fields: sent with the answer and with a 304 for it (RFC 9110 section 15.4.5).
@@ -88,8 +88,7 @@ pub(super) fn success(
     let (status, length, media_type) = match part {
         Part::Whole => (StatusCode::OK, content.length, media_type),
         Part::Bytes(range) => {
-            let (first, last) = (range.start, range.end.saturating_sub(1));
-            headers.insert(header::CONTENT_RANGE, text(format_args!("bytes {first}-{last}/{}", content.length)));
+            headers.insert(header::CONTENT_RANGE, content_range(range, content.length));
             (StatusCode::PARTIAL_CONTENT, range.end - range.start, media_type)
         }
         Part::Several { boundary, length } => {
