@@ -141,7 +141,8 @@ impl Sending {
     }
 
     /// Sends what the socket takes now of the bytes that are in memory; how many. Fails with `WouldBlock` where it takes none,
-    /// and otherwise where the file cannot be sent to its end as it was: whoever has the last bytes has a whole.
+    /// and otherwise where the file is not as it was: what has not been sent by then never is. What the socket has taken and
+    /// the client has not is still the file's, and changes with it.
     pub fn send_to(&mut self, socket: impl AsFd) -> io::Result<u64> {
         let Range { start, end } = self.extent.range;
         if self.warm == end {

@@ -19,3 +19,4 @@ mod samples;
 mod sequence;
 mod support;
 mod thumbnail;
+mod whole;
