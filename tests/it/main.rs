@@ -14,6 +14,7 @@ mod mpegts;
 mod parsers;
 mod playback;
 mod players;
+mod redbot;
 mod regression;
 mod samples;
 mod sequence;
