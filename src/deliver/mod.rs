@@ -1,6 +1,7 @@
 //! Carries a plan out: the only module that knows all the others.
 
 pub mod artifact;
+pub mod extent;
 pub mod frames;
 mod kit;
 mod make;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use self::artifact::{Artifact, Body};
+use self::extent::Held;
 use self::kit::Kit;
 use self::pool::Load;
 use self::reading::Reading;
@@ -262,9 +264,15 @@ impl Delivery {
         Ok(Delivered { artifact, outcome })
     }
 
-    /// Begins to read a body.
-    pub async fn read(&self, body: Body) -> Result<Reading> {
-        Reading::begin(&self.kit.origin, body).await
+    /// The bytes of a body where nothing has to be made of them; `None` where it has to be read. Opens its file, if it is in
+    /// one, and reads nothing.
+    pub async fn held(&self, body: &Body) -> Result<Option<Held>> {
+        Held::of(&self.kit.origin, body).await
+    }
+
+    /// Begins to read bodies, one after the other.
+    pub async fn read(&self, bodies: Vec<Body>) -> Result<Reading> {
+        Reading::begin(&self.kit.origin, bodies).await
     }
 }
 

@@ -5,6 +5,7 @@
 mod access;
 mod assets;
 mod cache;
+mod conditional;
 mod fmp4;
 mod frames;
 mod hostile;
@@ -16,8 +17,10 @@ mod parsers;
 mod playback;
 mod players;
 mod raw;
+mod redbot;
 mod regression;
 mod samples;
 mod sequence;
 mod support;
 mod thumbnail;
+mod whole;
