@@ -2,19 +2,27 @@
 
 mod admin;
 mod answer;
+mod body;
 mod coding;
 mod conditional;
 mod connection;
 mod crowd;
 mod express;
+mod failure;
+mod field;
+mod file;
 mod form;
 pub mod forwarded;
 mod head;
+mod line;
+mod multipart;
 pub mod proxy_protocol;
 mod pulse;
 mod range;
 mod recent;
+mod reply;
 mod response;
+mod siding;
 mod telemetry;
 
 use std::future::Future;
