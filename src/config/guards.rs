@@ -47,14 +47,11 @@ fn partner(mut table: Table<'_, '_>, config: &mut Config) {
     if let Some(unknown) = known.profile.as_ref().filter(|name| !config.profiles.contains_key(*name)) {
         table.refuse(format!("there is no [[access_control]] with the name {unknown:?}"));
     }
-    match id {
-        None if !table.has("id") => table.refuse("a partner has an id".to_owned()),
-        None => {}
-        Some(id) => {
-            if config.partners.insert(id, known).is_some() {
-                table.refuse(format!("partner {} is given twice", id.0));
-            }
-        }
+    if let Some(twice) = id.filter(|id| config.partners.insert(*id, known).is_some()) {
+        table.refuse(format!("partner {} is given twice", twice.0));
+    }
+    if !table.has("id") {
+        table.refuse("a partner has an id".to_owned());
     }
     table.end();
 }
@@ -66,15 +63,13 @@ fn profile(mut table: Table<'_, '_>, config: &mut Config) {
     let restrictions = table.tables("restriction").into_iter().filter_map(restriction);
     let mut rules: Vec<Rule> = restrictions.map(|restriction| restriction.rule(more)).collect();
     rules.extend(table.tables("rule").into_iter().map(rule));
-    match name {
-        None if !table.has("name") => table.refuse("a profile has a name".to_owned()),
-        None => {}
-        Some(name) => {
-            let profile = Profile { name: name.clone(), rules };
-            if config.profiles.insert(name.clone(), profile).is_some() {
-                table.refuse(format!("profile {name:?} is given twice"));
-            }
-        }
+    let named = name.map(|name| Profile { name, rules });
+    let replaced = named.and_then(|profile| config.profiles.insert(profile.name.clone(), profile));
+    if let Some(twice) = replaced {
+        table.refuse(format!("profile {:?} is given twice", twice.name));
+    }
+    if !table.has("name") {
+        table.refuse("a profile has a name".to_owned());
     }
     table.end();
 }

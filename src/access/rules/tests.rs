@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::access::partner::Partner;
 use crate::access::session::{Claims, Invalid, Privileges, Role, Session, SessionId, Version};
-use crate::access::states::Endpoint;
+use crate::access::states::{Endpoint, tests as states};
 use crate::entry::{Entry, EntryId, EntryKind, FlavorId, Moderation, PartnerId, Source};
 use crate::error::Code;
 
@@ -276,6 +276,59 @@ fn sessions_that_are_not_good() {
         (Rule { contexts: vec![Context::Play], ..always(Action::Block) }, always(Action::LimitCapture));
     assert_eq!(found(Endpoint::Thumbnail, Guard::Profile(&profile(&[playing]))), [0; 6]);
     assert_eq!(found(Endpoint::Thumbnail, Guard::Profile(&profile(&[seeing]))), [4, 4, 31, 7, 34, 7]);
+}
+
+/// What the rows of the description are called, and the profile of each; `None` for one that nobody knows.
+fn described() -> Vec<(&'static str, Option<Profile>)> {
+    let sessions = || Test::Authenticated(texts(&["sview"]));
+    let playing = vec![Context::Play, Context::Download];
+    let pictures = vec![Context::Thumbnail];
+    vec![
+        ("nothing", Some(profile(&[]))),
+        ("nobody", Some(profile(&[always(Action::Block)]))),
+        ("nobody, not even admins", Some(profile(&[Rule { binds_admins: true, ..always(Action::Block) }]))),
+        ("nobody plays or keeps", Some(profile(&[Rule { contexts: playing, ..always(Action::Block) }]))),
+        ("sessions alone", Some(profile(&[rule(sessions(), true, Action::Block)]))),
+        ("a preview but for sessions", Some(profile(&[rule(sessions(), true, Action::Preview(30))]))),
+        ("no pictures of moments", Some(profile(&[Rule { contexts: pictures, ..always(Action::LimitCapture) }]))),
+        ("a profile that nobody knows", None),
+    ]
+}
+
+/// Every endpoint, state, session and profile.
+#[test]
+fn decisions_are_as_described() {
+    let (states, rules) = (states::rows(states::DESCRIPTION), states::rows(include_str!("rules.md")));
+    let described = described();
+    assert_eq!(
+        rules.iter().map(|row| row.0).collect::<Vec<_>>(),
+        described.iter().map(|row| row.0).collect::<Vec<_>>()
+    );
+    let mut cases = 0;
+    for ((state, of_state), (_, change)) in states.iter().zip(states::STATES) {
+        for ((name, of_rules), (_, profile)) in rules.iter().zip(&described) {
+            let entry = Entry { access_control: Some((*name).to_owned()), ..states::entry(*change) };
+            let guard = profile.as_ref().map_or(Guard::Unknown, Guard::Profile);
+            let asked = (0..states::ENDPOINTS.len()).flat_map(|at| states::SESSIONS.iter().map(move |row| (at, row)));
+            for (at, (held, called)) in asked {
+                let session = held.map(|held| states::session(PartnerId(1), held));
+                let facts = Facts { session: session.as_ref().map(Ok), now: states::NOW, ..NOBODY };
+                let found = match decide(states::ENDPOINTS[at].1, &entry, guard, &facts).outcome {
+                    Err(error) => error.code().map_or(0, |code| code as u8).to_string(),
+                    Ok(Limits { preview_s: Some(seconds), .. }) => format!("{seconds} s"),
+                    Ok(Limits { may_capture: false, .. }) => "no moments".to_owned(),
+                    Ok(_) => "yes".to_owned(),
+                };
+                let expected = match states::said(of_state[at], called) {
+                    "yes" => states::said(of_rules[at], called),
+                    refused => refused,
+                };
+                assert_eq!(found, expected, "{} of one {state} under {name} for {held:?}", states::ENDPOINTS[at].0);
+                cases += 1;
+            }
+        }
+    }
+    assert_eq!(cases, 19 * 8 * 8 * 13);
 }
 
 #[test]
