@@ -13,9 +13,7 @@ pub enum Grant {
 /// What the client may have of `entry`. An entry under a profile of rules is refused: it is guarded until its profile is
 /// known to allow the request. Moderation and schedule do not matter here; of blocked entries only sound is refused.
 pub fn check(entry: &Entry) -> Result<Grant> {
-    if entry.recycled {
-        return Err(Error::coded(Code::RecycledEntryUnavailable, "the entry is in the recycle bin"));
-    }
+    check_is_kept(entry)?;
     match entry.status {
         Status::Deleted => return Err(Error::coded(Code::EntryDeletedModerated, "the entry is deleted")),
         Status::Blocked if entry.kind == EntryKind::Audio => {
@@ -42,14 +40,13 @@ pub fn check_download(entry: &Entry, now: u64) -> Result<Grant> {
 /// What the client may fetch of the pictures that stand for `entry`, whatever moderators and schedule say.
 pub fn check_thumb_asset(entry: &Entry) -> Result<Grant> {
     check_is_there(entry)?;
+    check_is_kept(entry)?;
     check_rules(entry)
 }
 
 fn check_now(entry: &Entry, now: u64) -> Result<()> {
     check_is_there(entry)?;
-    if entry.recycled {
-        return Err(Error::coded(Code::RecycledEntryUnavailable, "the entry is in the recycle bin"));
-    }
+    check_is_kept(entry)?;
     if matches!(entry.moderation, Moderation::Pending | Moderation::Rejected) {
         return Err(Error::coded(Code::ModerationForbids, "a moderator has not allowed the entry"));
     }
@@ -88,6 +85,13 @@ pub fn check_expiry(expiry: Option<i64>, now: u64) -> Result<()> {
             Err(Error::coded(Code::TokenExpired, "the URL has expired"))
         }
         _ => Ok(()),
+    }
+}
+
+fn check_is_kept(entry: &Entry) -> Result<()> {
+    match entry.recycled {
+        true => Err(Error::coded(Code::RecycledEntryUnavailable, "the entry is in the recycle bin")),
+        false => Ok(()),
     }
 }
 
@@ -144,7 +148,8 @@ mod tests {
         assert_eq!(check_play(&entry, 100).err().and_then(|error| error.code()), played, "{entry:?}");
         assert_eq!(check_download(&entry, 100).err().and_then(|error| error.code()), played, "{entry:?}");
         assert_eq!(check_serve(&entry).err().and_then(|error| error.code()), served, "{entry:?}");
-        assert_eq!(check_thumb_asset(&entry).err().and_then(|error| error.code()), served, "{entry:?}");
+        let shown = if entry.recycled { played } else { served };
+        assert_eq!(check_thumb_asset(&entry).err().and_then(|error| error.code()), shown, "{entry:?}");
     }
 
     #[test]

@@ -78,7 +78,8 @@ fn of_kind(asked: &Asset, entry: &Entry, kind: EntryKind, policy: &Policy) -> Re
 fn caption<'a>(asked: &Asset, entry: &'a Entry) -> Result<&'a Caption> {
     let found = match &asked.named {
         Named::Asset(id) => entry.captions.iter().find(|caption| caption.id == *id),
-        Named::Entry(_) => entry.captions.iter().find(|caption| caption.is_default).or(entry.captions.first()),
+        Named::Entry(_, Some(profile)) => entry.captions.iter().find(|caption| caption.params_id == Some(*profile)),
+        Named::Entry(_, None) => entry.captions.iter().find(|caption| caption.is_default).or(entry.captions.first()),
     };
     found.ok_or_else(|| missing(asked, Code::CaptionAssetIdNotFound))
 }
@@ -87,7 +88,8 @@ fn caption<'a>(asked: &Asset, entry: &'a Entry) -> Result<&'a Caption> {
 fn thumb<'a>(asked: &Asset, entry: &'a Entry) -> Result<&'a Thumb> {
     let found = match &asked.named {
         Named::Asset(id) => entry.thumbs.iter().find(|thumb| thumb.id == *id),
-        Named::Entry(_) => entry.thumbs.iter().find(|thumb| thumb.is_default),
+        Named::Entry(_, Some(profile)) => entry.thumbs.iter().find(|thumb| thumb.params_id == Some(*profile)),
+        Named::Entry(_, None) => entry.thumbs.iter().find(|thumb| thumb.is_default),
     };
     found.ok_or_else(|| missing(asked, Code::ThumbAssetIdNotFound))
 }
@@ -95,7 +97,10 @@ fn thumb<'a>(asked: &Asset, entry: &'a Entry) -> Result<&'a Thumb> {
 fn missing(asked: &Asset, code: Code) -> Error {
     match &asked.named {
         Named::Asset(_) => asked.unseen(),
-        Named::Entry(id) => Error::coded(code, format!("Entry {id} has no asset of this kind that is its default")),
+        Named::Entry(id, None) => Error::coded(code, format!("entry {id} has no default asset of this kind")),
+        Named::Entry(id, Some(profile)) => {
+            Error::coded(code, format!("entry {id} has no asset of this kind that profile {profile} made"))
+        }
     }
 }
 

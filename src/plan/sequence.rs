@@ -370,7 +370,14 @@ mod tests {
 
     fn caption(id: &str, language: &str) -> Caption {
         let source = source(id);
-        Caption { id: id.to_owned(), language: language.to_owned(), label: None, is_default: false, source }
+        Caption {
+            id: id.to_owned(),
+            params_id: None,
+            language: language.to_owned(),
+            label: None,
+            is_default: false,
+            source,
+        }
     }
 
     /// A flavor by its name, profile, tags between blanks, and language.

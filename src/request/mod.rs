@@ -154,7 +154,7 @@ impl Request {
             Request::Raw(asked) => Subject::Entry(&asked.entry),
             Request::Download(asked) => Subject::Entry(&asked.entry),
             Request::Asset(asked) => match &asked.named {
-                Named::Entry(id) => Subject::Entry(id),
+                Named::Entry(id, _) => Subject::Entry(id),
                 Named::Asset(id) => Subject::Asset(id),
             },
         }

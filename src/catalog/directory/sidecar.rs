@@ -69,6 +69,7 @@ pub(super) struct FlavorRow {
 pub(super) struct CaptionRow {
     pub(super) id: Option<String>,
     pub(super) file: Option<String>,
+    pub(super) params_id: Option<i64>,
     pub(super) language: Option<String>,
     pub(super) label: Option<String>,
     pub(super) default: Option<bool>,
@@ -80,6 +81,7 @@ pub(super) struct CaptionRow {
 pub(super) struct ThumbRow {
     pub(super) id: Option<String>,
     pub(super) file: Option<String>,
+    pub(super) params_id: Option<i64>,
     pub(super) default: Option<bool>,
 }
 
