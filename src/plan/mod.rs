@@ -114,7 +114,8 @@ pub fn sources<'a>(request: &Request, entry: &'a Entry) -> Vec<&'a Source> {
         Request::PlayManifest(_) => playback::all(entry),
         Request::Package(package) => playback::sources_of_package(package, entry),
         Request::Served(_) => Vec::new(),
-        Request::Raw(_) | Request::Download(_) => raw::sources(entry),
+        Request::Raw(asked) => raw::sources(asked, entry),
+        Request::Download(asked) => raw::sources_of_download(asked, entry),
         Request::Asset(asked) => asset::sources(asked, entry),
     }
 }

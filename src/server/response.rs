@@ -205,7 +205,7 @@ pub(super) fn success(
             (StatusCode::PARTIAL_CONTENT, range.end - range.start)
         }
     };
-    headers.insert(header::CONTENT_TYPE, file::media_type(&content.media_type));
+    headers.insert(header::CONTENT_TYPE, file::media_type(content.media_type.clone()));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
