@@ -103,8 +103,12 @@ fn entry() -> Option<Entry> {
 
 fn facts(width: u32, height: u32) -> Arc<Facts> {
     let duration = Micros(3_600_000_000);
-    let picture =
-        PictureFacts { shown: Size { width, height }, last_frame: Micros(duration.0 - 33_333), frames: 108_000 };
+    let picture = PictureFacts {
+        shown: Size { width, height },
+        last_frame: Micros(duration.0 - 33_333),
+        frames: 108_000,
+        halvings: 0,
+    };
     Arc::new(Facts { duration, bitrate: u64::from(width) * 1000, picture: Some(picture), has_audio: true })
 }
 

@@ -257,6 +257,8 @@ beside env SVT_LOG=0 ffmpeg -nostdin -v error -y "${small[@]}" -c:v libsvtav1 -p
 beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 0_mpeg2.ts
 beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 -flags +ildct+ilme -top 1 0_interlaced.ts
 beside ff "${small[@]}" -c:v mpeg4 -q:v 3 -g 25 -bf 2 0_mpeg4.mp4
+# Two pictures to a sample, as old writers of AVI put those that are decoded early.
+beside ff "${small[@]}" -c:v libxvid -q:v 3 -g 25 -bf 2 0_packed.avi
 beside ff "${small[@]}" -frames:v 50 -c:v prores_ks -profile:v 2 0_prores.mov
 beside ff "${small[@]}" -c:v mjpeg -q:v 3 -pix_fmt yuvj420p 0_mjpeg.avi
 # Opaque in the rows of the number, and inside a circle below.
@@ -265,6 +267,9 @@ yuva="format=yuva444p,geq=lum='lum(X,Y)':cb='cb(X,Y)':cr='cr(X,Y)'"
 beside ff "${small[@]}" -frames:v 25 -vf "$yuva:$hole" -c:v prores_ks -profile:v 4444 -pix_fmt yuva444p10le 0_prores_alpha.mov
 beside ff "${small[@]}" -frames:v 50 -vf "$yuva:$hole" -c:v libvpx-vp9 -pix_fmt yuva420p -b:v 600k -g 25 -auto-alt-ref 0 \
   -deadline realtime -cpu-used 8 0_vp9_alpha.webm
+
+beside ff "${small[@]}" -frames:v 25 -c:v libx265 -preset ultrafast -crf 20 -pix_fmt yuv444p12le -x265-params "$(hevc)" \
+  -tag:v hvc1 0_hevc12_444.mp4
 
 # --- Sample formats and colours ------------------------------------------------------------------------------------
 
@@ -304,6 +309,12 @@ copy() { ff -i 0_avc.mp4 -c copy "$@"; }
 copy 0_moov_last.mp4
 copy -movflags +frag_keyframe+empty_moov+default_base_moof 0_fragmented.mp4
 copy -movflags +frag_keyframe+empty_moov+default_base_moof+global_sidx 0_fragmented_sidx.mp4
+# Opus and FLAC beside pictures.
+beside ff -i 0_avc.mp4 "${tone[@]}" -t 3 -c:v copy -c:a libopus -b:a 64k 0_opus.mkv
+beside ff -i 0_avc.mp4 "${tone[@]}" -t 3 -c:v copy -c:a flac -strict -2 0_flac.mp4
+# Dolby Vision beside HDR10, and alone.
+python3 ../../craft.py dolby 8 1 0_pq.mp4 0_dolby_8.mp4
+python3 ../../craft.py dolby 5 0 0_hevc10.mp4 0_dolby_5.mp4
 # Offsets of 64 bits; composition offsets with a sign in place of an edit list.
 python3 ../../craft.py co64 0_moov_last.mp4 0_co64.mp4
 copy -movflags +negative_cts_offsets 0_signed_offsets.mp4
@@ -319,6 +330,13 @@ copy 0_flv.flv
 beside ff "${small[@]}" -c:v mpeg4 -q:v 3 -g 25 -bf 0 0_avi.avi
 beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 0_program_stream.mpg
 
+grown() {
+  ff "${small[@]}" -frames:v 25 "${avc[@]}" "$work/grown-1.ts"
+  ff -i "$work/hills.y4m" -vf trim=start_frame=25:end_frame=50,setpts=PTS-STARTPTS "${avc[@]}" -output_ts_offset 1.08 \
+    "$work/grown-2.ts"
+  cat "$work/grown-1.ts" "$work/grown-2.ts" >0_grown.ts
+}
+
 # --- Times -----------------------------------------------------------------------------------------------------------
 
 # An empty edit of 0.48 s before the first frame; and one that starts 0.6 s into the clip, between two keyframes.
@@ -331,6 +349,10 @@ beside ff "${small[@]}" "${avc[@]}" -x264-params open-gop=1 0_opengop_avc.mp4
 beside ff "${small[@]}" -c:v libx265 -preset ultrafast -crf 20 -x265-params "$(hevc open-gop=1)" -tag:v hvc1 \
   0_opengop_hevc.mp4
 beside ff "${small[@]}" -frames:v 1 "${avc[@]}" 0_one_frame.mp4
+# Farther from its only keyframe than is decoded for one frame.
+beside scene 320 180 1600 "${avc[@]}" -g 9999 -keyint_min 9999 0_one_keyframe.mp4
+# Pictures that grow on the way, as a broadcast does between two programmes.
+beside grown
 # An hour in spirit: 90 s with a keyframe each 10 s.
 beside scene 320 180 2250 "${avc[@]}" -g 250 -keyint_min 250 -movflags +faststart 0_long.mp4
 
@@ -403,6 +425,10 @@ pictures() {
   ff -i 0_png.png -c:v libwebp -quality 85 0_webp.webp
   ff -i 0_png_alpha.png -c:v libwebp -quality 85 -pix_fmt yuva420p 0_webp_alpha.webp
   ff -i 0_png.png -c:v libaom-av1 -still-picture 1 -cpu-used 8 -crf 20 -pix_fmt yuv420p 0_avif.avif
+  # Four tiles that reach beyond the picture, as phones write them.
+  ff -i 0_png.png -vf "pad=768:512:0:0:gray,untile=2x2,scale=out_color_matrix=bt709:out_range=tv" -c:v libx265 \
+    -preset ultrafast -crf 16 -pix_fmt yuv420p -x265-params "$(hevc):keyint=1" -tag:v hvc1 "$work/tiles.mp4"
+  python3 ../../craft.py heic 2 2 640 480 "$work/tiles.mp4" 0_heic.heic
   # Quadrants of colours given in Display P3: red, green, blue and white of sRGB.
   convert -size 320x240 xc:'rgb(234,51,35)' xc:'rgb(117,251,76)' +append \
     \( xc:'rgb(0,0,245)' xc:'rgb(255,255,255)' +append \) -append -strip "$work/p3.png"

@@ -1,6 +1,7 @@
 //! Carries a plan out: the only module that knows all the others.
 
 pub mod artifact;
+pub mod extent;
 pub mod frames;
 mod kit;
 mod make;
@@ -17,16 +18,17 @@ mod transcript;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use self::artifact::{Artifact, Body};
+use self::extent::Held;
 use self::kit::Kit;
 use self::pool::Load;
 use self::reading::Reading;
 use crate::access::{self, Grant};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
+use crate::decode::limits::Limits as Decodable;
 use crate::entry::{Entry, Source};
 use crate::error::{Code, Error, Result};
 use crate::media::time::Micros;
@@ -59,6 +61,8 @@ pub struct Config {
     pub work_timeout: Duration,
     /// How long a failure that cannot heal is remembered.
     pub failures_kept: Duration,
+    /// How large a picture may be to be decoded.
+    pub decoding: Decodable,
     /// What a site decides about pictures.
     pub policy: Policy,
 }
@@ -107,6 +111,7 @@ impl Default for Config {
             queue_wait: QUEUE_WAIT,
             work_timeout: WORK_TIMEOUT,
             failures_kept: FAILURES_KEPT,
+            decoding: Decodable::default(),
             policy: Policy {
                 output_pixels_max: OUTPUT_PIXELS_MAX,
                 slices_max: SLICES_MAX,
@@ -232,7 +237,7 @@ impl Delivery {
                 lines.push(format!("{}: {reason}", flavor.source.location));
             }
         }
-        lines.extend(package::left_out(&self.kit, (**presentation).clone()).await?);
+        lines.extend(package::left_out(&self.kit, presentation).await?);
         Ok(lines)
     }
 
@@ -241,16 +246,15 @@ impl Delivery {
         if let Some(artifact) = self.artifacts.get(&plan.key) {
             return Ok(Delivered { artifact, outcome: Outcome::Hit });
         }
-        let (made, code) = (make::artifact(self.kit.clone(), plan.work.clone()), plan.failure);
-        let mut made = async move { made.await.map(Arc::new).map_err(|error| numbered(error, code)) }.boxed();
-        // What only computes is done at once, where all that it needs is at hand: a task of its own costs more.
-        if plan.work.is_light()
-            && let Some(made) = (&mut made).now_or_never()
-        {
-            let artifact = made?;
+        let code = plan.failure;
+        // What takes microseconds is made by whoever asks: agreeing on one maker costs more than making it twice.
+        if let Some(made) = package::at_once(&self.kit, &plan.work) {
+            let artifact = Arc::new(made.map_err(|error| numbered(error, code))?);
             self.artifacts.keep(plan.key, Arc::clone(&artifact));
             return Ok(Delivered { artifact, outcome: Outcome::Made });
         }
+        let (kit, work) = (self.kit.clone(), plan.work.clone());
+        let made = async move { make::artifact(kit, work).await.map(Arc::new).map_err(|error| numbered(error, code)) };
         let (artifact, outcome) = self.artifacts.get_or_make(plan.key, || made).await?;
         let outcome = match outcome {
             Cached::Hit => Outcome::Hit,
@@ -260,9 +264,15 @@ impl Delivery {
         Ok(Delivered { artifact, outcome })
     }
 
-    /// Begins to read a body.
-    pub async fn read(&self, body: Body) -> Result<Reading> {
-        Reading::begin(&self.kit.origin, body).await
+    /// The bytes of a body where nothing has to be made of them; `None` where it has to be read. Opens its file, if it is in
+    /// one, and reads nothing.
+    pub async fn held(&self, body: &Body) -> Result<Option<Held>> {
+        Held::of(&self.kit.origin, body).await
+    }
+
+    /// Begins to read bodies, one after the other.
+    pub async fn read(&self, bodies: Vec<Body>) -> Result<Reading> {
+        Reading::begin(&self.kit.origin, bodies).await
     }
 }
 

@@ -25,12 +25,8 @@ pub(super) async fn artifact(kit: &Kit, source: Source, window: Window, moov_fir
         true => with_moov_first(kit, &source).await?,
         false => None,
     };
-    let layout = layout.unwrap_or_else(|| {
-        let mut whole = Layout::default();
-        whole.source(0..source.size);
-        whole
-    });
-    Ok(Artifact::new(Body::Slices { source, layout }, media_type))
+    let layout = layout.unwrap_or_else(|| (0..source.size).into());
+    Ok(Artifact::new(Body::slices(source, layout), media_type))
 }
 
 /// What the file is: its first bytes tell, and of a text all of them.
@@ -81,7 +77,7 @@ async fn clip(kit: &Kit, source: Source, window: Window) -> Result<Artifact> {
         clip.written()
     })
     .await?;
-    Ok(Artifact::new(Body::Slices { source, layout }, media_type))
+    Ok(Artifact::new(Body::slices(source, layout), media_type))
 }
 
 /// What a client does not get of the tracks of a file with a part of it, and why; a line each.

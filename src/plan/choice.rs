@@ -198,6 +198,7 @@ mod tests {
             shown: Size { width: height * 16 / 9, height },
             last_frame: Micros(0),
             frames: 1,
+            halvings: 0,
         });
         let facts = Facts { duration: Micros(1), bitrate: 0, picture, has_audio: true };
         let flavor = Flavor {

@@ -63,12 +63,12 @@ impl Display for Work {
                 write!(f, "{} periods", periods.len())?;
                 periods.iter().try_for_each(|period| write!(f, ", {period}"))
             }
-            Work::Silence { silence: Silence { channels, rate, millis }, number, pace } => {
+            Work::Silence { silence: Silence { channels, rate, millis }, number, container, pace } => {
                 match number {
                     Some(number) => write!(f, "segment {number} of silence")?,
                     None => f.write_str("init segment of silence")?,
                 }
-                write!(f, " of {millis} ms, {channels} channels, {rate} Hz {}", Cuts(pace))
+                write!(f, " of {millis} ms, {channels} channels, {rate} Hz {} {}", Cuts(pace), wrapped(*container))
             }
             Work::Transcript { source, style } => {
                 write!(f, "captions of {} ", Named(source))?;

@@ -10,7 +10,7 @@ use crate::entry::{Entry, EntryKind, Flavor};
 use crate::error::{Code, Error, Result};
 use crate::packager::{Container, Protocol};
 use crate::request::playback::{Format, PlayManifest, Response};
-use crate::request::served::{Place, urlset};
+use crate::request::served::{Place, told, urlset};
 
 /// What answers `asked`. `base` is the scheme and host that URLs begin with; empty for none.
 pub(super) fn plan(
@@ -55,7 +55,7 @@ pub(super) fn plan(
                 let work = Work::Presentation(Box::new(desk.manifest(&chosen)));
                 Ok(desk.decided(work, known))
             }
-            _ => Ok(Decision::Redirect { location: desk.target(&chosen), max_age: policy.playback.max_age_manifest }),
+            _ => Ok(Decision::Redirect { location: desk.location(&chosen), max_age: policy.playback.max_age_manifest }),
         },
     }
 }
@@ -94,7 +94,16 @@ impl Desk<'_> {
         }
     }
 
-    /// Where a redirect leads.
+    /// Where a redirect leads, with what the document there is to be told.
+    fn location(&self, chosen: &[Candidate<'_>]) -> String {
+        let target = self.target(chosen);
+        match self.asked.format {
+            Format::Dash | Format::Hls => target + &told(self.asked.default_audio.as_deref(), self.asked.captions),
+            Format::Url | Format::Download | Format::Other(_) => target,
+        }
+    }
+
+    /// The path to which a redirect leads.
     fn target(&self, chosen: &[Candidate<'_>]) -> String {
         let (protocol, document) = match self.asked.format {
             Format::Dash => (Some(Protocol::Dash), "/manifest.mpd"),

@@ -233,7 +233,8 @@ impl<'a> Counter<'a> {
                 (beside(flavors), Some(format!("{}/", urlset(&places)).into()))
             }
         };
-        let texts = (1u32..).zip(&self.entry.captions).map(|(number, caption)| text(caption, "".into(), number));
+        let captions = self.entry.captions.iter().filter(|_| self.of.captions);
+        let texts = (1u32..).zip(captions).map(|(number, caption)| text(caption, "".into(), number));
         Ok(Work::Presentation(Box::new(Presentation {
             protocol,
             container: self.container(),
@@ -241,7 +242,7 @@ impl<'a> Counter<'a> {
             texts: texts.collect(),
             window: self.of.window,
             pace: self.policy.playback.pace.clone(),
-            default_audio: None,
+            default_audio: self.of.default_audio.clone(),
             base,
             tracks: self.of.tracks.clone(),
             is_entrance: false,

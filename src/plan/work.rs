@@ -4,6 +4,7 @@ use super::playback::{Cues, Cut, Presentation};
 use super::sequence::{Chain, Words};
 use crate::entry::Source;
 use crate::media::time::Micros;
+use crate::packager::Container;
 use crate::packager::name::Selection;
 use crate::packager::segments::Pace;
 use crate::packager::silence::Silence;
@@ -90,6 +91,8 @@ pub enum Work {
         silence: Silence,
         /// The number of the segment, from one; `None` for the head of them all.
         number: Option<u32>,
+        /// How segments are wrapped.
+        container: Container,
         /// How segments are cut.
         pace: Pace,
     },

@@ -121,12 +121,13 @@ impl Form {
                 self.number(periods.len() as u64);
                 periods.iter().for_each(|presentation| self.presentation(presentation));
             }
-            Work::Silence { silence: Silence { channels, rate, millis }, number, pace } => {
+            Work::Silence { silence: Silence { channels, rate, millis }, number, container, pace } => {
                 self.tag(13);
                 self.tag(*channels);
                 self.number((*rate).into());
                 self.number((*millis).into());
                 self.number(number.map_or(0, u64::from));
+                self.container(*container);
                 self.pace(pace);
             }
         }
