@@ -39,6 +39,7 @@ fn policy() -> Policy {
         thumb_offset: Micros(3_000_000),
         max_age: 3600,
         max_age_unready: 60,
+        max_age_file: 60,
         draft_is_error: false,
     }
 }

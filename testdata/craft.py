@@ -3,11 +3,12 @@
 
 import struct
 import sys
+import zipfile
 import zlib
 
 
 def main(command, *arguments):
-    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "heic": heic, "hostile": hostile}[command](*arguments)
+    {"exif": exif, "icc": icc, "pdf": pdf, "docx": docx, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "dolby": dolby, "heic": heic, "hostile": hostile}[command](*arguments)
 
 
 def read(path):
@@ -99,6 +100,27 @@ def pdf(target):
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     trailer = b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(body)
     write(target, body, b"xref\n0 6\n0000000000 65535 f \n", table, trailer)
+
+
+def docx(target):
+    """A document of one paragraph (ECMA-376 part 2), as ZIP, with the same times whenever it is made."""
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+    main = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+    relations = "application/vnd.openxmlformats-package.relationships+xml"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
+        f'<Default Extension="rels" ContentType="{relations}"/>'
+        f'<Override PartName="/word/document.xml" ContentType="{main}"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships">'
+        f'<Relationship Id="r" Type="{office}" Target="word/document.xml"/></Relationships>',
+        "word/document.xml": f'<w:document xmlns:w="{word}"><w:body><w:p><w:r><w:t>A document</w:t></w:r></w:p></w:body>'
+        "</w:document>",
+    }
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), text)
 
 
 # --- ISO BMFF that lies (ISO/IEC 14496-12) ------------------------------------------------------------------------
@@ -237,6 +259,23 @@ def heic(columns, rows, width, height, source, target):
 def box(name, *parts):
     body = b"".join(parts)
     return struct.pack(">I4s", len(body) + 8, name) + body
+
+
+def dolby(profile, compatibility, source, target):
+    """The clip of HEVC, whose moov is last, said to be Dolby Vision of level 1 (Dolby Vision Streams Within the ISO Base Media
+    File Format section 3.2): an honest claim needs data in every picture, which nothing here looks at."""
+    profile, compatibility = int(profile), int(compatibility)
+    # Version 1.0, then the profile, the level, and that there are such data and a base layer, but no other layer.
+    record = struct.pack(">BBHB19x", 1, 0, profile << 9 | 1 << 3 | 0b101, compatibility << 4)
+    box = struct.pack(">I4s", 8 + len(record), b"dvvC" if profile > 7 else b"dvcC") + record
+    data = bytearray(read(source))
+    entry = find(data, *TABLES, b"stsd") + 16
+    end = entry + struct.unpack_from(">I", data, entry)[0]
+    for at in [find(data, *TABLES[:depth]) for depth in range(1, len(TABLES) + 1)] + [entry - 16, entry]:
+        struct.pack_into(">I", data, at, struct.unpack_from(">I", data, at)[0] + len(box))
+    if compatibility == 0:
+        data[entry + 4 : entry + 8] = b"dvh1"
+    write(target, data[:end], box, data[end:])
 
 
 def turned(angle, source, target):

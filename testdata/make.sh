@@ -181,6 +181,51 @@ TOML
 }
 beside multi
 
+# Every kind of file that goes with a video: captions in all formats, pictures, attachments; some with names of their own.
+assets() {
+  mkdir -p 0_assets/attachments
+  scene 320 180 75 "${avc[@]}" -movflags +faststart 0_assets/source.mp4
+  still 1011 640 360 0_assets/thumb.jpg
+  still 1012 360 360 0_assets/thumb-square.png
+  # One cue lies across the first second, one over several; one has marks and escapes.
+  printf 'WEBVTT\n\n00:00.200 --> 00:00.800 align:start\n%s\n\n00:00.500 --> 00:02.600\n%s\n\n00:02.000 --> 00:03.000\n%s\n' \
+    'One <b>word</b>' 'Tom &amp; Jerry' 'Ende' >0_assets/captions.en.vtt
+  printf '1\n00:00:00,000 --> 00:00:01,500\nSie k\xf6nnen\ngehen.\n' >0_assets/captions.de.srt
+  printf '<?xml version="1.0"?><tt xmlns="http://www.w3.org/ns/ttml"><body><div><p begin="0s" end="1s">Bonjour</p></div></body></tt>' \
+    >0_assets/captions.dfxp
+  printf 'Scenarist_SCC V1.0\n\n00:00:01:00\t9420 9420 c8e5 ecec ef80 942f 942f\n' >0_assets/captions.scc
+  printf 'Notes.\n' >0_assets/attachments/notes.txt
+  python3 ../../craft.py pdf '0_assets/attachments/Über "uns" 100%.pdf'
+  printf '<svg xmlns="http://www.w3.org/2000/svg"/>' >'0_assets/attachments/日本.svg'
+  cat >0_assets/entry.toml <<'TOML'
+name = "All that goes with a video"
+
+[[captions]]
+file = "captions.de.srt"
+id = "1_captions"
+default = true
+
+[[captions]]
+file = "captions.dfxp"
+language = "fr"
+
+[[captions]]
+file = "captions.scc"
+id = "0_assets_scc"
+language = "en"
+
+[[thumbs]]
+file = "thumb-square.png"
+id = "1_square"
+
+[[attachments]]
+file = "attachments/notes.txt"
+id = "notes"
+title = "Notes about it"
+TOML
+}
+beside assets
+
 # To play before others: 2 s without sound, and 3 s with sound and captions, coded like the best quality above.
 opening() {
   scene 640 360 50 "${avc[@]}" -g 50 -keyint_min 50 -movflags +faststart 0_opening.mp4
@@ -262,12 +307,21 @@ copy() { ff -i 0_avc.mp4 -c copy "$@"; }
 copy 0_moov_last.mp4
 copy -movflags +frag_keyframe+empty_moov+default_base_moof 0_fragmented.mp4
 copy -movflags +frag_keyframe+empty_moov+default_base_moof+global_sidx 0_fragmented_sidx.mp4
+# Opus and FLAC beside pictures.
+beside ff -i 0_avc.mp4 "${tone[@]}" -t 3 -c:v copy -c:a libopus -b:a 64k 0_opus.mkv
+beside ff -i 0_avc.mp4 "${tone[@]}" -t 3 -c:v copy -c:a flac -strict -2 0_flac.mp4
+# Dolby Vision beside HDR10, and alone.
+python3 ../../craft.py dolby 8 1 0_pq.mp4 0_dolby_8.mp4
+python3 ../../craft.py dolby 5 0 0_hevc10.mp4 0_dolby_5.mp4
 # Offsets of 64 bits; composition offsets with a sign in place of an edit list.
 python3 ../../craft.py co64 0_moov_last.mp4 0_co64.mp4
 copy -movflags +negative_cts_offsets 0_signed_offsets.mp4
 # Captions inside the pictures: CC1, CC3 and the first service.
 python3 ../../craft.py captions 0_moov_last.mp4 0_closed_captions.mp4
 copy 0_mov.mov
+# A track of text beside the pictures.
+printf '1\n00:00:00,500 --> 00:00:02,000\nA text.\n' >"$work/text.srt"
+ff -i 0_avc.mp4 -i "$work/text.srt" -map 0:v -map 1:s -c:v copy -c:s mov_text 0_timed_text.mp4
 copy 0_mkv.mkv
 copy 0_ts.ts
 copy 0_flv.flv
@@ -325,6 +379,15 @@ ff "${tone[@]}" -t 5 -c:a libmp3lame -b:a 64k 0_tone.mp3
 ff "${tone[@]}" -t 5 -c:a aac -b:a 64k 0_tone_aac.m4a
 python3 ../../craft.py pdf 0_document.pdf
 printf 'a,b\n1,2\n' >0_data.csv
+python3 ../../craft.py docx 0_office.docx
+printf 'name = "Bericht \xc3\xbcber \\"H\xc3\xbcgel\\""\n' >0_office.toml
+printf '{"title": "H\xc3\xbcgel", "frames": [1, 2, 3]}\n' >0_json.json
+printf 'version = 7\n' >0_json.toml
+printf '<!DOCTYPE html>\n<title>A page</title>\n<script>document.title = "run"</script>\n' >0_page.html
+printf '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><rect width="4" height="3" fill="red"/></svg>\n' >0_drawing.svg
+printf 'name = "A drawing"\n' >0_drawing.toml
+printf 'gr\xf6\xdfer\n' >0_latin.txt
+: >0_empty.bin
 
 # --- Pictures: each carries its number ---------------------------------------------------------------------------
 

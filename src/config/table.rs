@@ -217,6 +217,14 @@ pub const ROWS: &[Row] = &[
         bool::to_string,
         "Whether format/mpegdash answers with the manifest itself instead of a redirect to it"
     ),
+    row!(
+        "file_max_age",
+        deliver.policy.max_age_file,
+        DURATION,
+        seconds,
+        show_seconds,
+        "How long clients may keep files of raw, download and the API whose URL names no version"
+    ),
     row!("http_connections_max", server.connections_max, COUNT, length, usize::to_string, "Most connections at once"),
     row!(
         "http_header_timeout",

@@ -19,22 +19,27 @@ use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
 use crate::media::time::Micros;
-use crate::media::{Facts, Index};
+use crate::media::{Facts, Index, Media};
 use crate::origin::Origin;
-use crate::packager::segments::{Pace, Segment};
+use crate::packager::fmp4;
+use crate::packager::segments::Pace;
 use crate::packager::timeline::Window;
+use crate::packager::view::{View, views};
 use crate::plan::Precision;
-use crate::plan::playback::{Cut, Strand};
 use crate::thumbnail::Picture;
 
 /// Most media indexes that are read at once: each may take hundreds of megabytes while it is parsed.
 const READINGS_MAX: usize = 8;
 
-/// Bytes of grids that are kept: some hundred two-hour films and thousands of clips.
-const GRIDS_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of views that are kept: some hundred two-hour films and ten thousand clips.
+const VIEWS_BYTES_MAX: u64 = 32 << 20;
 
-/// Bytes that the name of a grid occupies, roughly.
-const GRID_KEY_BYTES: usize = 256;
+/// Bytes that the name of views occupies, roughly.
+const VIEWS_KEY_BYTES: usize = 256;
+
+/// Most samples of a file whose views are found on a thread that answers others too: each may be a keyframe, and a hundred
+/// nanoseconds' work.
+const SAMPLES_AT_ONCE: u64 = 5_000;
 
 /// What artifacts are made with. Clones share everything.
 #[derive(Clone, Debug)]
@@ -50,7 +55,7 @@ pub(super) struct Kit {
     frames: Cache<FrameKey, Arc<Frame>>,
     readings: Arc<Semaphore>,
     limits: Decodable,
-    grids: Cache<GridKey, Arc<[Segment]>>,
+    views: Cache<ViewsKey, Arc<[View]>>,
 }
 
 /// A decoded frame of a video, or a decoded stored picture.
@@ -89,8 +94,17 @@ enum Decoded {
     Halved(u8),
 }
 
-/// The name of the places where a track is cut.
-type GridKey = (Strand, Window, Pace);
+/// A file for players: its index, and what it shows within a window at a pace.
+#[derive(Clone, Debug)]
+pub(super) struct Show {
+    /// Its tracks and samples.
+    pub(super) index: Arc<Index>,
+    /// What is shown of them.
+    pub(super) views: Arc<[View]>,
+}
+
+/// The name of what a file shows within a window at a pace.
+type ViewsKey = (Source, Window, Pace);
 
 impl Kit {
     /// A kit of the sizes in `config`.
@@ -107,8 +121,8 @@ impl Kit {
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
-            grids: Cache::new(limits(GRIDS_BYTES_MAX), |_, grid: &Arc<[Segment]>| {
-                size_of_val(&**grid) + GRID_KEY_BYTES
+            views: Cache::new(limits(VIEWS_BYTES_MAX), |_, views: &Arc<[View]>| {
+                views.iter().map(View::weight).sum::<usize>() + VIEWS_KEY_BYTES
             }),
         })
     }
@@ -141,7 +155,9 @@ impl Kit {
             async move {
                 let closed = |error| Error::new(Kind::Internal, "the service is stopping").caused_by(error);
                 let _reading = kit.readings.acquire().await.map_err(closed)?;
-                sources::index(&kit.origin, &source, kit.limits).await
+                let index = sources::index(&kit.origin, &source, kit.limits).await?;
+                tell_of_misfits(&index, &source);
+                Ok(index)
             }
         };
         let (index, outcome) = self.indexes.get_or_make(source.clone(), make).await?;
@@ -154,14 +170,36 @@ impl Kit {
         Ok(Film { source: source.clone(), index: self.index(source).await? })
     }
 
-    /// Where a strand is cut, found by `make` unless it is remembered.
-    pub(super) fn grid(&self, strand: &Strand, cut: &Cut, make: impl FnOnce() -> Vec<Segment>) -> Arc<[Segment]> {
-        let key = (strand.clone(), cut.window, cut.pace.clone());
-        self.grids.get(&key).unwrap_or_else(|| {
-            let grid: Arc<[Segment]> = make().into();
-            self.grids.keep(key, Arc::clone(&grid));
-            grid
-        })
+    /// What `source` shows within `window` at `pace`, where that is remembered, or found in less than a millisecond.
+    pub(super) fn glance(&self, source: &Source, window: Window, pace: &Pace) -> Option<Show> {
+        let index = self.indexes.get(source)?;
+        let key = views_key(source, &index, window, pace);
+        if let Some(views) = self.views.get(&key) {
+            count("views", Outcome::Hit);
+            return Some(Show { index, views });
+        }
+        let samples = index.tracks.iter().map(|track| u64::from(track.samples.len())).sum::<u64>();
+        if samples > SAMPLES_AT_ONCE {
+            return None;
+        }
+        let views: Arc<[View]> = views(&index, key.1, pace).into();
+        self.views.keep(key, Arc::clone(&views));
+        count("views", Outcome::Miss);
+        Some(Show { index, views })
+    }
+
+    /// What `source` shows within `window` at `pace`.
+    pub(super) async fn show(&self, source: &Source, window: Window, pace: &Pace) -> Result<Show> {
+        if let Some(show) = self.glance(source, window, pace) {
+            return Ok(show);
+        }
+        let index = self.index(source).await?;
+        let key = views_key(source, &index, window, pace);
+        let (of, window, pace) = (Arc::clone(&index), key.1, pace.clone());
+        let make = || sources::blocking(move |_| Ok(views(&of, window, &pace).into()));
+        let (views, outcome) = self.views.get_or_make(key, make).await?;
+        count("views", outcome);
+        Ok(Show { index, views })
     }
 
     /// The frame of `source` for the moment `at`, and what it took.
@@ -258,6 +296,23 @@ impl Kit {
         let (frame, outcome) = self.frames.get_or_make(key, make).await?;
         count("frames", outcome);
         Ok((frame, took.get().copied().unwrap_or_default()))
+    }
+}
+
+/// Equal windows of a file have equal names, however far beyond its end they reach.
+fn views_key(source: &Source, index: &Index, window: Window, pace: &Pace) -> ViewsKey {
+    let ends = index.tracks.iter().map(|track| track.samples.end().micros(track.timescale));
+    // A microsecond more than the longest, as ticks are rounded.
+    let end = ends.max().map_or(Micros(0), |end| Micros(end.0.saturating_add(1)));
+    (source.clone(), window.within(end), pace.clone())
+}
+
+/// Tells the log once of each version of a file what of it no player will get.
+fn tell_of_misfits(index: &Index, source: &Source) {
+    for track in index.tracks.iter().filter(|track| !matches!(track.media, Media::Other)) {
+        if let Err(reason) = fmp4::check(track) {
+            tracing::info!(source = %source.location, %reason, "left out of playback");
+        }
     }
 }
 

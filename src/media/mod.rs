@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod describe;
+pub mod mime;
 pub mod mp4;
 pub mod picture;
 pub mod samples;

@@ -51,6 +51,7 @@ impl Stage {
             thumb_offset: Micros(3 * SECOND),
             max_age: 3600,
             max_age_unready: 60,
+            max_age_file: 60,
             draft_is_error: false,
             playback: Rules::default(),
         };

@@ -64,7 +64,13 @@ fn packaged(path: &Path, stream: &str, window: Window) -> (Vec<u8>, Vec<Vec<u8>>
     let timeline = Timeline::new(track(&index, stream), window).unwrap().unwrap();
     let init = fmp4::init(&timeline).unwrap();
     let segments = segments(&timeline, &PACE);
-    (init, segments.iter().map(|segment| bytes(&fmp4::segment(&timeline, segment), &file)).collect())
+    (
+        init,
+        segments
+            .iter()
+            .map(|segment| bytes(&fmp4::segment(&timeline, segment.number, segment.samples.clone()), &file))
+            .collect(),
+    )
 }
 
 /// A frame as ffmpeg decodes it: when it is shown in seconds, and the digest of its pixels.

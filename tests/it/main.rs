@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod assets;
 mod cache;
 mod fmp4;
 mod frames;
@@ -14,6 +15,7 @@ mod mpegts;
 mod parsers;
 mod playback;
 mod players;
+mod raw;
 mod regression;
 mod samples;
 mod sequence;
