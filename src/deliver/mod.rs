@@ -166,7 +166,7 @@ impl Delivery {
     /// facts are not known yet.
     pub async fn plan(&self, request: &Request, client: Client<'_>, now: u64) -> Result<Decision> {
         access::check_expiry(request.expiry(), now)?;
-        let entry = self.catalog.entry(request.entry()).await?;
+        let entry = self.catalog.entry(request.entry()?).await?;
         let grant = granted(request, &entry, now)?;
         let known = self.known(plan::sources(request, &entry)).await;
         let failed = |error| numbered(error, plan::failure(request));
@@ -199,10 +199,14 @@ impl Delivery {
         join_all(sources.into_iter().map(|source| async move { (source, self.kit.facts(source).await) })).await
     }
 
-    /// What of an entry is not in the presentation that `plan` makes, and why; a line each, none for any other work.
+    /// What of an entry is not in what `plan` makes for a player, and why; a line each, none for any other work.
     pub async fn left_out(&self, request: &Request, plan: &Plan) -> Result<Vec<String>> {
-        let Work::Presentation(presentation) = &plan.work else { return Ok(Vec::new()) };
-        let entry = self.catalog.entry(request.entry()).await?;
+        let presentation = match &plan.work {
+            Work::Presentation(presentation) => presentation,
+            Work::Stored { source, window, .. } => return stored::left_out(&self.kit, source, *window).await,
+            _ => return Ok(Vec::new()),
+        };
+        let entry = self.catalog.entry(request.entry()?).await?;
         let mut lines = Vec::new();
         for flavor in &entry.flavors {
             if presentation.reels.iter().all(|reel| reel.source != flavor.source) {

@@ -59,9 +59,21 @@ fn late(opened: &Opened) -> Result<Option<Late>> {
     }
 }
 
-/// The part of an MP4 file that is shown within `window`.
+/// What of `source` is not in the part of it that is shown within `window`, and why; nothing of the whole.
+pub(super) async fn left_out(kit: &Kit, source: &Source, window: Window) -> Result<Vec<String>> {
+    if window == Window::default() {
+        return Ok(Vec::new());
+    }
+    let film = kit.film(source).await?;
+    let misfits = film.index.tracks.iter().filter_map(|track| fmp4::check(track).err());
+    Ok(misfits.map(|error| format!("{}: {error}", source.location)).collect())
+}
+
+/// The part of an MP4 file that is shown within `window`. Tracks that cannot be carried are left out; the log was told of them
+/// when the index was read.
 async fn clip(kit: &Kit, source: Source, window: Window) -> Result<Artifact> {
     let film = kit.film(&source).await?;
+    let _turn = kit.clip_turn().await?;
     let layout = blocking(move |_| clipped(&film.index, window)).await?;
     Ok(Artifact::new(Body::slices(source, layout), "video/mp4"))
 }

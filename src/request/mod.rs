@@ -1,6 +1,7 @@
 //! The URL grammar: what a request asks for, in types. Text does not travel past this module.
 
 mod given;
+pub mod json;
 mod number;
 pub mod path;
 pub mod playback;
@@ -18,7 +19,7 @@ use self::playback::PlayManifest;
 use self::served::{Package, Served};
 use self::thumbnail::Thumbnail;
 use crate::entry::{EntryId, PartnerId};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// What a URL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,13 +113,16 @@ impl Request {
         }
     }
 
-    /// The entry asked for.
-    pub fn entry(&self) -> &EntryId {
+    /// The entry asked for. Fails with `ENTRY_NOT_FOUND` where what is given names none.
+    pub fn entry(&self) -> Result<&EntryId> {
         match self {
-            Request::Thumbnail(asked) => &asked.entry,
-            Request::PlayManifest(asked) => &asked.entry,
-            Request::Package(asked) => &asked.of.entry,
-            Request::Served(asked) => &asked.entry,
+            Request::Thumbnail(asked) => Ok(&asked.entry),
+            Request::PlayManifest(asked) => asked
+                .entry
+                .as_ref()
+                .map_err(|given| Error::coded(Code::EntryNotFound, format!("entryId {given:?} names no entry"))),
+            Request::Package(asked) => Ok(&asked.of.entry),
+            Request::Served(asked) => Ok(&asked.entry),
         }
     }
 }
