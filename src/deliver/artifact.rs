@@ -1,5 +1,6 @@
 //! Finished bytes, what they show, and what they took to make.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use crate::entry::Source;
 use crate::media::time::Micros;
-use crate::packager::layout::Layout;
+use crate::packager::layout::{Layout, Slice};
 use crate::packager::mpegts::Mux;
 
 /// Finished bytes, or where they are to be found, with their type.
@@ -20,7 +21,7 @@ pub struct Artifact {
     /// The bytes.
     pub body: Body,
     /// Their registered media type.
-    pub media_type: &'static str,
+    pub media_type: Cow<'static, str>,
     /// The time of the frame shown; `None` for what has no time, or several.
     pub shown: Option<Micros>,
     /// What it took to make them.
@@ -80,8 +81,17 @@ impl Body {
         self.len() == 0
     }
 
+    /// What `arrangement` makes of them, one after the other: its bytes, and where it says so, ranges of this body.
+    pub fn arranged(&self, arrangement: &Layout) -> Vec<Body> {
+        let arranged = |slice: &Slice| match slice {
+            Slice::Made(bytes) => Body::Bytes(bytes.clone()),
+            Slice::Source(range) => self.part(range.clone()),
+        };
+        arrangement.slices().iter().map(arranged).collect()
+    }
+
     /// Those of a range that lies inside.
-    pub fn part(&self, range: Range<u64>) -> Body {
+    fn part(&self, range: Range<u64>) -> Body {
         match self {
             // Both ends lie inside bytes that are in memory.
             Body::Bytes(bytes) => Body::Bytes(bytes.slice(range.start as usize..range.end as usize)),
@@ -108,8 +118,14 @@ impl Body {
 
 impl Artifact {
     /// An artifact that nothing is measured of.
-    pub fn new(body: Body, media_type: &'static str) -> Artifact {
-        Artifact { body, media_type, shown: None, timings: Timings::default(), compressed: OnceLock::new() }
+    pub fn new(body: Body, media_type: impl Into<Cow<'static, str>>) -> Artifact {
+        Artifact {
+            body,
+            media_type: media_type.into(),
+            shown: None,
+            timings: Timings::default(),
+            compressed: OnceLock::new(),
+        }
     }
 
     /// Bytes it occupies in memory, roughly.

@@ -1,6 +1,7 @@
 //! What artifacts are made with: the origin, workers, decoders, and what is remembered on the way.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -12,6 +13,7 @@ use super::pool::{Admission, Limits as PoolLimits, Pool, Stop};
 use super::sources::{self, Content};
 use crate::cache::{Cache, Limits, Outcome};
 use crate::decode::frames::Decoders;
+use crate::decode::limits::Limits as Decodable;
 use crate::decode::stills;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
@@ -56,6 +58,7 @@ pub(super) struct Kit {
     frames: Cache<FrameKey, Arc<Frame>>,
     readings: Arc<Semaphore>,
     clips: Arc<Semaphore>,
+    limits: Decodable,
     views: Cache<ViewsKey, Arc<[View]>>,
 }
 
@@ -77,13 +80,22 @@ pub(super) struct Film {
     pub(super) index: Arc<Index>,
 }
 
-/// The name of a frame: a sample of a source. A keyframe asked for by time may turn out to be another sample than the tables
-/// said, so the precision belongs to the name.
+/// The name of a decoded picture.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct FrameKey {
     source: Source,
-    number: u32,
-    precision: Precision,
+    what: Decoded,
+}
+
+/// What of a source was decoded.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Decoded {
+    /// A sample of a video. A keyframe asked for by time may turn out to be another sample than the tables said, so the
+    /// precision belongs to the name.
+    Sample(u32, Precision),
+    /// A stored picture with its sides halved so many times. A larger one does not stand in: its pixels would differ by what
+    /// else was asked for before.
+    Halved(u8),
 }
 
 /// A file for players: its index, and what it shows within a window at a pace.
@@ -107,7 +119,8 @@ impl Kit {
         Ok(Kit {
             origin,
             pool: Arc::new(Pool::new(pool)?),
-            decoders: Arc::default(),
+            decoders: Arc::new(Decoders::new(config.decoding.video_pixels_max)),
+            limits: config.decoding,
             facts: Cache::new(limits(config.facts_max), |_, _| 1),
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
@@ -132,10 +145,10 @@ impl Kit {
 
     async fn read_facts(&self, source: &Source) -> Result<Facts> {
         match sources::recognise(&self.origin, source).await? {
-            Content::Still => sources::facts(&self.origin, source).await,
+            Content::Still => sources::facts(&self.origin, source, self.limits).await,
             Content::Mp4 | Content::Other | Content::Foreign => {
                 let index = self.index(source).await?;
-                sources::facts_of(&index, source)
+                sources::facts_of(&index, source, self.limits)
             }
         }
     }
@@ -146,7 +159,7 @@ impl Kit {
             let (kit, source) = (self.clone(), source.clone());
             async move {
                 let _reading = turn(&kit.readings).await?;
-                let index = sources::index(&kit.origin, &source).await?;
+                let index = sources::index(&kit.origin, &source, kit.limits).await?;
                 tell_of_misfits(&index, &source);
                 Ok(index)
             }
@@ -211,21 +224,9 @@ impl Kit {
         let group = frames::groups(&film.index, &[at], precision).into_iter().next();
         let group = group.ok_or_else(|| Error::unsupported("the video shows nothing"))?;
         let target = group.targets.first().ok_or_else(|| Error::new(Kind::Internal, "a group without a frame"))?;
-        let key = FrameKey { source: source.clone(), number: target.number, precision: target.precision };
-        let took = Arc::new(std::sync::OnceLock::new());
-        let make = || {
-            let (kit, took) = (self.clone(), Arc::clone(&took));
-            async move {
-                let (frame, timings) = kit.decode_one(&film, group).await?;
-                let _ = took.set(timings);
-                Ok(Arc::new(frame))
-            }
-        };
-        let (frame, outcome) = self.frames.get_or_make(key, make).await?;
-        count("frames", outcome);
-        if let Some(decoding) = took.get() {
-            timings.add(*decoding);
-        }
+        let key = FrameKey { source: source.clone(), what: Decoded::Sample(target.number, target.precision) };
+        let (frame, decoding) = self.kept(key, |kit| async move { kit.decode_one(&film, group).await }).await?;
+        timings.add(decoding);
         Ok((frame, timings))
     }
 
@@ -267,15 +268,43 @@ impl Kit {
 
     /// The stored picture `source`, not much larger than what covers `at_least`, and what it took.
     pub(super) async fn still(&self, source: &Source, at_least: Size) -> Result<(Arc<Frame>, Timings)> {
+        let facts = self.facts(source).await?;
+        let halvings = facts.picture.map_or(0, |picture| stills::halvings(&picture, at_least));
+        let key = FrameKey { source: source.clone(), what: Decoded::Halved(halvings) };
+        let source = source.clone();
+        self.kept(key, move |kit| async move { kit.decode_still(source, halvings).await }).await
+    }
+
+    async fn decode_still(&self, source: Source, halvings: u8) -> Result<(Frame, Timings)> {
         let begun = Instant::now();
-        let file = sources::read_still(&self.origin, source).await?;
-        let read = begun.elapsed();
+        let file = sources::read_still(&self.origin, &source).await?;
+        let (read, limits) = (begun.elapsed(), self.limits);
         let work = move |_: &Stop| {
             let begun = Instant::now();
-            Ok((stills::decode(file, at_least)?, begun.elapsed()))
+            Ok((stills::decode(file, halvings, limits)?, begun.elapsed()))
         };
         let ((picture, decode), queue) = self.pool.run(Admission::Begin, work).await?;
-        Ok((Arc::new(Frame { picture, time: None }), Timings { queue, read, decode, ..Timings::default() }))
+        Ok((Frame { picture, time: None }, Timings { queue, read, decode, ..Timings::default() }))
+    }
+
+    /// The frame of that name, made by `make` unless it is kept, and what it took to make.
+    async fn kept<M, F>(&self, key: FrameKey, make: M) -> Result<(Arc<Frame>, Timings)>
+    where
+        M: FnOnce(Kit) -> F,
+        F: Future<Output = Result<(Frame, Timings)>> + Send + 'static,
+    {
+        let took = Arc::new(OnceLock::new());
+        let make = || {
+            let (made, took) = (make(self.clone()), Arc::clone(&took));
+            async move {
+                let (frame, timings) = made.await?;
+                let _ = took.set(timings);
+                Ok(Arc::new(frame))
+            }
+        };
+        let (frame, outcome) = self.frames.get_or_make(key, make).await?;
+        count("frames", outcome);
+        Ok((frame, took.get().copied().unwrap_or_default()))
     }
 }
 

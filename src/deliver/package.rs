@@ -9,7 +9,7 @@ use super::artifact::{Artifact, Body, Muxed};
 use super::kit::{Kit, Show};
 use super::reading::multiplexed;
 use super::sources::blocking;
-use super::{offer, sequence, stored};
+use super::{offer, sequence, stored, transcript};
 use crate::entry::Source;
 use crate::error::{Code, Error, Kind as Failure, Result};
 use crate::media::time::Micros;
@@ -27,7 +27,7 @@ use crate::plan::playback::{Cues, Cut, Presentation, Strand, TrackPick};
 const MANIFEST_TYPE: &str = "application/x-mpegurl";
 
 /// The registered type of a transport stream.
-const TS_TYPE: &str = "video/MP2T";
+pub(super) const TS_TYPE: &str = "video/MP2T";
 
 /// Most pieces told of, and most samples laid out, on a thread that answers others too: less than a millisecond's work.
 const PIECES_AT_ONCE: usize = 5_000;
@@ -84,7 +84,9 @@ pub(super) async fn artifact(kit: &Kit, work: Work) -> Result<Artifact> {
         Work::Chain(chain) => sequence::chain(kit, *chain).await,
         Work::CaptionChain { words, pace } => blocking(move |_| Ok(sequence::captions(&words, &pace))).await,
         Work::Periods(periods) => sequence::periods(kit, periods).await,
-        Work::Silence { silence, number, pace } => sequence::silence(silence, number, pace).await,
+        Work::Silence { silence, number, container, pace } => sequence::silence(silence, number, container, pace).await,
+        Work::Transcript { source, style } => transcript::artifact(kit, source, style).await,
+        Work::TranscriptList { seconds, total } => Ok(transcript::list(seconds, total)),
         Work::Written { body, media_type } => Ok(written(body, media_type)),
         Work::Thumbnail { .. } | Work::Strip { .. } => {
             Err(Error::new(Failure::Internal, "this is not a work of playback"))
@@ -325,7 +327,8 @@ async fn cues(kit: &Kit, work: Cues) -> Result<Artifact> {
                 let all = stretches(length, &pace);
                 let stretch = numbered(&all, number, "segments")?;
                 let within = |at: Micros| Micros(at.0.saturating_add(window.from.0));
-                let map = (container == Container::Ts).then_some(mpegts::BASE);
+                let map = captions::TimestampMap { stream: mpegts::BASE, local: Micros(0) };
+                let map = (container == Container::Ts).then_some(map);
                 captions::segment(&cues, within(stretch.start), within(stretch.end), window.from, map)
             }
         };

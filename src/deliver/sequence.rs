@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::artifact::{Artifact, Body};
 use super::kit::{Kit, Show};
 use super::offer::{self, Gathered};
-use super::package::{leader, numbered, offered, shows, timeline, written};
+use super::package::{TS_TYPE, leader, numbered, offered, shows, timeline, written};
 use super::sources::blocking;
 use crate::error::{Error, Kind as Failure, Result};
 use crate::media::AudioFormat;
@@ -17,7 +17,7 @@ use crate::packager::segments::{Pace, segments, stretches};
 use crate::packager::silence::Silence;
 use crate::packager::timeline::Timeline;
 use crate::packager::view::Kind;
-use crate::packager::{dash, fmp4, hls};
+use crate::packager::{Container, dash, fmp4, hls, mpegts};
 use crate::plan::playback::{Cut, Presentation, Strand, TrackPick};
 use crate::plan::sequence::{Chain, Clip, Words};
 
@@ -145,20 +145,30 @@ fn follow(one: &mut Gathered, last: &Gathered, pace: &Pace) -> Result<()> {
 }
 
 /// A piece of silence.
-pub(super) async fn silence(silence: Silence, number: Option<u32>, pace: Pace) -> Result<Artifact> {
+pub(super) async fn silence(
+    silence: Silence,
+    number: Option<u32>,
+    container: Container,
+    pace: Pace,
+) -> Result<Artifact> {
     blocking(move |_| {
         let track = silence.track()?;
         let timeline = Timeline::new(&track, silence.window())?;
         let timeline = timeline.ok_or_else(|| Error::new(Failure::Internal, "silence has a length"))?;
-        let bytes = match number {
-            None => fmp4::init(&timeline)?,
-            Some(number) => {
-                let all = segments(&timeline, &pace);
-                let samples = numbered(&all, number, "segments")?.samples.clone();
-                silence.fill(&fmp4::segment(&timeline, number, samples))
+        let Some(number) = number else {
+            return Ok(Artifact::new(Body::Bytes(fmp4::init(&timeline)?.into()), "audio/mp4"));
+        };
+        let all = segments(&timeline, &pace);
+        let samples = numbered(&all, number, "segments")?.samples.clone();
+        let (bytes, media_type) = match container {
+            Container::Fmp4 => (silence.fill(&fmp4::segment(&timeline, number, samples)), "audio/mp4"),
+            Container::Ts => {
+                let mux = mpegts::segment(None, Some((&timeline, samples)), number)?;
+                let sound: Vec<_> = mux.sound().iter().map(|range| silence.bytes(range).collect()).collect();
+                (mux.write(&[], &sound)?, TS_TYPE)
             }
         };
-        Ok(Artifact::new(Body::Bytes(bytes.into()), "audio/mp4"))
+        Ok(Artifact::new(Body::Bytes(bytes.into()), media_type))
     })
     .await
 }

@@ -390,7 +390,7 @@ mod tests {
     fn what_is_refused() {
         for (target, given) in [("/p/1/playManifest/format/url", ""), ("/p/1/playManifest/entryId/..", "..")] {
             let request = parse_target(target).unwrap().unwrap();
-            let error = request.entry().unwrap_err();
+            let error = request.subject().unwrap_err();
             assert_eq!(error.code(), Some(Code::EntryNotFound), "{target}");
             assert!(error.message().contains(&format!("{given:?}")), "{target}: {error}");
         }

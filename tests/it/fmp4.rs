@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::UNIX_EPOCH;
 
 use mp4_atom::{Any, Codec, Decode, Moof, Moov};
+use vedette::decode::limits::Limits;
 use vedette::deliver::sources;
 use vedette::entry::Source;
 use vedette::media::time::Micros;
@@ -32,7 +33,7 @@ fn index(path: &Path) -> Index {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let origin = Origin::folder(path.parent().unwrap()).unwrap();
-    let index = runtime.block_on(sources::index(&origin, &source)).unwrap();
+    let index = runtime.block_on(sources::index(&origin, &source, Limits::default())).unwrap();
     Index::clone(&index)
 }
 
