@@ -209,6 +209,8 @@ fn errors_of_play_manifest() {
         ("0_hills", "mib/x/mb/x", 19),
         ("0_hills", "mb/x/ex/1", 19),
         ("0_nobody", "ex/1/format/auto", 28),
+        ("..", "ex/1/format/url", 28),
+        ("..", "format/url", 1),
         ("0_nobody", "format/auto", 1),
         ("0_draft", "format/auto", 6),
         ("0_document", "format/auto", 12),
