@@ -4,6 +4,7 @@
 
 mod access;
 mod cache;
+mod decoded;
 mod fmp4;
 mod frames;
 mod http;

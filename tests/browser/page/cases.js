@@ -57,9 +57,10 @@ const sequence = {
 
 // hls.js takes no notice of edit lists when it reckons where an entry ends, and so the next one starts a little late. Shaka knows
 // where captions of a playlist belong behind a discontinuity only if they were chosen before pictures were buffered there, and
-// dash.js the qualities and captions of one entry at a time; when it is sent to and fro between entries, it loses its way.
+// dash.js the qualities and captions of one entry at a time. Sent to and fro between entries, dash.js loses its way, and so does
+// Shaka among periods where it has just been sent to another quality.
 const inSequence = (one) => {
-  const cannot = { hls: ['borders', 'qualities'], 'shaka applehttp': ['captions'], dash: ['borders', 'captions', 'qualities'] };
+  const cannot = { hls: ['borders', 'qualities'], 'shaka applehttp': ['captions'], 'shaka mpegdash': ['qualities'], dash: ['borders', 'captions', 'qualities'] };
   const left = [one.player, `${one.player} ${one.format}`].flatMap((name) => cannot[name] ?? []);
   return { ...one, steps: one.steps.filter((step) => !left.includes(step)), late: one.player === 'hls' ? 0.2 : 0 };
 };
