@@ -30,6 +30,18 @@ pub fn check_play(entry: &Entry, now: u64) -> Result<Grant> {
     check_rules(entry)
 }
 
+/// What the client may keep of the files of `entry` at a time in seconds since 1970.
+pub fn check_download(entry: &Entry, now: u64) -> Result<Grant> {
+    states::check(Endpoint::Raw, entry, Viewer::ANONYMOUS, now)?;
+    check_rules(entry)
+}
+
+/// What the client may fetch of the pictures that stand for `entry`.
+pub fn check_thumb_asset(entry: &Entry) -> Result<Grant> {
+    states::check(Endpoint::ThumbAsset, entry, Viewer::ANONYMOUS, 0)?;
+    check_rules(entry)
+}
+
 /// What the client may fetch of the files of `entry`, once it was told to play them.
 pub fn check_serve(entry: &Entry) -> Result<Grant> {
     states::check(Endpoint::Packager, entry, Viewer::ANONYMOUS, 0)?;
@@ -74,23 +86,25 @@ mod tests {
     use super::*;
     use crate::entry::{EntryId, EntryKind, Moderation, Status};
 
-    /// What showing a picture, playing at second 100, and fetching files come to.
+    /// What showing a picture and a stored one, playing and keeping at second 100, and fetching files come to.
     #[track_caller]
-    fn check_entry(change: impl FnOnce(&mut Entry), expected: [Option<Code>; 3]) {
+    fn check_entry(change: impl FnOnce(&mut Entry), expected: [Option<Code>; 5]) {
         let mut entry = Entry::new(EntryId::new("0_x").unwrap(), EntryKind::Video);
         change(&mut entry);
-        let found = [check(&entry), check_play(&entry, 100), check_serve(&entry)];
+        let [shown, stored, fetched] = [check(&entry), check_thumb_asset(&entry), check_serve(&entry)];
+        let found = [shown, stored, check_play(&entry, 100), check_download(&entry, 100), fetched];
         assert_eq!(found.map(|grant| grant.err().and_then(|error| error.code())), expected, "{entry:?}");
     }
 
     #[test]
     fn what_is_refused() {
         let (none, deleted) = (Some(Code::EntryNotFound), Some(Code::EntryDeletedModerated));
-        check_entry(|_| {}, [None; 3]);
-        check_entry(|entry| entry.status = Status::Deleted, [deleted, none, none]);
-        check_entry(|entry| entry.start_date = Some(101), [None, Some(Code::OutsideSchedule), None]);
-        check_entry(|entry| entry.moderation = Moderation::Rejected, [None, Some(Code::ModerationForbids), None]);
-        check_entry(|entry| entry.access_control = Some("members".into()), [Some(Code::AccessControlRestricted); 3]);
+        let (early, hidden) = (Some(Code::OutsideSchedule), Some(Code::ModerationForbids));
+        check_entry(|_| {}, [None; 5]);
+        check_entry(|entry| entry.status = Status::Deleted, [deleted, none, none, none, none]);
+        check_entry(|entry| entry.start_date = Some(101), [None, None, early, early, None]);
+        check_entry(|entry| entry.moderation = Moderation::Rejected, [None, None, hidden, hidden, None]);
+        check_entry(|entry| entry.access_control = Some("members".into()), [Some(Code::AccessControlRestricted); 5]);
     }
 
     #[test]

@@ -160,6 +160,11 @@ impl Samples {
         self.range(number..number.checked_add(1)?).next()
     }
 
+    /// When the sample at a place in decoding order is shown.
+    pub fn time(&self, number: u32) -> Option<Ticks> {
+        (number < self.len()).then(|| Ticks(self.windows.time(self.timing.composition(number))))
+    }
+
     /// The samples of a range of places, in decoding order; what lies outside the table is left out.
     pub fn range(&self, numbers: Range<u32>) -> impl Iterator<Item = Sample> + '_ {
         let numbers = numbers.start..numbers.end.min(self.len());

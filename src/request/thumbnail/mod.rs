@@ -365,7 +365,7 @@ fn seconds(text: &str) -> i64 {
 }
 
 /// Thousandths of a pixel; what is not positive is zero.
-fn part(text: &str) -> u32 {
+pub(super) fn part(text: &str) -> u32 {
     number::scaled(text, (0, SIDE_MAX as i32), 1000) as u32
 }
 
