@@ -170,6 +170,8 @@ pub struct Flavor {
 pub struct Thumb {
     /// Its name.
     pub id: String,
+    /// The conversion profile it was made by, if it is known.
+    pub params_id: Option<i64>,
     /// Whether it is shown when no moment is asked for.
     pub is_default: bool,
     /// Its bytes.
@@ -181,6 +183,8 @@ pub struct Thumb {
 pub struct Caption {
     /// Its name.
     pub id: String,
+    /// The conversion profile it was made by, if it is known.
+    pub params_id: Option<i64>,
     /// Language tag, as stated or taken from the file name.
     pub language: String,
     /// A name for people.

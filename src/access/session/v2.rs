@@ -44,8 +44,8 @@ impl Sealed {
         if !bool::from(id.0.ct_eq(digest)) {
             return None;
         }
-        let (rand, form) = covered.split_at_checked(BLOCK)?;
-        let rand = rand.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (rand, form) = covered.split_first_chunk::<BLOCK>()?;
+        let rand = format!("{:032x}", u128::from_be_bytes(*rand));
         Some(Unsigned { id, claims: claims(partner, text::fields(form)?)?, rand })
     }
 }

@@ -70,6 +70,7 @@ pub(super) struct FlavorRow {
 pub(super) struct CaptionRow {
     pub(super) id: Option<String>,
     pub(super) file: Option<String>,
+    pub(super) params_id: Option<i64>,
     pub(super) language: Option<String>,
     pub(super) label: Option<String>,
     pub(super) default: Option<bool>,
@@ -81,6 +82,7 @@ pub(super) struct CaptionRow {
 pub(super) struct ThumbRow {
     pub(super) id: Option<String>,
     pub(super) file: Option<String>,
+    pub(super) params_id: Option<i64>,
     pub(super) default: Option<bool>,
 }
 
