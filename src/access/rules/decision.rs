@@ -142,15 +142,18 @@ impl Reader<'_> {
         Ok(Limits { may_capture: limits.may_capture && may_capture, ..limits })
     }
 
-    /// Looks at the session, where one matters: players that fetch files of what is played hold none, and pictures need none
-    /// where no rule is about having them.
+    /// Finds out who asks. Players that fetch files of what is played hold no session; where no rule is about having
+    /// pictures, one that counts for nothing is as good as none.
     fn identify(&mut self, endpoint: Endpoint, guard: Guard<'_>) -> Result<()> {
+        let Some(session) = self.facts.session.filter(|_| !endpoint.follows_another()) else { return Ok(()) };
         let is_free = matches!(guard, Guard::Profile(profile) if !is_looked_at(profile, endpoint));
-        let is_ignored = endpoint.follows_another() || is_free && endpoint == Endpoint::Thumbnail;
-        let Some(session) = self.facts.session.filter(|_| !is_ignored) else { return Ok(()) };
-        self.read.session = true;
+        if is_free && endpoint == Endpoint::Thumbnail {
+            let viewer = session.ok().and_then(|session| Viewer::of(session, self.entry));
+            self.viewer = viewer.unwrap_or(Viewer::ANONYMOUS);
+            return Ok(());
+        }
+        self.read_session();
         let session = session.map_err(|invalid| refusal(invalid, endpoint))?;
-        self.changes_at(session.claims.expiry);
         match (Viewer::of(session, self.entry), guard) {
             (Some(viewer), _) => self.viewer = viewer,
             (None, Guard::Nothing) => {}
@@ -159,6 +162,13 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    fn read_session(&mut self) {
+        self.read.session = true;
+        if let Some(Ok(session)) = self.facts.session {
+            self.changes_at(session.claims.expiry);
+        }
     }
 
     fn check_state(&mut self, endpoint: Endpoint) -> Result<()> {
@@ -170,7 +180,7 @@ impl Reader<'_> {
         if for_all.is_ok() || endpoint.follows_another() {
             return for_all;
         }
-        self.read.session = true;
+        self.read_session();
         states::check(endpoint, self.entry, self.viewer, self.facts.now)
     }
 
@@ -178,7 +188,9 @@ impl Reader<'_> {
         if !is_looked_at(profile, endpoint) {
             return;
         }
-        self.read.session |= !endpoint.follows_another();
+        if !endpoint.follows_another() {
+            self.read_session();
+        }
         if endpoint.is_freed(self.viewer, self.entry) {
             return;
         }
