@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::disk::Disk;
 use super::place::Target;
 use super::store::{Store, changed};
 use crate::cache::{Cache, Limits};
@@ -36,6 +37,7 @@ pub(super) struct Blocks(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     kept: Cache<Key, Bytes>,
+    disk: Option<Disk>,
     coming: Coming,
     /// Bytes of a block; the last of a file is shorter.
     size: u64,
@@ -82,12 +84,12 @@ struct Piece {
 }
 
 impl Blocks {
-    /// No blocks, each of `size` bytes, of which `bytes_max` are kept at most.
-    pub(super) fn new(size: u64, bytes_max: u64) -> Blocks {
+    /// No blocks, each of `size` bytes, of which `bytes_max` are kept in memory at most.
+    pub(super) fn new(size: u64, bytes_max: u64, disk: Option<Disk>) -> Blocks {
         // Blocks are put here when they have come; nothing is made by the cache itself.
         let limits = Limits { bytes_max, age_max: Duration::ZERO, failures_kept: Duration::ZERO };
         let kept = Cache::new(limits, |key: &Key, bytes: &Bytes| bytes.len() + key.name.len());
-        Blocks(Arc::new(Inner { kept, coming: Coming::default(), size }))
+        Blocks(Arc::new(Inner { kept, disk, coming: Coming::default(), size }))
     }
 
     /// The bytes of several ranges of `file`, one after another, in a buffer that is as long as they are together.
@@ -170,14 +172,13 @@ impl Blocks {
 
     /// For each number its block, or the run that brings it. Runs begin for what is missing.
     fn seats(&self, file: &Arc<File>, numbers: &[u64]) -> Vec<Seat> {
-        let key = |number: u64| Key { name: Arc::clone(&file.name), number };
         let mut seats: Vec<Option<Seat>> =
-            numbers.iter().map(|number| self.0.kept.get(&key(*number)).map(Seat::Here)).collect();
+            numbers.iter().map(|number| self.0.kept.get(&file.key(*number)).map(Seat::Here)).collect();
         let mut coming = open(&self.0.coming);
         for (seat, number) in seats.iter_mut().zip(numbers).filter(|(seat, _)| seat.is_none()) {
-            let run = coming.get(&key(*number)).and_then(Weak::upgrade).map(Seat::Coming);
+            let run = coming.get(&file.key(*number)).and_then(Weak::upgrade).map(Seat::Coming);
             // A block is kept before its run ends: with no run to be seen, it may have come since the first look.
-            *seat = run.or_else(|| self.0.kept.get(&key(*number)).map(Seat::Here));
+            *seat = run.or_else(|| self.0.kept.get(&file.key(*number)).map(Seat::Here));
         }
         let missing: Vec<u64> =
             numbers.iter().zip(&seats).filter(|(_, seat)| seat.is_none()).map(|(number, _)| *number).collect();
@@ -199,7 +200,7 @@ impl Blocks {
         let slots = numbers.iter().map(|_| OnceLock::new()).collect();
         let first = numbers.first().copied().unwrap_or_default();
         let blocks = Arc::new(Slots { first, slots, told: watch::Sender::new(None) });
-        let keys = numbers.iter().map(|number| Key { name: Arc::clone(&file.name), number: *number }).collect();
+        let keys = numbers.iter().map(|number| file.key(*number)).collect();
         let (inner, file, slots) = (Arc::clone(&self.0), Arc::clone(file), Arc::clone(&blocks));
         let task = tokio::spawn(async move {
             let ended = inner.fetch(&file, &slots).await;
@@ -211,14 +212,34 @@ impl Blocks {
 }
 
 impl Inner {
-    /// Fetches the blocks of `slots` one after another in one request, and keeps them.
+    /// Brings the blocks of `slots`: those on disk from there, the others from the origin.
     async fn fetch(&self, file: &File, slots: &Slots) -> Result<()> {
-        let start = slots.first * self.size;
-        let end = (slots.first + slots.slots.len() as u64).saturating_mul(self.size).min(file.source.size);
-        let mut pieces = file.store.get(&file.target, &file.source, start..end).await?;
+        let mut missing = Vec::new();
+        for number in slots.first..slots.first + slots.slots.len() as u64 {
+            match self.on_disk(file, number).await {
+                Some(block) => self.put(file, slots, number, block),
+                None => missing.push(number),
+            }
+        }
+        for neighbours in missing.chunk_by(|one, next| one + 1 == *next) {
+            self.download(file, slots, neighbours).await?;
+        }
+        Ok(())
+    }
+
+    async fn on_disk(&self, file: &File, number: u64) -> Option<Bytes> {
+        let block = self.disk.as_ref()?.get(&file.key(number)).await?;
+        (block.len() as u64 == self.length(file, number)).then_some(block)
+    }
+
+    /// Fetches neighbouring blocks in one request.
+    async fn download(&self, file: &File, slots: &Slots, numbers: &[u64]) -> Result<()> {
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(()) };
+        let range = first * self.size..last * self.size + self.length(file, *last);
+        let mut pieces = file.store.get(&file.target, &file.source, range).await?;
         let mut left = Bytes::new();
-        for (slot, number) in slots.slots.iter().zip(slots.first..) {
-            let length = self.size.min(end.saturating_sub(number * self.size)) as usize;
+        for number in *first..=*last {
+            let length = self.length(file, number) as usize;
             // A buffer of its own: a part of what came would keep all of that in memory.
             let mut block = BytesMut::with_capacity(length);
             while block.len() < length {
@@ -228,18 +249,43 @@ impl Inner {
                 block.extend_from_slice(&left.split_to(left.len().min(length - block.len())));
             }
             let block = block.freeze();
-            self.kept.keep(Key { name: Arc::clone(&file.name), number }, block.clone());
-            let _ = slot.set(block);
-            slots.told.send_modify(|_| {});
+            if let Some(disk) = &self.disk {
+                disk.keep(&file.key(number), block.clone());
+            }
+            self.put(file, slots, number, block);
         }
         Ok(())
+    }
+
+    fn put(&self, file: &File, slots: &Slots, number: u64, block: Bytes) {
+        self.kept.keep(file.key(number), block.clone());
+        if let Some(slot) = slots.slot(number) {
+            let _ = slot.set(block);
+        }
+        slots.told.send_modify(|_| {});
+    }
+
+    /// Bytes of a block.
+    fn length(&self, file: &File, number: u64) -> u64 {
+        self.size.min(file.source.size.saturating_sub(number * self.size))
+    }
+}
+
+impl File {
+    fn key(&self, number: u64) -> Key {
+        Key { name: Arc::clone(&self.name), number }
+    }
+}
+
+impl Slots {
+    fn slot(&self, number: u64) -> Option<&OnceLock<Bytes>> {
+        self.slots.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 }
 
 impl Run {
     async fn block(&self, number: u64) -> Result<Bytes> {
-        let slot = number.checked_sub(self.blocks.first).and_then(|at| self.blocks.slots.get(at as usize));
-        let here = || slot.and_then(OnceLock::get).cloned();
+        let here = || self.blocks.slot(number).and_then(OnceLock::get).cloned();
         let mut told = self.blocks.told.subscribe();
         let ended = told.wait_for(|ended| ended.is_some() || here().is_some()).await;
         let failure = ended.ok().and_then(|ended| ended.clone());

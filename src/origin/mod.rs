@@ -4,6 +4,7 @@ mod answer;
 mod blocks;
 mod breaker;
 mod client;
+mod disk;
 mod folder;
 mod guard;
 mod place;
@@ -121,7 +122,7 @@ impl Origin {
     pub fn new(media: &Path, config: &Config) -> Result<Origin> {
         let base = media.to_str().filter(|media| place::is_url(media));
         let is_remote = base.is_some() || !config.origins.is_empty();
-        let remote = is_remote.then(|| Origins::new(base, config)).transpose()?.map(Arc::new);
+        let remote = is_remote.then(|| Origins::new(base, config, &environment())).transpose()?.map(Arc::new);
         let folder = if base.is_none() { Some(Arc::new(Folder::open(media)?)) } else { None };
         Ok(Origin { folder, remote })
     }
@@ -226,6 +227,11 @@ impl Opened {
         }
     }
 }
+/// What the environment tells of object stores: its variables that are text.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok())).collect()
+}
+
 fn check_range(source: &Source, range: &Range<u64>) -> Result<()> {
     let length = range.end.checked_sub(range.start);
     if range.end > source.size || length.is_none() {
@@ -241,3 +247,6 @@ fn check_range(source: &Source, range: &Range<u64>) -> Result<()> {
 fn gave_up(error: tokio::task::JoinError) -> Error {
     Error::new(Kind::Internal, "reading the file was given up").caused_by(error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::blocks::{Blocks, File, Run};
+use super::disk::Disk;
 use super::client::{Client, Patience};
 use super::guard::Reach;
 use super::place::{self, Place, Target, is_url, not_there};
@@ -49,7 +50,7 @@ struct Ahead {
 
 impl Origins {
     /// The origins of `config`, and that of `base` where the library rests at one. To be called within a runtime.
-    pub(super) fn new(base: Option<&str>, config: &Config) -> Result<Origins> {
+    pub(super) fn new(base: Option<&str>, config: &Config, environment: &[(String, String)]) -> Result<Origins> {
         let runtime =
             Handle::try_current().map_err(|cause| Error::new(Kind::Internal, "no runtime").caused_by(cause))?;
         let invalid = |text: &str, reason| Error::invalid(format!("{text:?} is no origin: {reason}"));
@@ -65,11 +66,11 @@ impl Origins {
         let client = Client::new(places.clone(), patience);
         let mut stores = Vec::with_capacity(places.len());
         for place in places {
-            stores.push(Arc::new(Store::new(place, &client, config.retries, config.requests_max)?));
+            stores.push(Arc::new(Store::new(place, &client, config, environment)?));
         }
         let base = base.and_then(|_| stores.first().cloned());
         stores.sort_by_key(|store| std::cmp::Reverse(store.place.url.as_str().len()));
-        let blocks = Blocks::new(config.block_bytes, config.blocks_bytes_max);
+        let blocks = Blocks::new(config.block_bytes, config.blocks_bytes_max, disk(config));
         Ok(Origins { stores, base, blocks, runtime, ahead_max: config.ahead_bytes_max })
     }
 
@@ -115,6 +116,22 @@ impl Origins {
         }
         let target = store.place.beneath(folder).ok_or_else(|| not_there(folder))?;
         store.list(&target.path, &format!("{folder}/"), count_max).await
+    }
+}
+
+/// The blocks on disk, if they are wanted and can be had: the service goes on without.
+fn disk(config: &Config) -> Option<Disk> {
+    let folder = config.disk.as_ref()?;
+    match Disk::open(folder, config.block_bytes, config.disk_bytes_max) {
+        Ok(disk) => {
+            let survey = disk.clone();
+            tokio::task::spawn_blocking(move || survey.survey());
+            Some(disk)
+        }
+        Err(error) => {
+            tracing::warn!(%error, folder = %folder.display(), "no blocks are kept on disk");
+            None
+        }
     }
 }
 
