@@ -16,8 +16,8 @@ use tracing_subscriber::filter::LevelFilter;
 use vedette::catalog::Catalog;
 use vedette::config::table::ROWS;
 use vedette::config::{self, Level, Log, LogFormat, Settings, Sources};
-use vedette::deliver::Delivery;
 use vedette::deliver::sources::{self, Content};
+use vedette::deliver::{self, Delivery};
 use vedette::entry::Source;
 use vedette::media;
 use vedette::origin::Origin;
@@ -224,13 +224,14 @@ fn inspect(given: &ArgMatches) -> Outcome {
         version: Source::file_version(metadata.len(), since.as_nanos()),
     };
     let origin = Origin::folder(folder).map_err(fault)?;
+    let limits = deliver::Config::default().decoding;
     runtime()?.block_on(async {
         if sources::recognise(&origin, &source).await.map_err(fault)? == Content::Still {
-            let facts = sources::facts(&origin, &source).await.map_err(fault)?;
+            let facts = sources::facts(&origin, &source, limits).await.map_err(fault)?;
             let shown = facts.picture.map(|picture| picture.shown.to_string()).unwrap_or_default();
             return print(format_args!("a picture, {shown} as shown\n"));
         }
-        let index = sources::index(&origin, &source).await.map_err(fault)?;
+        let index = sources::index(&origin, &source, limits).await.map_err(fault)?;
         print(media::describe::describe(&index, source.size))
     })
 }

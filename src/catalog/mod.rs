@@ -1,6 +1,7 @@
 //! Loads entries: each is read when it is asked for, and looked at again when it has not been for a while.
 
 pub mod directory;
+mod owners;
 mod recent;
 
 use std::collections::{HashMap, HashSet};
@@ -15,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use self::directory::listing::Listing;
 use self::directory::{Fault, Library, Reading};
+use self::owners::Owners;
 use self::recent::{Age, Recent};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Code, Error, Kind, Result};
@@ -73,6 +75,7 @@ struct Store {
     flights: Mutex<HashMap<EntryId, Flight>>,
     looks: Semaphore,
     names: RwLock<Option<Names>>,
+    owners: Owners,
     /// Held while the folder's names are read, so that they are read once.
     names_gate: tokio::sync::Mutex<()>,
 }
@@ -111,6 +114,7 @@ impl Catalog {
             flights: Mutex::default(),
             looks: Semaphore::new(LOOKS_MAX),
             names: RwLock::default(),
+            owners: Owners::default(),
             names_gate: tokio::sync::Mutex::default(),
         };
         Ok(Catalog { shared: Arc::new(shared) })

@@ -113,6 +113,19 @@ impl Blocks {
         Ok(())
     }
 
+    /// Waits until what of `ranges` is asked for at once has come. It is here as long as the runs are held.
+    pub(super) async fn bring(&self, file: &Arc<File>, ranges: &[Range<u64>]) -> Result<Vec<Arc<Run>>> {
+        let numbers = self.next_numbers(&self.pieces(ranges));
+        let mut runs = Vec::new();
+        for (seat, number) in self.seats(file, &numbers).into_iter().zip(numbers) {
+            if let Seat::Coming(run) = seat {
+                run.block(number).await?;
+                runs.push(run);
+            }
+        }
+        Ok(runs)
+    }
+
     /// Begins to fetch what of `ranges` is neither kept nor coming. It comes as long as the runs are held.
     pub(super) fn expect(&self, file: &Arc<File>, ranges: &[Range<u64>]) -> Vec<Arc<Run>> {
         let numbers = self.next_numbers(&self.pieces(ranges));

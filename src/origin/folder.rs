@@ -26,6 +26,9 @@ const GAP_MAX: u64 = 64 * 1024;
 /// Most ranges of one read: the system takes 1024 pieces, and between two ranges lies one more.
 const PIECES_MAX: usize = 500;
 
+/// Most bytes between the ranges of one read, which are read along and dropped.
+const DROPPED_MAX: u64 = 4 * GAP_MAX;
+
 /// How often an open that met a rename under way is tried again (openat2 says EAGAIN then).
 const OPEN_TRIES: u32 = 8;
 
@@ -143,15 +146,12 @@ impl Local {
     /// The bytes of several ranges, one after another, in a buffer that is as long as they are together. What lies between
     /// ranges that follow each other closely is read along and dropped, so that interleaved tracks cost one read. Blocks.
     pub fn gather(&self, ranges: &[Range<u64>], mut buffer: &mut [u8]) -> Result<()> {
-        let mut dropped = Vec::new();
-        for run in ranges.chunk_by(|one, next| next.start.checked_sub(one.end).is_some_and(|gap| gap <= GAP_MAX)) {
-            for run in run.chunks(PIECES_MAX) {
-                let length: u64 = run.iter().map(|range| range.end - range.start).sum();
-                let (front, rest) =
-                    buffer.split_at_mut(usize::try_from(length).unwrap_or(usize::MAX).min(buffer.len()));
-                self.read_scattered(run, front, &mut dropped)?;
-                buffer = rest;
-            }
+        let (mut dropped, mut rest) = (Vec::new(), ranges);
+        while let Some((run, behind)) = rest.split_at_checked(together(rest)).filter(|(run, _)| !run.is_empty()) {
+            let length: u64 = run.iter().map(|range| range.end - range.start).sum();
+            let (front, after) = buffer.split_at_mut(usize::try_from(length).unwrap_or(usize::MAX).min(buffer.len()));
+            self.read_scattered(run, front, &mut dropped)?;
+            (buffer, rest) = (after, behind);
         }
         // After reading: what was written over in between shows in the time, and is thrown away.
         self.check_version()
@@ -213,6 +213,17 @@ impl Local {
         let message = format!("the file {} was changed while it was being read", self.source.location);
         Error::new(Kind::Unavailable, message)
     }
+}
+
+/// How many of the first ranges are read at once.
+fn together(ranges: &[Range<u64>]) -> usize {
+    let mut dropped = 0;
+    let gaps = ranges.windows(2).map(|pair| pair[1].start.checked_sub(pair[0].end).filter(|gap| *gap <= GAP_MAX));
+    let joined = gaps.take(PIECES_MAX - 1).map_while(|gap| {
+        dropped += gap?;
+        (dropped <= DROPPED_MAX).then_some(())
+    });
+    (joined.count() + 1).min(ranges.len())
 }
 
 fn version(metadata: &Metadata) -> Arc<str> {
@@ -277,6 +288,30 @@ mod tests {
         #[expect(clippy::reversed_empty_ranges)]
         let reversed = 5..3;
         check(origin.read(&source, reversed).await, Err(Kind::Unsupported));
+    }
+
+    #[test]
+    fn what_is_read_along_is_bounded() {
+        let sparse = |count: u64, gap: u64| (0..count).map(|at| at * (gap + 8)..at * (gap + 8) + 8).collect::<Vec<_>>();
+        let cases =
+            [(3, 0, 3), (600, 0, PIECES_MAX), (9, GAP_MAX, 5), (9, GAP_MAX + 1, 1), (600, 1000, 263), (0, 0, 0)];
+        for (count, gap, expected) in cases {
+            assert_eq!(together(&sparse(count, gap)), expected, "{count} {gap}");
+        }
+        assert_eq!(together(&[8..16, 0..8]), 1);
+    }
+
+    #[tokio::test]
+    async fn ranges_are_gathered_in_their_order() {
+        let library = Library::new("gather");
+        let bytes: Vec<u8> = (0..1_000_000u32).map(|at| (at.wrapping_mul(7919) >> 8) as u8).collect();
+        let opened = library.origin().open(&library.write("a", &bytes)).await.unwrap();
+        let ranges: Vec<Range<u64>> = (0..40).map(|at| at * 20_000 + at..at * 20_000 + 3 * at).chain([5..9]).collect();
+        let expected: Vec<u8> =
+            ranges.iter().flat_map(|range| bytes[range.start as usize..range.end as usize].to_vec()).collect();
+        let mut buffer = vec![0; expected.len()];
+        opened.gather(&ranges, &mut buffer).unwrap();
+        assert!(buffer == expected);
     }
 
     #[tokio::test]

@@ -212,6 +212,14 @@ impl Opened {
         }
     }
 
+    /// Waits until what is going to be read has come from another origin, the first few MiB of it. No thread waits.
+    pub async fn bring(&self, ranges: &[Range<u64>]) -> Result<()> {
+        match self {
+            Opened::Local(_) => Ok(()),
+            Opened::Remote(file) => file.bring(ranges).await,
+        }
+    }
+
     /// Begins to fetch what is going to be read, where that takes a while to come.
     pub fn expect(&self, ranges: impl FnOnce() -> Vec<Range<u64>>) {
         if let Opened::Remote(file) = self {

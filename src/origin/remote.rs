@@ -174,6 +174,13 @@ impl Remote {
         drop(before);
     }
 
+    /// Waits until the first of what is expected has come.
+    pub async fn bring(&self, ranges: &[Range<u64>]) -> Result<()> {
+        let runs = self.blocks.bring(&self.file, ranges).await?;
+        self.open().held.extend(runs);
+        Ok(())
+    }
+
     /// Reads on where reads follow each other.
     fn read_ahead(&self, range: &Range<u64>) {
         let next = {

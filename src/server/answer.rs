@@ -10,6 +10,7 @@ use super::Site;
 use super::coding;
 use super::conditional::{self, Validators, Verdict};
 use super::connection::House;
+use super::file;
 use super::form;
 use super::range::{self, Wanted};
 use super::recent;
@@ -105,7 +106,7 @@ async fn routed(
             let base = base(&house.site, head, authority, &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
             let response = answered(house, head, &request, client).await;
-            (asked(&request), response.unwrap_or_else(|error| failed(target, &error)))
+            (asked(&request), response.unwrap_or_else(|error| failed(target, &request, &error)))
         }
     }
 }
@@ -120,7 +121,10 @@ fn asked(request: &request::Request) -> Asked {
                 Asked::Segment
             }
         },
-        request::Request::Served(_) => Asked::File,
+        request::Request::Served(_)
+        | request::Request::Raw(_)
+        | request::Request::Download(_)
+        | request::Request::Asset(_) => Asked::File,
     }
 }
 
@@ -196,11 +200,11 @@ async fn answered(
     let compressed = is_gzip.then(|| artifact.gzip()).flatten();
     let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
     let content = Content {
-        media_type: artifact.media_type,
+        media_type: artifact.media_type.clone(),
         length: body.len(),
         shown: artifact.shown.map(|time| response::text(format_args!("{time}"))),
         is_gzip,
-        attachment: plan.attachment.as_deref().map(response::attachment),
+        attachment: plan.attachment.as_deref().map(file::attachment),
     };
     let mut response = sent(house, head, &standing, current, (&content, body)).await?;
     describe(response.headers_mut(), &delivered, planned, begun.elapsed());
@@ -254,7 +258,7 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
-fn failed(target: &str, error: &Error) -> Response<Body> {
+fn failed(target: &str, request: &request::Request, error: &Error) -> Response<Body> {
     let target = shown(target);
     match error.kind() {
         Kind::Internal | Kind::Unavailable | Kind::TimedOut => tracing::error!(url = %target, ?error),
@@ -263,7 +267,15 @@ fn failed(target: &str, error: &Error) -> Response<Body> {
             tracing::debug!(url = %target, ?error)
         }
     }
-    response::failure(error)
+    match request {
+        request::Request::Raw(_) => response::raw_failure(error),
+        request::Request::Served(_) | request::Request::Download(_) | request::Request::Asset(_) => {
+            response::file_failure(error)
+        }
+        request::Request::Thumbnail(_) | request::Request::PlayManifest(_) | request::Request::Package(_) => {
+            response::failure(error)
+        }
+    }
 }
 
 fn millis(duration: Duration) -> f64 {

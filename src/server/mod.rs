@@ -7,6 +7,7 @@ mod conditional;
 mod connection;
 mod crowd;
 mod express;
+mod file;
 mod form;
 mod head;
 mod pulse;

@@ -1,5 +1,6 @@
 //! Artifacts and errors to responses: every field and every status that leaves this service.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::ops::Range;
@@ -12,6 +13,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use super::file;
 use super::pulse::OpenRequest;
 use crate::deliver::reading::Reading;
 use crate::error::{Code, Error, Kind};
@@ -118,7 +120,7 @@ pub(super) struct Standing {
 #[derive(Clone, Debug)]
 pub(super) struct Content {
     /// The registered media type.
-    pub(super) media_type: &'static str,
+    pub(super) media_type: Cow<'static, str>,
     /// How many bytes it has.
     pub(super) length: u64,
     /// The time of the frame shown.
@@ -155,6 +157,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const X_KALTURA: HeaderName = HeaderName::from_static("x-kaltura");
+const KALTURA_RAW: HeaderName = HeaderName::from_static("kalturaraw");
 const X_KALTURA_APP: HeaderName = HeaderName::from_static("x-kaltura-app");
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
@@ -202,10 +205,13 @@ pub(super) fn success(
             (StatusCode::PARTIAL_CONTENT, range.end - range.start)
         }
     };
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content.media_type));
+    headers.insert(header::CONTENT_TYPE, file::media_type(&content.media_type));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(policy) = file::policy(&content.media_type) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
     if let Some(shown) = &content.shown {
         headers.insert(X_VEDETTE_TIME, shown.clone());
     }
@@ -228,25 +234,6 @@ pub(super) fn redirect(location: &str, max_age: u32) -> Response<Body> {
     keep(&mut headers, Freshness::Private(max_age), now());
     share(&mut headers);
     respond(StatusCode::FOUND, headers, Bytes::from_static(b"\n"))
-}
-
-/// The field that has a file kept under a name instead of shown (RFC 6266): the name as it is, and what is left of it for
-/// clients that read no other than ASCII.
-pub(super) fn attachment(name: &str) -> HeaderValue {
-    let is_plain = |c: char| (' '..='~').contains(&c) && !matches!(c, '"' | '\\' | '%');
-    let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
-    if plain == name {
-        return text(format_args!("attachment; filename=\"{plain}\""));
-    }
-    let mut full = String::with_capacity(3 * name.len());
-    for byte in name.bytes() {
-        // The attr-char of RFC 8187 section 3.2.1.
-        match byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
-            true => full.push(byte.into()),
-            false => full += &format!("%{byte:02X}"),
-        }
-    }
-    text(format_args!("attachment; filename=\"{plain}\"; filename*=UTF-8''{full}"))
 }
 
 /// 304: the client has it.
@@ -274,7 +261,7 @@ pub(super) fn failure(error: &Error) -> Response<Body> {
     };
     let mut response = plain(coded_status(error.kind()), &format!("{}: {}", code.name(), error.message()));
     let headers = response.headers_mut();
-    headers.insert(X_KALTURA, text(format_args!("error-{}", code.number())));
+    headers.insert(X_KALTURA, text(format_args!("error-{}", wire(code))));
     headers.insert(X_KALTURA_APP, exiting(code, error.message()));
     headers.insert(header::CACHE_CONTROL, error_cache_control(error.kind()));
     retry(&mut response, error.kind());
@@ -287,8 +274,34 @@ fn coded_status(kind: Kind) -> StatusCode {
     if native.is_server_error() { native } else { StatusCode::NOT_FOUND }
 }
 
+/// The same of a file: what is refused is said to be, where players and pages with pictures know of 404 alone.
+pub(super) fn file_failure(error: &Error) -> Response<Body> {
+    let mut response = failure(error);
+    if matches!(error.kind(), Kind::Unauthorized | Kind::Forbidden) {
+        *response.status_mut() = StatusCode::FORBIDDEN;
+    }
+    response
+}
+
+/// The same of `raw`, which says in a field of its own what is not there.
+pub(super) fn raw_failure(error: &Error) -> Response<Body> {
+    let mut response = file_failure(error);
+    if response.status() == StatusCode::NOT_FOUND {
+        response.headers_mut().insert(KALTURA_RAW, text(format_args!("{}", error.message())));
+    }
+    response
+}
+
+/// What the dialect calls an error on the wire: its number, or, behind a blank, the name of one of the API's.
+fn wire(code: Code) -> String {
+    code.number().map_or_else(|| format!(" {}", code.name()), |number| number.to_string())
+}
+
 fn exiting(code: Code, message: &str) -> HeaderValue {
-    text(format_args!("exiting on error {} - {}, {message}", code.number(), code.name()))
+    match code.number() {
+        Some(number) => text(format_args!("exiting on error {number} - {}, {message}", code.name())),
+        None => text(format_args!("exiting on error {} - {message}", code.name())),
+    }
 }
 
 fn error_cache_control(kind: Kind) -> HeaderValue {
@@ -481,7 +494,7 @@ mod tests {
 
     fn content() -> Content {
         Content {
-            media_type: "image/jpeg",
+            media_type: "image/jpeg".into(),
             length: 10,
             shown: Some(text(format_args!("12.48"))),
             is_gzip: false,
@@ -528,17 +541,6 @@ mod tests {
         let response = success(&standing(), &content(), &Part::Bytes(2..5), part, HeaderMap::new());
         assert_eq!((response.status().as_u16(), field(&response, "content-range")), (206, "bytes 2-4/10"));
         assert_eq!((field(&response, "content-length"), &response.body().bytes().unwrap()[..]), ("3", &b"234"[..]));
-    }
-
-    #[test]
-    fn names_to_keep_files_under() {
-        for (name, expected) in [
-            ("talk.mp4", "attachment; filename=\"talk.mp4\""),
-            ("a \"b\".mp4", "attachment; filename=\"a _b_.mp4\"; filename*=UTF-8''a%20%22b%22.mp4"),
-            ("ü\r\n", "attachment; filename=\"___\"; filename*=UTF-8''%C3%BC%0D%0A"),
-        ] {
-            assert_eq!(attachment(name), expected, "{name:?}");
-        }
     }
 
     #[test]

@@ -3,9 +3,11 @@
 #![cfg(test)]
 
 mod access;
+mod assets;
 mod cache;
 mod fmp4;
 mod frames;
+mod hostile;
 mod http;
 mod index;
 mod limits;
@@ -13,6 +15,7 @@ mod mpegts;
 mod parsers;
 mod playback;
 mod players;
+mod raw;
 mod regression;
 mod samples;
 mod sequence;

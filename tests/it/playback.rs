@@ -126,7 +126,7 @@ fn forms_of_an_answer() {
     for (format, end) in [("mpegdash", "/manifest.mpd"), ("url", "/name/a.mp4"), ("download", "/name/a.mp4")] {
         let found = location(&server, &play("0_hills", &format!("format/{format}/protocol/https")));
         assert!(found.starts_with("https://test/") && found.ends_with(end), "{found}");
-        assert_eq!(found.contains("/fileName/0_hills.mp4/"), format == "download", "{found}");
+        assert_eq!(found.contains("/fileName/0_hills_%28Source%29.mp4/"), format == "download", "{found}");
     }
     let several = location(&server, &play("0_ladder", "format/mpegdash"));
     assert!(several.starts_with("http://test/dash/p/0/") && several.ends_with(".urlset/manifest.mpd"), "{several}");
@@ -151,6 +151,26 @@ fn forms_of_an_answer() {
         b"GET /p/1/playManifest/entryId/0_hills/format/url HTTP/1.1\r\nhost: evil\r\nconnection: close\r\n\r\n",
     );
     assert!(stranger.header("location").unwrap().starts_with("/p/0/"), "{:?}", stranger.headers);
+}
+
+/// A document that a redirect leads to does as one that is answered at once.
+#[test]
+fn wishes_go_along_with_a_redirect() {
+    let server = start();
+    for (rest, captions, between, first) in [
+        ("format/mpegdash", "sub-s1.vtt", "<AdaptationSet", "value=\"main\""),
+        ("format/applehttp/responseFormat/redirect", "TYPE=SUBTITLES", "\n", "DEFAULT=YES"),
+    ] {
+        let asked = |wishes: &str| location(&server, &play("0_multi", &format!("{rest}{wishes}")));
+        let begins_in_german = |text: &str| {
+            text.split(between).any(|part| part.contains("\"de\"") && part.contains("Deutsch") && part.contains(first))
+        };
+        let (plain, told) = (asked(""), asked("/disableCaptions/1/defaultAudioLang/de"));
+        assert_eq!(told, format!("{plain}?defaultAudioLang=de&disableCaptions=1"));
+        let (plain, told) = (fetch(&server, &plain).text(), fetch(&server, &told).text());
+        assert!(plain.contains(captions) && !begins_in_german(&plain), "{plain}");
+        assert!(!told.contains(captions) && begins_in_german(&told), "{told}");
+    }
 }
 
 #[track_caller]
@@ -581,8 +601,8 @@ fn a_download_is_the_file_as_it_is_stored() {
     let answer = fetch(&server, &target);
     assert!(answer.body == fs::read(media("0_moov_last.mp4")).unwrap());
     let disposition = answer.header("content-disposition").unwrap();
-    assert_eq!(disposition, "attachment; filename=\"0_moov_last.mp4\"");
-    let named = target.replace("/fileName/0_moov_last.mp4/", "/fileName/H%C3%BCgel%20%221%22.mp4/");
+    assert_eq!(disposition, "attachment; filename=\"0_moov_last (Source).mp4\"");
+    let named = target.replace("/fileName/0_moov_last_%28Source%29.mp4/", "/fileName/H%C3%BCgel%20%221%22.mp4/");
     let disposition = fetch(&server, &named).header("content-disposition").unwrap().to_owned();
     assert_eq!(disposition, "attachment; filename=\"H_gel _1_.mp4\"; filename*=UTF-8''H%C3%BCgel%20%221%22.mp4");
 }
