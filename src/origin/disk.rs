@@ -22,6 +22,9 @@ const FORM: &str = "vedette block of an origin's file, form 1";
 /// Bytes of the checksum that a file begins with.
 const HEAD: usize = 32;
 
+/// What the names of files begin with that are being written.
+const NEW: &[u8] = b"new-";
+
 /// File systems give room in such pieces.
 const PAGE: u64 = 4096;
 
@@ -73,8 +76,11 @@ impl Disk {
         fs::create_dir_all(folder)?;
         let lock = private(OpenOptions::new().create(true)).truncate(false).open(folder.join("lock"))?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        for left in fs::read_dir(folder)?.flatten().filter(|file| file.file_name().as_encoded_bytes().starts_with(NEW)) {
+            fs::remove_file(left.path())?;
+        }
         let index = Index { bytes_max, uses: u64::MAX / 2, ..Index::default() };
-        let disk = Disk(Arc::new(Inner {
+        Ok(Disk(Arc::new(Inner {
             folder: folder.to_owned(),
             block_size,
             index: Mutex::new(index),
@@ -82,8 +88,7 @@ impl Disk {
             writes: Arc::new(Semaphore::new(WRITES_MAX)),
             writes_begun: AtomicU64::new(0),
             rests: Mutex::default(),
-        }));
-        Ok(disk)
+        })))
     }
 
     /// Looks at the files that are there from before, and removes those beyond the bound. Blocks, long for a large folder;
@@ -309,6 +314,274 @@ impl Index {
             let id = *id;
             self.remove(&id);
             gone.push(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BLOCK: u64 = 10_000;
+
+    /// A folder that is gone when the test is over.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Scratch {
+            let path = std::env::temp_dir().join(format!("vedette-disk-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path).unwrap();
+            Scratch(path)
+        }
+
+        fn disk(&self, bytes_max: u64) -> Disk {
+            let disk = Disk::open(&self.0, BLOCK, bytes_max).unwrap();
+            disk.survey();
+            disk
+        }
+
+        /// Bytes of all blocks here.
+        fn bytes(&self) -> u64 {
+            let folders = fs::read_dir(&self.0).unwrap().map(|folder| folder.unwrap().path());
+            let files = folders.filter(|folder| folder.is_dir()).flat_map(|folder| fs::read_dir(folder).unwrap());
+            files.map(|file| file.unwrap().metadata().unwrap().len().next_multiple_of(PAGE)).sum()
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn key(number: u64) -> Key {
+        Key { name: "http://host/film@1".into(), number }
+    }
+
+    /// What the block of a number holds, which no other does.
+    fn block(number: u64) -> Bytes {
+        let length = BLOCK - number % 7;
+        (0..length).map(|at| (at.wrapping_mul(31) ^ number.wrapping_mul(0x9e37_79b9) >> (at % 16)) as u8).collect()
+    }
+
+    fn keep(disk: &Disk, number: u64) {
+        disk.0.keep(&disk.id(&key(number)), &block(number));
+    }
+
+    fn get(disk: &Disk, number: u64) -> Option<Bytes> {
+        disk.0.get(&disk.id(&key(number)))
+    }
+
+    /// How many of the first `count` blocks there are. Each that is there is right.
+    #[track_caller]
+    fn check_all(disk: &Disk, count: u64) -> u64 {
+        let found = (0..count).filter_map(|number| get(disk, number).map(|bytes| (number, bytes)));
+        found.inspect(|(number, bytes)| assert!(*bytes == block(*number), "block {number}")).count() as u64
+    }
+
+    #[tokio::test]
+    async fn blocks_outlive_the_service() {
+        let scratch = Scratch::new("outlive");
+        let disk = scratch.disk(1 << 20);
+        assert_eq!(disk.get(&key(1)).await, None);
+        disk.keep(&key(1), block(1));
+        while disk.get(&key(1)).await.is_none() {
+            tokio::task::yield_now().await;
+        }
+        drop(disk);
+        // A write holds the folder until it is over.
+        let again = loop {
+            match Disk::open(&scratch.0, BLOCK, 1 << 20) {
+                Ok(disk) => break disk,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(again.get(&key(1)).await, Some(block(1)));
+        let others = [Key { name: "http://host/film@2".into(), number: 1 }, key(2)];
+        for other in others {
+            assert_eq!(again.get(&other).await, None);
+        }
+    }
+
+    #[test]
+    fn what_was_used_the_longest_ago_goes() {
+        let scratch = Scratch::new("bound");
+        let per_block = (BLOCK + HEAD as u64).next_multiple_of(PAGE);
+        let disk = scratch.disk(10 * per_block);
+        for number in 0..10 {
+            keep(&disk, number);
+        }
+        assert!(get(&disk, 0).is_some());
+        (10..15).for_each(|number| keep(&disk, number));
+        assert_eq!(scratch.bytes(), 10 * per_block);
+        let there: Vec<u64> = (0..15).filter(|number| get(&disk, *number).is_some()).collect();
+        assert_eq!(there, [0, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+        drop(disk);
+        let smaller = scratch.disk(3 * per_block);
+        assert_eq!((scratch.bytes(), check_all(&smaller, 15)), (3 * per_block, 3));
+    }
+
+    #[test]
+    fn a_folder_has_one_user() {
+        let scratch = Scratch::new("lock");
+        let disk = scratch.disk(1 << 20);
+        assert!(Disk::open(&scratch.0, BLOCK, 1 << 20).is_err());
+        keep(&disk, 1);
+        drop(disk);
+        assert!(get(&scratch.disk(1 << 20), 1).is_some());
+    }
+
+    /// Writes blocks for ever, or as many as the variable says: a process of its own, for others to end.
+    #[test]
+    #[ignore = "it is the child of other tests"]
+    fn child() {
+        let Some(folder) = std::env::var_os("VEDETTE_TEST_DISK") else { return };
+        let count = std::env::var("VEDETTE_TEST_COUNT").ok().and_then(|count| count.parse().ok());
+        let disk = Disk::open(Path::new(&folder), BLOCK, 1 << 30).unwrap();
+        for number in 0..count.unwrap_or(u64::MAX) {
+            keep(&disk, number % 500);
+        }
+        assert_eq!(check_all(&disk, count.unwrap_or(0)), 0, "only what fits is there");
+    }
+
+    /// The child, started by a shell that says `first`.
+    fn start_child(folder: &Path, first: &str, count: Option<u64>) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{first} exec \"$0\" --ignored --exact origin::disk::tests::child"));
+        command.arg(std::env::current_exe().unwrap()).env("VEDETTE_TEST_DISK", folder);
+        command.envs(count.map(|count| ("VEDETTE_TEST_COUNT", count.to_string())));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    #[test]
+    fn a_kill_in_the_middle_of_writes_does_no_harm() {
+        for round in 0..8 {
+            let scratch = Scratch::new("kill");
+            let mut child = start_child(&scratch.0, "", None).spawn().unwrap();
+            while fs::read_dir(&scratch.0).unwrap().count() < 25 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(7 * round));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let disk = scratch.disk(1 << 30);
+            assert!(check_all(&disk, 500) >= 20);
+            let is_new = |file: &fs::DirEntry| file.file_name().as_encoded_bytes().starts_with(NEW);
+            assert!(!fs::read_dir(&scratch.0).unwrap().flatten().any(|file| is_new(&file)), "nothing half is left");
+        }
+    }
+
+    /// A file that may not grow further fails a write in its middle, as a full disk does.
+    #[test]
+    fn a_disk_without_room_is_done_without() {
+        let scratch = Scratch::new("full");
+        // In units of 512 bytes: half a block.
+        let status = start_child(&scratch.0, "ulimit -f 10; trap '' XFSZ;", Some(5)).status().unwrap();
+        assert!(status.success());
+        assert_eq!(scratch.bytes(), 0);
+        let disk = scratch.disk(1 << 20);
+        keep(&disk, 1);
+        assert!(get(&disk, 1).is_some(), "there is room again");
+    }
+
+    #[test]
+    fn after_a_failure_nothing_is_written_for_a_while() {
+        let scratch = Scratch::new("rest");
+        let disk = scratch.disk(1 << 20);
+        keep(&disk, 1);
+        // A file where a folder should be.
+        let path = disk.0.path(&disk.id(&key(2)));
+        fs::write(path.parent().unwrap(), b"").unwrap();
+        keep(&disk, 2);
+        assert!(disk.0.rests().is_some());
+        keep(&disk, 3);
+        assert_eq!((get(&disk, 1), get(&disk, 2), get(&disk, 3)), (Some(block(1)), None, None));
+        *disk.0.rests() = Some(Instant::now());
+        keep(&disk, 3);
+        assert_eq!(get(&disk, 3), Some(block(3)));
+    }
+
+    /// Something that befalls a file.
+    #[derive(Clone, Debug)]
+    enum Harm {
+        Flip(usize),
+        Cut(usize),
+        Grow(Vec<u8>),
+        Fill(u8),
+        Remove,
+        Swap,
+        Link,
+        Folder,
+        Pipe,
+    }
+
+    fn harms() -> impl Strategy<Value = Harm> {
+        prop_oneof![
+            (0..8 * (HEAD + BLOCK as usize)).prop_map(Harm::Flip),
+            (0..HEAD + BLOCK as usize).prop_map(Harm::Cut),
+            proptest::collection::vec(any::<u8>(), 1..100).prop_map(Harm::Grow),
+            any::<u8>().prop_map(Harm::Fill),
+            Just(Harm::Remove),
+            Just(Harm::Swap),
+            Just(Harm::Link),
+            Just(Harm::Folder),
+            Just(Harm::Pipe),
+        ]
+    }
+
+    fn befall(harm: &Harm, file: &Path, other: &Path) -> io::Result<()> {
+        let mut bytes = fs::read(file)?;
+        match harm {
+            Harm::Flip(at) => {
+                let at = at % (8 * bytes.len().max(1));
+                bytes[at / 8] ^= 1 << (at % 8);
+                fs::write(file, bytes)
+            }
+            Harm::Cut(at) => fs::write(file, &bytes[..*at % bytes.len().max(1)]),
+            Harm::Grow(more) => fs::write(file, [bytes, more.clone()].concat()),
+            Harm::Fill(byte) => fs::write(file, vec![*byte; bytes.len()]),
+            Harm::Remove => fs::remove_file(file),
+            Harm::Swap => {
+                fs::write(file, fs::read(other)?)?;
+                fs::write(other, bytes)
+            }
+            Harm::Link => fs::remove_file(file).and_then(|()| std::os::unix::fs::symlink(other, file)),
+            Harm::Folder => fs::remove_file(file).and_then(|()| fs::create_dir(file)),
+            Harm::Pipe => {
+                fs::remove_file(file)?;
+                assert!(Command::new("mkfifo").arg(file).status()?.success());
+                Ok(())
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn whatever_befalls_the_files_a_read_is_right_or_a_miss(
+            harms in proptest::collection::vec((0..6_u64, 0..6_u64, harms()), 1..6),
+        ) {
+            let scratch = Scratch::new("harm");
+            let disk = scratch.disk(1 << 20);
+            (0..6).for_each(|number| keep(&disk, number));
+            let path = |number| disk.0.path(&disk.id(&key(number)));
+            for (number, other, harm) in &harms {
+                // What an earlier harm has made of a file may spare it this one.
+                let is_file = |number| fs::symlink_metadata(path(number)).is_ok_and(|metadata| metadata.is_file());
+                if is_file(*number) && is_file(*other) {
+                    let _ = befall(harm, &path(*number), &path(*other));
+                }
+            }
+            check_all(&disk, 6);
+            disk.survey();
+            (0..6).for_each(|number| keep(&disk, number));
+            prop_assert_eq!(check_all(&disk, 6), 6, "and what was harmed is written again");
         }
     }
 }

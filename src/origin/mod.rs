@@ -117,8 +117,8 @@ pub struct Listed {
 
 impl Origin {
     /// The files beneath `media`, a folder or a URL such as `s3://bucket/prefix`, and those of the origins that `config`
-    /// allows. What else an object store asks for comes from the environment. To be called within a runtime where any is
-    /// elsewhere than in a folder. Fails where the folder cannot be opened, and where a URL is no origin.
+    /// allows. What else an object store asks for comes from the environment. Fails where the
+    /// folder cannot be opened, and where a URL is no origin.
     pub fn new(media: &Path, config: &Config) -> Result<Origin> {
         let base = media.to_str().filter(|media| place::is_url(media));
         let is_remote = base.is_some() || !config.origins.is_empty();

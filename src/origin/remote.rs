@@ -24,8 +24,37 @@ pub(super) struct Origins {
     /// The one beneath which the library's own paths lie.
     base: Option<Arc<Store>>,
     blocks: Blocks,
-    runtime: Handle,
+    runtime: Runtime,
     ahead_max: u64,
+}
+
+/// Threads of their own for what comes from other origins. On those of the service, reads that block while they wait for
+/// bytes could take the last thread that looks up a name or a block on disk, and wait for ever.
+#[derive(Debug)]
+struct Runtime(Option<tokio::runtime::Runtime>, Handle);
+
+const THREADS: usize = 2;
+const BLOCKING_THREADS_MAX: usize = 64;
+
+impl Runtime {
+    fn start() -> Result<Runtime> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(THREADS).max_blocking_threads(BLOCKING_THREADS_MAX).thread_name("origin").enable_all();
+        let runtime = builder.build().map_err(|cause| {
+            Error::new(Kind::Unavailable, "there are no threads for other origins").caused_by(cause)
+        })?;
+        let handle = runtime.handle().clone();
+        Ok(Runtime(Some(runtime), handle))
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // The last clone may go on a thread that must not wait.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// A file at an origin, at the version that the catalog saw. Clones share what is read ahead.
@@ -49,7 +78,7 @@ struct Ahead {
 }
 
 impl Origins {
-    /// The origins of `config`, and that of `base` where the library rests at one. To be called within a runtime.
+    /// The origins of `config`, and that of `base` where the library rests at one.
     pub(super) fn new(base: Option<&str>, config: &Config, environment: &[(String, String)]) -> Result<Origins> {
         let runtime =
             Handle::try_current().map_err(|cause| Error::new(Kind::Internal, "no runtime").caused_by(cause))?;
@@ -70,7 +99,7 @@ impl Origins {
         }
         let base = base.and_then(|_| stores.first().cloned());
         stores.sort_by_key(|store| std::cmp::Reverse(store.place.url.as_str().len()));
-        let blocks = Blocks::new(config.block_bytes, config.blocks_bytes_max, disk(config));
+        let blocks = Blocks::new(config.block_bytes, config.blocks_bytes_max, disk(config, &runtime.1), runtime.1.clone());
         Ok(Origins { stores, base, blocks, runtime, ahead_max: config.ahead_bytes_max })
     }
 
@@ -93,7 +122,7 @@ impl Origins {
         Ok(Remote {
             file: Arc::new(file),
             blocks: self.blocks.clone(),
-            runtime: self.runtime.clone(),
+            runtime: self.runtime.1.clone(),
             ahead: Arc::default(),
             ahead_max: self.ahead_max,
         })
@@ -120,12 +149,12 @@ impl Origins {
 }
 
 /// The blocks on disk, if they are wanted and can be had: the service goes on without.
-fn disk(config: &Config) -> Option<Disk> {
+fn disk(config: &Config, runtime: &Handle) -> Option<Disk> {
     let folder = config.disk.as_ref()?;
     match Disk::open(folder, config.block_bytes, config.disk_bytes_max) {
         Ok(disk) => {
             let survey = disk.clone();
-            tokio::task::spawn_blocking(move || survey.survey());
+            runtime.spawn_blocking(move || survey.survey());
             Some(disk)
         }
         Err(error) => {

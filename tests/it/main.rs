@@ -5,6 +5,7 @@
 mod access;
 mod assets;
 mod cache;
+mod far;
 mod fmp4;
 mod frames;
 mod hostile;
@@ -12,6 +13,7 @@ mod http;
 mod index;
 mod limits;
 mod mpegts;
+mod origin;
 mod parsers;
 mod playback;
 mod players;
