@@ -80,8 +80,7 @@ struct Ahead {
 impl Origins {
     /// The origins of `config`, and that of `base` where the library rests at one.
     pub(super) fn new(base: Option<&str>, config: &Config, environment: &[(String, String)]) -> Result<Origins> {
-        let runtime =
-            Handle::try_current().map_err(|cause| Error::new(Kind::Internal, "no runtime").caused_by(cause))?;
+        let runtime = Runtime::start()?;
         let invalid = |text: &str, reason| Error::invalid(format!("{text:?} is no origin: {reason}"));
         let place = |text: &str, reach| Place::new(text, reach).map_err(|reason| invalid(text, reason));
         let reach = if config.private { Reach::Anywhere } else { Reach::Public };
