@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
@@ -239,8 +240,10 @@ fn inspect(given: &ArgMatches) -> Outcome {
 fn check_config(settings: &Settings) -> Outcome {
     print(settings)?;
     let catalog = Catalog::open(&settings.catalog).map_err(fault)?;
-    let items = catalog.walk().map_err(fault)?;
-    let faults: Vec<_> = items.filter_map(Result::err).collect();
+    let faults: Vec<_> = runtime()?.block_on(async {
+        let items = catalog.walk().await.map_err(fault)?;
+        Ok::<_, Vec<String>>(items.filter_map(async |item| item.err()).collect().await)
+    })?;
     if faults.is_empty() { Ok(()) } else { Err(lines(faults)) }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::disk::Stamp;
 use super::naming::{self, Part};
+use super::place::Stamp;
 use super::sidecar::{AttachmentRow, CaptionRow, FlavorRow, Row, Sidecar, ThumbRow};
 use crate::entry::{
     Attachment, Caption, Entry, EntryId, EntryKind, Flavor, FlavorId, PartnerId, Source, Status, Thumb,
@@ -227,7 +227,7 @@ fn source(findings: &Findings<'_>, file: &File) -> Source {
         location: Arc::from(format!("{}{}", findings.base, file.name)),
         size: file.stamp.size,
         modified: file.stamp.modified_secs(),
-        version: Source::file_version(file.stamp.size, file.stamp.modified),
+        version: file.stamp.version(),
     }
 }
 

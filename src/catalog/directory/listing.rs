@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 
 use super::Fault;
-use super::disk::{Name, Stamp};
+use super::disk::Name;
 use super::naming::{self, Child};
+use super::place::Stamp;
 use crate::entry::EntryId;
 
 /// The children of the library's folder at one time.
