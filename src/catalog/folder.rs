@@ -8,9 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Semaphore;
 
+use super::directory::Library;
 use super::directory::gather::Reading;
 use super::directory::listing::Listing;
-use super::directory::Library;
 use super::unreadable;
 use crate::entry::EntryId;
 use crate::error::{Error, Kind, Result};

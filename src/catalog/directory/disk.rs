@@ -7,7 +7,8 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use super::place::{FILES_MAX, Folder, Mark, NANOS, Place, Stamp};
+use super::place::{FILES_MAX, Folder, Mark, NANOS, Place, Stamp, Text};
+use super::sidecar;
 
 /// The folder of the library, held open: what it is called meanwhile does not matter.
 #[derive(Debug)]
@@ -111,16 +112,17 @@ impl Place for Root {
         present(seen).map(|stat| stat.and_then(|stat| stamp(&stat)))
     }
 
-    fn read(&self, path: &str, bytes_max: usize) -> io::Result<Option<(Stamp, Vec<u8>)>> {
+    fn read(&self, path: &str) -> io::Result<Option<(Stamp, Text)>> {
         // A pipe under that name must not hold the reader up: it is opened without waiting and then turned away.
         let Some(file) = present(self.beneath(path, OFlags::RDONLY | OFlags::NONBLOCK))? else { return Ok(None) };
         let Some(stamp) = stamp(&rustix::fs::fstat(&file)?).filter(|stamp| !stamp.is_folder) else {
             return Ok(None);
         };
         let mut bytes = Vec::new();
-        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+        let limit = sidecar::BYTES_MAX as u64 + 1;
         io::Read::read_to_end(&mut io::Read::take(std::fs::File::from(file), limit), &mut bytes)?;
-        Ok(Some((stamp, bytes)))
+        let text = if bytes.len() > sidecar::BYTES_MAX { Text::TooLong } else { Text::Whole(bytes) };
+        Ok(Some((stamp, text)))
     }
 
     fn files(&self, path: &str, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<Folder>> {

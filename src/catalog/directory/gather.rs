@@ -9,7 +9,7 @@ use super::Fault;
 use super::assemble::{self, File, Findings};
 use super::listing::Hint;
 use super::naming::{self, Child};
-use super::place::{FILES_MAX, Folder, Place, Stamp};
+use super::place::{FILES_MAX, Folder, Place, Stamp, Text};
 use super::sidecar::{self, Sidecar};
 use crate::entry::{Entry, EntryId};
 
@@ -137,7 +137,7 @@ impl Gathering<'_> {
             named: Vec::new(),
             stated: sidecar.as_ref().map_or(0, |(stamp, _)| stamp.modified_secs()),
         };
-        self.reading(findings, &path, sidecar.map(|(_, bytes)| bytes)).map(Some)
+        self.reading(findings, &path, sidecar.map(|(_, text)| text)).map(Some)
     }
 
     /// The entry that is a folder; `None` where it has gone meanwhile.
@@ -156,11 +156,11 @@ impl Gathering<'_> {
             named: Vec::new(),
             stated: sidecar.as_ref().map_or(stamp.modified_secs(), |(stamp, _)| stamp.modified_secs()),
         };
-        self.reading(findings, &path, sidecar.map(|(_, bytes)| bytes)).map(Some)
+        self.reading(findings, &path, sidecar.map(|(_, text)| text)).map(Some)
     }
 
-    fn sidecar(&mut self, path: &str) -> io::Result<Option<(Stamp, Vec<u8>)>> {
-        let read = self.place.read(path, sidecar::BYTES_MAX + 1)?;
+    fn sidecar(&mut self, path: &str) -> io::Result<Option<(Stamp, Text)>> {
+        let read = self.place.read(path)?;
         self.note(path, read.as_ref().map(|(stamp, _)| stamp.clone()));
         Ok(read)
     }
@@ -190,21 +190,25 @@ impl Gathering<'_> {
     }
 
     /// The entry made of `findings` and the text of the sidecar at `path`.
-    fn reading(mut self, mut findings: Findings<'_>, path: &str, text: Option<Vec<u8>>) -> io::Result<Reading> {
+    fn reading(mut self, mut findings: Findings<'_>, path: &str, text: Option<Text>) -> io::Result<Reading> {
         if let Some(file) = self.overfull {
             let message = format!("{FILES_MAX} names or more, fewer are allowed");
             let outcome = Err(Fault { file, line: None, message });
             return Ok(Reading { outcome, basis: self.basis, is_settled: self.is_settled });
         }
-        let text = text.unwrap_or_default();
         let fault = |line, message| Fault { file: path.to_owned(), line, message };
-        let outcome = match parsed(&text) {
-            Ok(sidecar) => {
-                findings.named = self.named(&findings, &sidecar)?;
-                let at = |offset| Some(sidecar::line(&text, offset));
-                assemble::assemble(&findings, sidecar).map_err(|wrong| fault(at(wrong.offset), wrong.message))
+        let outcome = match text.unwrap_or(Text::Whole(Vec::new())) {
+            Text::TooLong => {
+                Err(fault(Some(1), format!("longer than the {} bytes that are allowed", sidecar::BYTES_MAX)))
             }
-            Err(mistake) => Err(fault(Some(mistake.line), mistake.message)),
+            Text::Whole(text) => match sidecar::parse(&text) {
+                Ok(sidecar) => {
+                    findings.named = self.named(&findings, &sidecar)?;
+                    let at = |offset| Some(sidecar::line(&text, offset));
+                    assemble::assemble(&findings, sidecar).map_err(|wrong| fault(at(wrong.offset), wrong.message))
+                }
+                Err(mistake) => Err(fault(Some(mistake.line), mistake.message)),
+            },
         };
         Ok(Reading { outcome: outcome.map(Arc::new), basis: self.basis, is_settled: self.is_settled })
     }
@@ -222,13 +226,4 @@ impl Gathering<'_> {
         let file = |(name, stamp): (&str, Option<Stamp>)| Some(File { name: name.to_owned(), stamp: stamp? });
         Ok(seen.into_iter().filter_map(file).collect())
     }
-}
-
-/// What the text of a sidecar says, if it is not too long for one.
-fn parsed(text: &[u8]) -> Result<Sidecar, sidecar::Mistake> {
-    if text.len() > sidecar::BYTES_MAX {
-        let message = format!("longer than the {} bytes that are allowed", sidecar::BYTES_MAX);
-        return Err(sidecar::Mistake { line: 1, message });
-    }
-    sidecar::parse(text)
 }

@@ -11,11 +11,20 @@ pub(super) trait Place {
     /// What is at `path`: `None` where there is neither a file nor a folder, or where it leads out of the library.
     fn look(&self, path: &str) -> io::Result<Option<Stamp>>;
 
-    /// The file at `path` with its stamp, its first `bytes_max` bytes at most; `None` where there is none.
-    fn read(&self, path: &str, bytes_max: usize) -> io::Result<Option<(Stamp, Vec<u8>)>>;
+    /// The file at `path` with its stamp; `None` where there is none.
+    fn read(&self, path: &str) -> io::Result<Option<(Stamp, Text)>>;
 
     /// The folder at `path` with its files whose names are `wanted`; `None` where there is no folder.
     fn files(&self, path: &str, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<Folder>>;
+}
+
+/// The bytes of a sidecar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    /// All of them.
+    Whole(Vec<u8>),
+    /// They are more than a sidecar may have.
+    TooLong,
 }
 
 /// The most names of an entry's folder, or of its attachments, that are looked at.
