@@ -7,6 +7,7 @@ pub(super) mod listing;
 mod naming;
 mod place;
 mod sidecar;
+pub(super) mod view;
 
 use std::fmt::{self, Write};
 use std::io;

@@ -39,6 +39,9 @@ const EXTENSIONS: [(EntryKind, &[&str]); 4] = [
     ),
 ];
 
+/// The extensions of names that are tried where the names that there are cannot be listed.
+const TRIED: [&str; 9] = ["mp4", "mov", "webm", "mkv", "jpg", "png", "m4a", "mp3", "pdf"];
+
 /// Endings of names that programs give to files they have not finished.
 const UNFINISHED: [&str; 6] = ["~", ".part", ".partial", ".filepart", ".crdownload", ".tmp"];
 
@@ -49,7 +52,7 @@ pub(super) const FOLDER_SIDECAR: &str = "entry.toml";
 pub(super) const ATTACHMENTS: &str = "attachments";
 
 /// The extension of a sidecar beside a file.
-const SIDECAR: &str = "toml";
+pub(super) const SIDECAR: &str = "toml";
 
 /// What a child of the library is. Children that are neither are nobody's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +138,11 @@ pub(super) fn candidates(id: &EntryId) -> impl Iterator<Item = String> {
         let upper = extensions.iter().map(move |extension| format!("{id}.{}", extension.to_ascii_uppercase()));
         lower.chain(upper)
     })
+}
+
+/// True for the names of an entry's file, and of its sidecar, that are tried where names cannot be listed.
+pub(super) fn is_tried(name: &str) -> bool {
+    split(name).1.is_some_and(|extension| extension == SIDECAR || TRIED.contains(&extension))
 }
 
 /// The name of the sidecar beside the entry's file.
