@@ -6,12 +6,14 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::future::try_join_all;
 use tokio::sync::Semaphore;
 
-use super::directory::Library;
+use super::directory::far::Far;
 use super::directory::gather::Reading;
 use super::directory::listing::Listing;
-use super::unreadable;
+use super::directory::{Library, Sight};
+use super::{ROUNDS_MAX, unreadable, unsettled};
 use crate::entry::EntryId;
 use crate::error::{Error, Kind, Result};
 
@@ -30,6 +32,7 @@ const TOLD_MAX: usize = 20;
 #[derive(Debug)]
 pub(super) struct Folder {
     library: Arc<Library>,
+    far: Arc<Far>,
     ttl: Duration,
     looks: Semaphore,
     names: RwLock<Option<Names>>,
@@ -51,13 +54,14 @@ struct Names {
 
 impl Folder {
     /// The folder at `path`, whose names are looked at again after `ttl`. Reads no names yet. Blocks for a moment.
-    pub(super) fn open(path: &Path, ttl: Duration) -> Result<Folder> {
+    pub(super) fn open(path: &Path, ttl: Duration, far: Arc<Far>) -> Result<Folder> {
         let cannot = |error: io::Error| {
             let message = format!("the media folder {} cannot be opened", path.display());
             Error::new(Kind::Unavailable, message).caused_by(error)
         };
         Ok(Folder {
-            library: Arc::new(Library::open(path).map_err(cannot)?),
+            library: Arc::new(Library::open(path, Arc::clone(&far)).map_err(cannot)?),
+            far,
             ttl,
             looks: Semaphore::new(LOOKS_MAX),
             names: RwLock::default(),
@@ -75,24 +79,23 @@ impl Folder {
     /// `known` where it is still so, else what is on the disk now.
     pub(super) async fn look(&self, id: &EntryId, known: Option<Arc<Reading>>) -> Result<Option<Arc<Reading>>> {
         let wanted = id.clone();
-        let first = move |library: &Library| match known {
-            Some(known) if library.is_current(&known)? => Ok(Some(known)),
-            _ => Ok(library.read(&wanted, None, SystemTime::now())?.map(Arc::new)),
+        let first = move |sight: &Sight<'_>| match &known {
+            Some(known) if sight.is_current(known)? => Ok(Some(Arc::clone(known))),
+            _ => Ok(sight.read(&wanted, None, SystemTime::now())?.map(Arc::new)),
         };
-        if let Some(reading) = self.blocking(first).await? {
+        if let Some(reading) = self.settled(first).await? {
             return Ok(Some(reading));
         }
         let listing = self.listing().await?;
         match listing.hint(id) {
             None => Ok(None),
-            Some(_) => self.read_listed(id, listing).await,
+            Some(_) => self.read_listed(id.clone(), listing).await,
         }
     }
 
     /// Reads an entry with the help of a listing.
-    pub(super) async fn read_listed(&self, id: &EntryId, listing: Arc<Listing>) -> Result<Option<Arc<Reading>>> {
-        let id = id.clone();
-        self.blocking(move |library| Ok(library.read(&id, listing.hint(&id), SystemTime::now())?.map(Arc::new))).await
+    pub(super) async fn read_listed(&self, id: EntryId, listing: Arc<Listing>) -> Result<Option<Arc<Reading>>> {
+        self.settled(move |sight| Ok(sight.read(&id, listing.hint(&id), SystemTime::now())?.map(Arc::new))).await
     }
 
     /// The names of the folder, looked at lately.
@@ -107,6 +110,26 @@ impl Folder {
         let listing = Arc::clone(&names.listing);
         *self.names.write().unwrap_or_else(PoisonError::into_inner) = Some(names);
         Ok(listing)
+    }
+
+    /// What `look` gives once all files elsewhere that count were looked at.
+    async fn settled<T: Send + 'static>(
+        &self,
+        look: impl Fn(&Sight<'_>) -> io::Result<T> + Clone + Send + 'static,
+    ) -> Result<T> {
+        for _ in 0..ROUNDS_MAX {
+            let look = look.clone();
+            let seen = move |library: &Library| {
+                let sight = library.sight();
+                Ok((look(&sight)?, sight.unseen()))
+            };
+            let (found, unseen) = self.blocking(seen).await?;
+            if unseen.is_empty() {
+                return Ok(found);
+            }
+            try_join_all(unseen.iter().map(|url| self.far.find(url))).await?;
+        }
+        Err(unsettled())
     }
 
     async fn blocking<T: Send + 'static>(

@@ -1,5 +1,6 @@
 //! Loads entries: each is read when it is asked for, and looked at again when it has not been for a while.
 
+mod bucket;
 pub mod directory;
 mod folder;
 mod recent;
@@ -11,28 +12,35 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, Shared};
-use futures_util::{FutureExt, Stream, StreamExt, stream};
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt, stream};
 
+use self::bucket::Bucket;
 use self::directory::Fault;
+use self::directory::far::Far;
 use self::directory::gather::Reading;
+use self::directory::listing::Listing;
 use self::folder::Folder;
 use self::recent::{Age, Recent};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Code, Error, Kind, Result};
+use crate::origin::{self, Origin};
 
 /// The settings of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The folder of media.
+    /// The folder of media, or the URL of an origin beneath which they rest.
     pub media: PathBuf,
-    /// How long an entry is used before its files are looked at again.
-    pub entry_ttl: Duration,
+    /// How long an entry is used before its files are looked at again; `None` for a time that suits where they rest.
+    pub entry_ttl: Option<Duration>,
     /// Most bytes of entries kept, roughly.
     pub entries_bytes_max: u64,
 }
 
 /// What changes on disk shows within about this time.
 const ENTRY_TTL: Duration = Duration::from_secs(1);
+/// What changes elsewhere is asked for about as often: a request for names costs time, and at most stores money.
+const ENTRY_TTL_FAR: Duration = Duration::from_secs(30);
 
 /// Some twenty thousand entries of a few flavors.
 const ENTRIES_BYTES_MAX: u64 = 64 << 20;
@@ -41,15 +49,18 @@ const ENTRIES_BYTES_MAX: u64 = 64 << 20;
 const ABSENT_MAX: usize = 16_384;
 
 /// Most entries that are read at once when all of them are.
-const WALK_WIDTH: usize = 8;
+const WALK_WIDTH: usize = 16;
+
+/// How often more may turn out to be asked for: names, then a sidecar, then the files that it names.
+const ROUNDS_MAX: usize = 8;
 
 impl Default for Config {
     fn default() -> Config {
-        Config { media: PathBuf::from("media"), entry_ttl: ENTRY_TTL, entries_bytes_max: ENTRIES_BYTES_MAX }
+        Config { media: PathBuf::from("media"), entry_ttl: None, entries_bytes_max: ENTRIES_BYTES_MAX }
     }
 }
 
-/// Where entries come from: a folder of media. Clones are the same catalog.
+/// Where entries come from: a library of media. Clones are the same catalog.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     shared: Arc<Store>,
@@ -59,26 +70,42 @@ pub struct Catalog {
 type Flight = Shared<BoxFuture<'static, Result<Arc<Entry>>>>;
 
 struct Store {
-    library: Folder,
-    present: Recent<Arc<Reading>>,
-    absent: Recent<()>,
+    home: Home,
+    far: Arc<Far>,
+    present: Recent<EntryId, Arc<Reading>>,
+    absent: Recent<EntryId, ()>,
     flights: Mutex<HashMap<EntryId, Flight>>,
+}
+
+/// Where the library rests.
+#[derive(Debug)]
+enum Home {
+    Folder(Folder),
+    Bucket(Bucket),
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("library", &self.library).finish_non_exhaustive()
+        f.debug_struct("Store").field("home", &self.home).finish_non_exhaustive()
     }
 }
 
 impl Catalog {
-    /// The catalog that `config` describes. Reads no names yet. Blocks for a moment.
-    pub fn open(config: &Config) -> Result<Catalog> {
+    /// The catalog that `config` describes, of a library whose files `origin` reads. Reads no names yet. Blocks for a moment.
+    pub fn open(config: &Config, origin: Origin) -> Result<Catalog> {
+        let is_far = origin::is_remote(&config.media);
+        let ttl = config.entry_ttl.unwrap_or(if is_far { ENTRY_TTL_FAR } else { ENTRY_TTL });
+        let far = Arc::new(Far::new(origin.clone(), config.entry_ttl.unwrap_or(ENTRY_TTL_FAR)));
+        let home = match is_far {
+            true => Home::Bucket(Bucket::new(origin, Arc::clone(&far))),
+            false => Home::Folder(Folder::open(&config.media, ttl, Arc::clone(&far))?),
+        };
         let weight_max = usize::try_from(config.entries_bytes_max).unwrap_or(usize::MAX);
         let shared = Store {
-            library: Folder::open(&config.media, config.entry_ttl)?,
-            present: Recent::new(config.entry_ttl, weight_max),
-            absent: Recent::new(config.entry_ttl, ABSENT_MAX),
+            home,
+            far,
+            present: Recent::new(ttl, weight_max),
+            absent: Recent::new(ttl, ABSENT_MAX),
             flights: Mutex::default(),
         };
         Ok(Catalog { shared: Arc::new(shared) })
@@ -89,35 +116,51 @@ impl Catalog {
         let now = Instant::now();
         match self.shared.present.get(id, now) {
             Some((reading, Age::Fresh)) => answer(id, &reading),
-            Some((reading, Age::Due)) => self.fly(id, Some(reading)).await,
+            Some((reading, Age::Due)) => {
+                let flight = self.fly(id, Some(Arc::clone(&reading)));
+                match self.shared.home {
+                    Home::Folder(_) => flight.await,
+                    // A look elsewhere takes its time, and nobody waits for it who can have what was known.
+                    Home::Bucket(_) => answer(id, &reading),
+                }
+            }
             None if self.shared.is_absent(id, now) => Err(not_found(id)),
             None => self.fly(id, None).await,
         }
     }
 
-    /// Reads the names of the library ahead of the first request that needs them, and gives their number.
-    pub async fn survey(&self) -> Result<usize> {
-        let listing = self.shared.library.listing().await?;
-        Ok(listing.ids().count())
+    /// Forgets what is known of `id`: a file of it turned out to be another by now.
+    pub fn forget(&self, id: &EntryId) {
+        if let Some((reading, _)) = self.shared.present.get(id, Instant::now()) {
+            reading.urls().for_each(|url| self.shared.far.forget(url));
+        }
+        self.shared.present.remove(id);
     }
 
-    /// Every entry in the order of ids, each read when it is drawn, after the faults of names that belong to none.
-    pub async fn walk(&self) -> Result<impl Stream<Item = std::result::Result<Arc<Entry>, Fault>>> {
-        let library = &self.shared.library;
-        let listing = library.listing().await?;
-        let left_out: Vec<Fault> = listing.left_out().collect();
-        let ids: Vec<EntryId> = listing.ids().collect();
-        let read = move |id: EntryId| {
-            let listing = Arc::clone(&listing);
-            async move {
-                match library.read_listed(&id, listing).await {
-                    Ok(reading) => reading.map(|reading| reading.outcome.clone()),
-                    Err(error) => Some(Err(Fault { file: id.to_string(), line: None, message: error.to_string() })),
-                }
+    /// Reads the names of the library's folder ahead of the first request that needs them, and gives their number; `None`
+    /// for a library elsewhere, whose names are never read for a request.
+    pub async fn survey(&self) -> Result<Option<usize>> {
+        match &self.shared.home {
+            Home::Folder(folder) => Ok(Some(folder.listing().await?.ids().count())),
+            Home::Bucket(_) => Ok(None),
+        }
+    }
+
+    /// Every entry in the order of ids, each read when it is drawn, after the faults of names that belong to none. Fails
+    /// with [`Kind::Unsupported`] where an origin does not tell the names of its files.
+    pub async fn walk(&self) -> Result<BoxStream<'_, std::result::Result<Arc<Entry>, Fault>>> {
+        match &self.shared.home {
+            Home::Folder(folder) => {
+                let listing = folder.listing().await?;
+                let all = Arc::clone(&listing);
+                Ok(walked(&listing, move |id| folder.read_listed(id, Arc::clone(&all)).boxed()))
             }
-        };
-        let entries = stream::iter(ids).map(read).buffered(WALK_WIDTH).filter_map(std::future::ready);
-        Ok(stream::iter(left_out.into_iter().map(Err)).chain(entries))
+            Home::Bucket(bucket) => {
+                let names = Arc::new(bucket.names().await?);
+                let all = Arc::clone(&names);
+                Ok(walked(&names.listing, move |id| bucket.read_listed(id, Arc::clone(&all)).boxed()))
+            }
+        }
     }
 
     /// Joins the read of `id` that is under way, or starts one. It goes on when those who wait for it leave.
@@ -150,18 +193,20 @@ impl Drop for Landing {
 impl Store {
     /// True where `id` was found to be nobody's lately, or where the folder has no such name.
     fn is_absent(&self, id: &EntryId, now: Instant) -> bool {
-        if matches!(self.absent.get(id, now), Some(((), Age::Fresh))) {
-            return true;
-        }
-        self.library.lacks(id, now)
+        let lacks = || matches!(&self.home, Home::Folder(folder) if folder.lacks(id, now));
+        matches!(self.absent.get(id, now), Some(((), Age::Fresh))) || lacks()
     }
 
     /// Reads `id`, unless what is `known` of it is still so, and remembers what it finds.
     async fn fetch(&self, id: &EntryId, known: Option<Arc<Reading>>) -> Result<Arc<Entry>> {
         let checked = Instant::now();
-        let reading = match self.library.look(id, known.clone()).await {
+        let looked = match &self.home {
+            Home::Folder(folder) => folder.look(id, known.clone()).await,
+            Home::Bucket(bucket) => bucket.look(id, known.clone()).await,
+        };
+        let reading = match looked {
             Ok(reading) => reading,
-            // What was known is a better answer than none while the disk is away.
+            // What was known is a better answer than none while the library is away.
             Err(error) => match known {
                 Some(known) => {
                     tracing::warn!(entry = %id, ?error, "the entry is served as it was");
@@ -187,6 +232,26 @@ impl Store {
     }
 }
 
+/// The faults of a listing, then its entries as `read` finds them.
+fn walked<'a>(
+    listing: &Listing,
+    read: impl Fn(EntryId) -> BoxFuture<'a, Result<Option<Arc<Reading>>>> + Send + 'a,
+) -> BoxStream<'a, std::result::Result<Arc<Entry>, Fault>> {
+    let left_out: Vec<Fault> = listing.left_out().collect();
+    let ids: Vec<EntryId> = listing.ids().collect();
+    let found = move |id: EntryId| {
+        let reading = read(id.clone());
+        async move {
+            match reading.await {
+                Ok(reading) => reading.map(|reading| reading.outcome.clone()),
+                Err(error) => Some(Err(Fault { file: id.to_string(), line: None, message: error.to_string() })),
+            }
+        }
+    };
+    let entries = stream::iter(ids).map(found).buffered(WALK_WIDTH).filter_map(std::future::ready);
+    stream::iter(left_out.into_iter().map(Err)).chain(entries).boxed()
+}
+
 fn answer(id: &EntryId, reading: &Reading) -> Result<Arc<Entry>> {
     match &reading.outcome {
         Ok(entry) => Ok(Arc::clone(entry)),
@@ -201,6 +266,10 @@ fn not_found(id: &EntryId) -> Error {
 
 fn unreadable(error: io::Error) -> Error {
     Error::new(Kind::Unavailable, "the library cannot be read").caused_by(error)
+}
+
+fn unsettled() -> Error {
+    Error::new(Kind::Unavailable, "the library changes faster than it can be read")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

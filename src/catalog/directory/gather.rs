@@ -1,6 +1,6 @@
 //! From the place of a library to one entry in it: which files are its own, and what its sidecar says of them.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -98,6 +98,11 @@ impl Reading {
         Ok(true)
     }
 
+    /// The URLs elsewhere that it was made of.
+    pub(in crate::catalog) fn urls(&self) -> impl Iterator<Item = &str> {
+        self.basis.iter().map(|(path, _)| path.as_str()).filter(|path| naming::is_url(path))
+    }
+
     /// Bytes it occupies in memory, roughly.
     pub(in crate::catalog) fn weight(&self) -> usize {
         let basis: usize = self.basis.iter().map(|(path, _)| path.len() + size_of::<(String, Option<Stamp>)>()).sum();
@@ -135,6 +140,7 @@ impl Gathering<'_> {
             files: file.into_iter().collect(),
             attachments: Vec::new(),
             named: Vec::new(),
+            refused: Vec::new(),
             stated: sidecar.as_ref().map_or(0, |(stamp, _)| stamp.modified_secs()),
         };
         self.reading(findings, &path, sidecar.map(|(_, text)| text)).map(Some)
@@ -154,6 +160,7 @@ impl Gathering<'_> {
             files,
             attachments: attachments.map(|(_, files)| files).unwrap_or_default(),
             named: Vec::new(),
+            refused: Vec::new(),
             stated: sidecar.as_ref().map_or(stamp.modified_secs(), |(stamp, _)| stamp.modified_secs()),
         };
         self.reading(findings, &path, sidecar.map(|(_, text)| text)).map(Some)
@@ -203,7 +210,7 @@ impl Gathering<'_> {
             }
             Text::Whole(text) => match sidecar::parse(&text) {
                 Ok(sidecar) => {
-                    findings.named = self.named(&findings, &sidecar)?;
+                    self.find_named(&mut findings, &sidecar)?;
                     let at = |offset| Some(sidecar::line(&text, offset));
                     assemble::assemble(&findings, sidecar).map_err(|wrong| fault(at(wrong.offset), wrong.message))
                 }
@@ -213,17 +220,22 @@ impl Gathering<'_> {
         Ok(Reading { outcome: outcome.map(Arc::new), basis: self.basis, is_settled: self.is_settled })
     }
 
-    /// The files that the sidecar names and that were not found by their names.
-    fn named(&mut self, findings: &Findings<'_>, sidecar: &Sidecar) -> io::Result<Vec<File>> {
-        let known = findings.files.iter().chain(&findings.attachments).map(|file| file.name.as_str());
-        let mut seen: HashMap<&str, Option<Stamp>> = known.map(|name| (name, None)).collect();
-        for name in sidecar.files().filter(|name| naming::is_inside(name)) {
-            if !seen.contains_key(name) {
-                let stamp = self.look(&format!("{}{name}", findings.base))?;
-                seen.insert(name, stamp.filter(|stamp| !stamp.is_folder));
+    /// Looks for the files that the sidecar names and that were not found by their names.
+    fn find_named(&mut self, findings: &mut Findings<'_>, sidecar: &Sidecar) -> io::Result<()> {
+        let known = findings.files.iter().chain(&findings.attachments);
+        let mut seen: HashSet<String> = known.map(|file| file.name.clone()).collect();
+        for name in sidecar.files() {
+            if (!naming::is_url(name) && !naming::is_inside(name)) || !seen.insert(name.to_owned()) {
+                continue;
             }
+            if let Some(reason) = self.place.refusal(name) {
+                findings.refused.push((name.to_owned(), reason));
+                continue;
+            }
+            let stamp = self.look(&naming::location(findings.base, name))?;
+            let stamp = stamp.filter(|stamp| !stamp.is_folder);
+            findings.named.extend(stamp.map(|stamp| File { name: name.to_owned(), stamp }));
         }
-        let file = |(name, stamp): (&str, Option<Stamp>)| Some(File { name: name.to_owned(), stamp: stamp? });
-        Ok(seen.into_iter().filter_map(file).collect())
+        Ok(())
     }
 }

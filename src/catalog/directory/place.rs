@@ -14,6 +14,9 @@ pub(super) trait Place {
     /// The file at `path` with its stamp; `None` where there is none.
     fn read(&self, path: &str) -> io::Result<Option<(Stamp, Text)>>;
 
+    /// Why no file is looked for at `name`; `None` where one is, and for every path.
+    fn refusal(&self, name: &str) -> Option<String>;
+
     /// The folder at `path` with its files whose names are `wanted`; `None` where there is no folder.
     fn files(&self, path: &str, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<Folder>>;
 }
@@ -28,7 +31,7 @@ pub(super) enum Text {
 }
 
 /// The most names of an entry's folder, or of its attachments, that are looked at.
-pub(super) const FILES_MAX: usize = 10_000;
+pub(in crate::catalog) const FILES_MAX: usize = 10_000;
 
 /// A folder, and the files in it.
 #[derive(Debug)]

@@ -5,13 +5,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::ops::Bound;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
 
 use super::disk::Name;
-use super::gather::HERE;
+use super::far::Far;
+use super::gather::{self, HERE, Reading};
 use super::listing::Listing;
 use super::naming;
 use super::place::{FILES_MAX, Folder, Mark, Place, Stamp, Text};
 use crate::entry::{EntryId, Source};
+use crate::origin::Listed;
 
 /// The part of a store around one entry, as far as it is known. Whoever looks at what is not known yet sees nothing, and
 /// leaves a wish: when all wishes are fulfilled, what is seen is so.
@@ -25,17 +31,33 @@ pub(in crate::catalog) struct View {
     texts: HashMap<String, Option<Text>>,
     names: HashMap<String, Names>,
     wishes: RefCell<BTreeSet<Wish>>,
+    far: Arc<Far>,
 }
 
 /// What is to be asked of a store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::catalog) enum Wish {
-    /// What is seen of the file at this path, or absolute URL.
+    /// What is seen of the file at this path.
     File(String),
+    /// What is seen at this absolute URL.
+    Far(String),
     /// The bytes of the file at this path.
     Text(String),
     /// The files whose paths begin so, up to the next slash, [`FILES_MAX`] at most.
     Names(String),
+}
+
+/// What was answered to a wish. What is missing is not there.
+#[derive(Debug)]
+pub(in crate::catalog) enum Answer {
+    /// What is seen of a file.
+    File(String, Option<Source>),
+    /// A file with its bytes, which are missing where they are too many for a sidecar.
+    Text(String, Option<(Source, Option<Bytes>)>),
+    /// The files and folders whose paths begin so.
+    Names(String, Listed),
+    /// Something elsewhere was looked at.
+    Far,
 }
 
 /// The names that begin with some text.
@@ -48,7 +70,7 @@ struct Names {
 
 impl View {
     /// A view of the surroundings of `id` by someone who has not looked yet.
-    pub(in crate::catalog) fn new(id: &EntryId, is_listable: bool) -> View {
+    pub(in crate::catalog) fn new(id: &EntryId, is_listable: bool, far: Arc<Far>) -> View {
         View {
             id: id.to_string(),
             is_listable,
@@ -56,6 +78,7 @@ impl View {
             texts: HashMap::new(),
             names: HashMap::new(),
             wishes: RefCell::default(),
+            far,
         }
     }
 
@@ -64,41 +87,41 @@ impl View {
         self.wishes.take().into_iter().collect()
     }
 
-    /// Takes what is seen of the file at `path`.
-    pub(in crate::catalog) fn learn_file(&mut self, path: &str, seen: Option<&Source>) {
-        self.files.insert(path.to_owned(), seen.map(Stamp::of_object));
-    }
-
-    /// Takes the file at `path`, whose bytes are missing where they are too many for a sidecar.
-    pub(in crate::catalog) fn learn_text(&mut self, path: &str, seen: Option<(&Source, Option<&[u8]>)>) {
-        self.learn_file(path, seen.map(|(source, _)| source));
-        let text = seen.map(|(_, bytes)| bytes.map_or(Text::TooLong, |bytes| Text::Whole(bytes.to_vec())));
-        self.texts.insert(path.to_owned(), text);
-    }
-
-    /// Takes the files and folders whose paths begin with `prefix`; some may be left out where they are not `is_whole`.
-    pub(in crate::catalog) fn learn_names<'a>(
-        &mut self,
-        prefix: &str,
-        files: impl IntoIterator<Item = &'a Source>,
-        folders: impl IntoIterator<Item = String>,
-        is_whole: bool,
-    ) {
-        for file in files {
-            self.learn_file(&file.location, Some(file));
+    /// Takes an answer.
+    pub(in crate::catalog) fn learn(&mut self, answer: Answer) {
+        match answer {
+            Answer::File(path, seen) => self.learn_file(path, seen.as_ref()),
+            Answer::Text(path, seen) => {
+                self.learn_file(path.clone(), seen.as_ref().map(|(source, _)| source));
+                let text = |bytes: Option<Bytes>| bytes.map_or(Text::TooLong, |bytes| Text::Whole(bytes.into()));
+                self.texts.insert(path, seen.map(|(_, bytes)| text(bytes)));
+            }
+            Answer::Names(prefix, listed) => {
+                listed.files.iter().for_each(|file| self.learn_file(file.location.to_string(), Some(file)));
+                let folders = listed.folders.into_iter().collect();
+                self.names.insert(prefix, Names { folders, is_whole: !listed.is_cut });
+            }
+            Answer::Far => {}
         }
-        let folders = folders.into_iter().collect();
-        self.names.insert(prefix.to_owned(), Names { folders, is_whole });
+    }
+
+    fn learn_file(&mut self, path: String, seen: Option<&Source>) {
+        self.files.insert(path, seen.map(Stamp::of_object));
+    }
+
+    /// Reads the entry as far as it is known.
+    pub(in crate::catalog) fn read(&self, id: &EntryId, now: SystemTime) -> io::Result<Option<Reading>> {
+        gather::read(self, id, self.listing().hint(id), now)
     }
 
     /// The names that may be of the entry.
-    pub(in crate::catalog) fn listing(&self) -> Listing {
+    fn listing(&self) -> Listing {
         let files = self.beside().map(|text| Name { text: text.to_owned(), is_folder: Some(false) });
         let folder = self.folder_stamp(&self.id).map(|_| Name { text: self.id.clone(), is_folder: Some(true) });
         // Where nobody tells names, a sidecar is looked for under its own.
         let sidecar = (!self.is_listable).then(|| format!("{}.{}", self.id, naming::SIDECAR));
         let sidecar = sidecar.map(|text| Name { text, is_folder: Some(false) });
-        Listing::new(self.here(), files.chain(folder).chain(sidecar).collect(), |_| None)
+        Listing::new(None, files.chain(folder).chain(sidecar).collect(), |_| None)
     }
 
     fn wish(&self, wish: Wish) {
@@ -205,6 +228,13 @@ impl Place for View {
         if path == HERE {
             return Ok(Some(self.here()));
         }
+        if naming::is_url(path) {
+            let seen = self.far.seen(path);
+            if seen.is_none() {
+                self.wish(Wish::Far(path.to_owned()));
+            }
+            return Ok(seen.flatten());
+        }
         let inner = path.strip_prefix(&self.id);
         let is_folder =
             inner.is_some_and(|inner| inner.is_empty() || inner.strip_prefix('/') == Some(naming::ATTACHMENTS));
@@ -216,6 +246,10 @@ impl Place for View {
 
     fn read(&self, path: &str) -> io::Result<Option<(Stamp, Text)>> {
         Ok(self.text(path))
+    }
+
+    fn refusal(&self, name: &str) -> Option<String> {
+        if naming::is_url(name) { self.far.refusal(name) } else { None }
     }
 
     fn files(&self, path: &str, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<Folder>> {
@@ -239,10 +273,10 @@ fn stamp_of<'a>(names: impl IntoIterator<Item = &'a str>, modified: u128) -> Sta
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
+    use std::time::Duration;
 
     use super::*;
-    use crate::catalog::directory::gather::{self, Reading};
+    use crate::origin::Origin;
 
     /// A store in memory that counts how often it is asked.
     struct Store {
@@ -262,43 +296,48 @@ mod tests {
             Store { files: files.iter().map(source).collect(), is_listable }
         }
 
-        fn grant(&self, view: &mut View, wish: &Wish) {
-            let find = |path: &String| self.files.iter().find(|(source, _)| *source.location == **path);
+        fn answer(&self, wish: Wish) -> Answer {
+            let find = |path: &str| self.files.iter().find(|(source, _)| *source.location == *path).cloned();
             match wish {
-                Wish::File(path) => view.learn_file(path, find(path).map(|(source, _)| source)),
+                Wish::File(path) => Answer::File(path.clone(), find(&path).map(|(source, _)| source)),
                 Wish::Text(path) => {
-                    view.learn_text(path, find(path).map(|(source, text)| (source, Some(text.as_bytes()))))
+                    Answer::Text(path.clone(), find(&path).map(|(source, text)| (source, Some(text.into()))))
                 }
+                Wish::Far(url) => panic!("{url} is looked at"),
                 Wish::Names(prefix) => {
                     assert!(self.is_listable, "{prefix} is listed");
-                    let all = self.files.iter().filter_map(|(source, _)| {
-                        let rest = source.location.strip_prefix(prefix.as_str())?;
-                        Some((source, rest.split_once('/').map(|(folder, _)| folder)))
-                    });
-                    let (folders, files): (Vec<_>, Vec<_>) = all.partition(|(_, folder)| folder.is_some());
-                    let folders = folders.into_iter().filter_map(|(_, folder)| folder.map(str::to_owned));
-                    view.learn_names(prefix, files.into_iter().map(|(source, _)| source), folders, true);
+                    let mut listed = Listed::default();
+                    for (source, _) in &self.files {
+                        match source.location.strip_prefix(&prefix).map(|rest| rest.split_once('/')) {
+                            Some(Some((folder, _))) => listed.folders.push(folder.to_owned()),
+                            Some(None) => listed.files.push(source.clone()),
+                            None => {}
+                        }
+                    }
+                    Answer::Names(prefix, listed)
                 }
             }
         }
 
         fn ask<T>(&self, id: &EntryId, question: impl Fn(&View) -> T) -> (T, Rounds) {
-            let (mut view, mut rounds) = (View::new(id, self.is_listable), Rounds::new());
+            let origin = Origin::folder(&std::env::temp_dir()).unwrap();
+            let far = Arc::new(Far::new(origin, Duration::ZERO));
+            let (mut view, mut rounds) = (View::new(id, self.is_listable, far), Rounds::new());
             loop {
                 let answer = question(&view);
                 let wishes = view.wishes();
                 if wishes.is_empty() {
                     return (answer, rounds);
                 }
-                wishes.iter().for_each(|wish| self.grant(&mut view, wish));
-                rounds.push(wishes);
+                rounds.push(wishes.clone());
+                wishes.into_iter().for_each(|wish| view.learn(self.answer(wish)));
             }
         }
 
         fn read(&self, entry: &str) -> (Option<Reading>, Rounds) {
             let id = EntryId::new(entry).unwrap();
             let now = SystemTime::now();
-            self.ask(&id, |view| gather::read(view, &id, view.listing().hint(&id), now).unwrap())
+            self.ask(&id, |view| view.read(&id, now).unwrap())
         }
     }
 
