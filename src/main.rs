@@ -132,7 +132,7 @@ fn runtime() -> Result<Runtime, Vec<String>> {
 /// Everything that answers are made of.
 fn delivery(settings: &Settings) -> Result<(Catalog, Delivery), Vec<String>> {
     let catalog = Catalog::open(&settings.catalog).map_err(fault)?;
-    let origin = Origin::folder(&settings.catalog.media).map_err(fault)?;
+    let origin = Origin::new(&settings.catalog.media, &settings.origin).map_err(fault)?;
     let delivery = Delivery::new(&settings.deliver, catalog.clone(), origin).map_err(fault)?;
     Ok((catalog, delivery))
 }

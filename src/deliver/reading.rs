@@ -12,11 +12,14 @@ use super::artifact::{Body, Muxed};
 use super::sources::blocking;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
-use crate::origin::{Opened, Origin};
+use crate::origin::{Opened, Origin, Remote};
 use crate::packager::layout::{Layout, Slice};
 
 /// Bytes of a window. Twice as many are in memory for a client that takes its time.
 const WINDOW: u64 = 512 * 1024;
+
+/// Bytes on their way from another origin beyond the window.
+const AHEAD: u64 = 2 << 20;
 
 /// A body that is being read.
 #[derive(Debug)]
@@ -87,8 +90,14 @@ impl Reading {
             self.rest = None;
             return;
         }
-        let opened = rest.opened.clone();
-        self.ahead = Some(tokio::task::spawn_blocking(move || read(&opened, &part)));
+        self.ahead = Some(match rest.opened.clone() {
+            Opened::Remote(file) => {
+                let far = end.saturating_add(AHEAD).min(rest.layout.len());
+                file.expect(&stored(&rest.layout.part(end..far)));
+                tokio::spawn(async move { read_remote(&file, &part).await })
+            }
+            opened => tokio::task::spawn_blocking(move || read(&opened, &part)),
+        });
     }
 }
 
@@ -134,6 +143,35 @@ pub(super) fn read(opened: &Opened, layout: &Layout) -> Result<Bytes> {
         }
     }
     Ok(bytes.into())
+}
+
+/// The bytes of a layout over a file at another origin. No thread waits while they are on their way.
+async fn read_remote(file: &Remote, layout: &Layout) -> Result<Bytes> {
+    let ranges = stored(layout);
+    let length: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    let mut read = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    file.gather(&ranges, &mut read).await?;
+    if length == layout.len() {
+        return Ok(read.into());
+    }
+    let mut rest = &read[..];
+    let mut bytes = Vec::with_capacity(usize::try_from(layout.len()).unwrap_or(0));
+    for slice in layout.slices() {
+        match slice {
+            Slice::Made(made) => bytes.extend_from_slice(made),
+            Slice::Source(range) => {
+                let (part, after) = rest.split_at((range.end - range.start) as usize);
+                bytes.extend_from_slice(part);
+                rest = after;
+            }
+        }
+    }
+    Ok(bytes.into())
+}
+
+/// What a layout takes from the file.
+fn stored(layout: &Layout) -> Vec<Range<u64>> {
+    layout.slices().iter().filter_map(range).collect()
 }
 
 fn is_stored(slice: &Slice) -> bool {

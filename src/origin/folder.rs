@@ -38,13 +38,13 @@ pub(super) struct Folder {
 
 #[derive(Debug)]
 struct Kept {
-    opened: Opened,
+    opened: Local,
     used: u64,
 }
 
 /// An open file at the version that the catalog saw. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Opened {
+pub struct Local {
     file: Arc<File>,
     source: Source,
 }
@@ -59,7 +59,7 @@ impl Folder {
     }
 
     /// The file of `source` if it is open already.
-    pub(super) fn opened(&self, source: &Source) -> Option<Opened> {
+    pub(super) fn opened(&self, source: &Source) -> Option<Local> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = open.values().map(|kept| kept.used).max().unwrap_or(0);
         let kept = open.get_mut(source)?;
@@ -68,11 +68,11 @@ impl Folder {
     }
 
     /// Opens the file of `source`, or finds it open.
-    pub(super) fn find(&self, source: &Source) -> Result<Opened> {
+    pub(super) fn find(&self, source: &Source) -> Result<Local> {
         if let Some(opened) = self.opened(source) {
             return Ok(opened);
         }
-        let opened = Opened { file: Arc::new(self.open_beneath(&source.location)?), source: source.clone() };
+        let opened = Local { file: Arc::new(self.open_beneath(&source.location)?), source: source.clone() };
         opened.check_version()?;
         self.keep(opened.clone());
         Ok(opened)
@@ -93,7 +93,7 @@ impl Folder {
         }
     }
 
-    fn keep(&self, opened: Opened) {
+    fn keep(&self, opened: Local) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = open.values().map(|kept| kept.used).max().unwrap_or(0);
         let mut closed = None;
@@ -118,7 +118,7 @@ fn failure(location: &str, errno: Errno) -> Error {
     error.caused_by(errno)
 }
 
-impl Opened {
+impl Local {
     /// The file's length in bytes.
     pub fn size(&self) -> u64 {
         self.source.size
@@ -328,7 +328,8 @@ mod tests {
             let source = library.write(&format!("inner/{number}"), number.to_string().as_bytes());
             check(origin.read(&source, 0..source.size).await, Ok(number.to_string().as_bytes()));
         }
-        assert_eq!(origin.folder.open.lock().unwrap().len(), OPEN_MAX);
-        assert!(origin.folder.opened(&library.source("inner/0")).is_none());
+        let folder = origin.folder.unwrap();
+        assert_eq!(folder.open.lock().unwrap().len(), OPEN_MAX);
+        assert!(folder.opened(&library.source("inner/0")).is_none());
     }
 }
