@@ -89,7 +89,7 @@ impl Bucket {
     ) -> Result<Option<Arc<Reading>>> {
         let _permit = self.looks.acquire().await.map_err(|_| Error::new(Kind::Internal, "the catalog is closed"))?;
         if let Some(known) = known
-            && self.settled(&mut view, |view| known.is_current(view)).await?
+            && self.settled(&mut view, |view| view.is_current(&known)).await?
         {
             return Ok(Some(known));
         }

@@ -56,8 +56,9 @@ impl Folder {
         }
     }
 
-    fn catalog(&self, entry_ttl: Duration) -> Catalog {
-        Catalog::open(&Config { media: self.0.clone(), entry_ttl, ..Config::default() }).unwrap()
+    fn catalog(&self, ttl: Duration) -> Catalog {
+        let config = Config { media: self.0.clone(), entry_ttl: Some(ttl), ..Config::default() };
+        Catalog::open(&config, Origin::folder(&self.0).unwrap()).unwrap()
     }
 }
 
@@ -73,6 +74,14 @@ fn id(text: &str) -> EntryId {
 
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test)
+}
+
+/// How often the names of a folder were read.
+fn lists(catalog: &Catalog) -> u64 {
+    match &catalog.shared.home {
+        Home::Folder(folder) => folder.lists(),
+        Home::Bucket(_) => 0,
+    }
 }
 
 /// Every entry and every fault.
@@ -214,20 +223,21 @@ fn what_changes_shows() {
 #[test]
 fn what_does_not_change_is_not_read_again() {
     let folder = Folder::with(&[("0_a/a.mp4", ""), ("0_a/entry.toml", "name = 'A'"), ("0_b.mp4", "")]);
-    let library = Library::open(&folder.0).unwrap();
-    let read = |entry, now| library.read(&id(entry), None, now).unwrap().unwrap();
+    let far = Arc::new(Far::new(Origin::folder(&folder.0).unwrap(), LONG));
+    let library = Library::open(&folder.0, far).unwrap();
+    let read = |entry, now| library.sight().read(&id(entry), None, now).unwrap().unwrap();
     let later = SystemTime::now() + Duration::from_secs(10);
     for entry in ["0_a", "0_b"] {
         let settled = read(entry, later);
-        assert!(library.is_current(&settled).unwrap(), "{entry}");
-        assert!(!library.is_current(&read(entry, SystemTime::now())).unwrap(), "{entry} has only just changed");
+        assert!(library.sight().is_current(&settled).unwrap(), "{entry}");
+        assert!(!library.sight().is_current(&read(entry, SystemTime::now())).unwrap(), "{entry} has only just changed");
     }
     let (a, b) = (read("0_a", later), read("0_b", later));
     let lists = library.lists();
     folder.write("0_a/entry.toml", "name = 'B'");
-    assert!(!library.is_current(&a).unwrap() && library.is_current(&b).unwrap());
+    assert!(!library.sight().is_current(&a).unwrap() && library.sight().is_current(&b).unwrap());
     folder.write("0_b.avi", "");
-    assert!(!library.is_current(&b).unwrap());
+    assert!(!library.sight().is_current(&b).unwrap());
     assert_eq!(library.lists(), lists);
 }
 
@@ -238,12 +248,12 @@ fn a_great_library_is_not_read_to_find_one_entry() {
     folder.write("0_data.xyz", "");
     run(async {
         let catalog = folder.catalog(LONG);
-        let lists = || catalog.shared.library.lists();
+        let lists = || lists(&catalog);
         assert_eq!(show(&catalog, "0_054321").await, "Video Ready: 0_054321.mp4@0");
         assert_eq!(lists(), 0, "a known extension is found without the names of the others");
         assert_eq!(show(&catalog, "0_data").await, "Data Ready: 0_data.xyz@0");
         assert_eq!(show(&catalog, "0_nobody").await, "-");
-        assert_eq!(catalog.survey().await.unwrap(), 100_001);
+        assert_eq!(catalog.survey().await.unwrap(), Some(100_001));
         assert_eq!(lists(), 1, "one read of the names serves all who need them");
         assert!(catalog.shared.is_absent(&id("0_other"), Instant::now()), "no look is needed to know it");
     });
@@ -282,7 +292,7 @@ fn a_crowd_is_served_by_one_read() {
         let entries = futures_util::future::join_all(crowd).await;
         let first = entries[0].as_ref().unwrap();
         assert!(entries.iter().all(|entry| Arc::ptr_eq(entry.as_ref().unwrap(), first)));
-        assert_eq!(catalog.shared.library.lists(), 2, "the folder and its attachments, once");
+        assert_eq!(lists(&catalog), 2, "the folder and its attachments, once");
         all_land(&catalog).await;
     });
 }
@@ -333,7 +343,8 @@ fn a_folder_that_is_none_is_refused() {
     let folder = Folder::with(&[("a.mp4", "")]);
     for name in ["nowhere", "a.mp4"] {
         let config = Config { media: folder.0.join(name), ..Config::default() };
-        assert!(Catalog::open(&config).is_err_and(|error| error.message().contains(name)));
+        let origin = Origin::folder(&folder.0).unwrap();
+        assert!(Catalog::open(&config, origin).is_err_and(|error| error.message().contains(name)));
     }
 }
 

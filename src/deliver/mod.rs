@@ -27,7 +27,7 @@ use crate::access::{self, Grant};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
 use crate::entry::{Entry, Source};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
 use crate::plan::key::Key;
@@ -161,6 +161,17 @@ impl Delivery {
     /// How busy the workers are.
     pub fn load(&self) -> Load {
         self.kit.pool.load()
+    }
+
+    /// Drops what is known of the entries of a request that failed because a file of theirs was replaced meanwhile. True
+    /// where that is why it failed: then it is worth one more try, on what the library has now.
+    pub fn relearn(&self, request: &Request, failure: &Error) -> bool {
+        let is_changed = failure.kind() == Kind::Changed;
+        if is_changed {
+            tracing::info!(entry = %request.entry(), error = ?failure, "tried once more");
+            [request.entry()].into_iter().chain(request.sequence()).for_each(|id| self.catalog.forget(id));
+        }
+        is_changed
     }
 
     /// What will be done for a request at a time in seconds since 1970, and what names its result. Opens only files whose

@@ -211,7 +211,7 @@ impl Local {
 
     fn changed(&self) -> Error {
         let message = format!("the file {} was changed while it was being read", self.source.location);
-        Error::new(Kind::Unavailable, message)
+        Error::new(Kind::Changed, message)
     }
 }
 
@@ -286,10 +286,10 @@ mod tests {
         let origin = library.origin();
         check(origin.read(&source, 0..2).await, Ok(b"01"));
         let longer = library.write("a", b"0123456789ab");
-        check(origin.read(&source, 0..2).await, Err(Kind::Unavailable));
+        check(origin.read(&source, 0..2).await, Err(Kind::Changed));
         check(origin.read(&longer, 10..12).await, Ok(b"ab"));
         library.write("a", b"0");
-        check(origin.read(&longer, 10..12).await, Err(Kind::Unavailable));
+        check(origin.read(&longer, 10..12).await, Err(Kind::Changed));
     }
 
     #[tokio::test]

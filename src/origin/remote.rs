@@ -108,13 +108,20 @@ impl Origins {
         store.fetch(&target, location, bytes_max).await
     }
 
-    pub(super) async fn list(&self, folder: &str, count_max: usize) -> Result<Listed> {
-        let store = self.base.as_ref().ok_or_else(|| not_there(folder))?;
-        if folder.is_empty() {
-            return store.list(&store.place.root(), "", count_max).await;
-        }
-        let target = store.place.beneath(folder).ok_or_else(|| not_there(folder))?;
-        store.list(&target.path, &format!("{folder}/"), count_max).await
+    pub(super) async fn list(&self, prefix: &str, count_max: usize) -> Result<Listed> {
+        self.base.as_ref().ok_or_else(|| not_there(prefix))?.list(prefix, count_max).await
+    }
+
+    /// Whether the names of the library's files can be listed.
+    pub(super) fn can_list(&self) -> bool {
+        self.base.as_ref().is_some_and(|store| store.can_list())
+    }
+
+    /// Why no file is looked for at `url`; `None` where one is.
+    pub(super) fn refusal(&self, url: &str) -> Option<String> {
+        self.locate(url).err()?;
+        let allowed: Vec<&str> = self.stores.iter().map(|store| store.place.url.as_str()).collect();
+        Some(place::refusal(url, &allowed))
     }
 }
 

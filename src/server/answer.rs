@@ -104,7 +104,10 @@ async fn routed(
         Some(Ok(request)) => {
             let base = base(&house.site, head, authority, &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
-            let response = answered(house, head, &request, client).await;
+            let mut response = answered(house, head, &request, client).await;
+            if response.as_ref().is_err_and(|failure| house.delivery.relearn(&request, failure)) {
+                response = answered(house, head, &request, client).await;
+            }
             (asked(&request), response.unwrap_or_else(|error| failed(target, &error)))
         }
     }
@@ -257,7 +260,7 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 fn failed(target: &str, error: &Error) -> Response<Body> {
     let target = shown(target);
     match error.kind() {
-        Kind::Internal | Kind::Unavailable | Kind::TimedOut => tracing::error!(url = %target, ?error),
+        Kind::Internal | Kind::Unavailable | Kind::Changed | Kind::TimedOut => tracing::error!(url = %target, ?error),
         Kind::Busy => tracing::warn!(url = %target, ?error),
         Kind::Invalid | Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
             tracing::debug!(url = %target, ?error)

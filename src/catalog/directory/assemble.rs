@@ -454,7 +454,10 @@ mod tests {
         let url = "https://host/far/b.en.vtt?key=secret";
         let entry = made("0_l", &["a.mp4"], &format!("[[captions]]\nfile = \"{url}\"")).unwrap();
         let caption = &entry.captions[0];
-        assert_eq!((caption.id.as_str(), caption.language.as_str(), &*caption.source.location), ("0_l_b.en", "en", url));
+        assert_eq!(
+            (caption.id.as_str(), caption.language.as_str(), &*caption.source.location),
+            ("0_l_b.en", "en", url)
+        );
         let rows = format!("[[flavors]]\nfile = \"{url}\"");
         assert_eq!(made("0_l", &[], &rows).unwrap().kind, EntryKind::Video);
         let song = "[[flavors]]\nfile = \"sub/extra.mp4\"\n[[thumbs]]\nfile = \"cover.jpg\"";

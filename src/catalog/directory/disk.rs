@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use super::place::{FILES_MAX, Folder, Mark, NANOS, Place, Stamp, Text};
+use super::place::{FILES_MAX, Folder, Mark, NANOS, Stamp, Text};
 use super::sidecar;
 
 /// The folder of the library, held open: what it is called meanwhile does not matter.
@@ -105,14 +105,16 @@ impl Root {
     }
 }
 
-impl Place for Root {
-    fn look(&self, path: &str) -> io::Result<Option<Stamp>> {
+impl Root {
+    /// As [`super::place::Place::look`].
+    pub(super) fn look(&self, path: &str) -> io::Result<Option<Stamp>> {
         let seen =
             if path.contains('/') { self.look_through(path) } else { self.look_beside(&self.folder, path, path) };
         present(seen).map(|stat| stat.and_then(|stat| stamp(&stat)))
     }
 
-    fn read(&self, path: &str) -> io::Result<Option<(Stamp, Text)>> {
+    /// As [`super::place::Place::read`].
+    pub(super) fn read(&self, path: &str) -> io::Result<Option<(Stamp, Text)>> {
         // A pipe under that name must not hold the reader up: it is opened without waiting and then turned away.
         let Some(file) = present(self.beneath(path, OFlags::RDONLY | OFlags::NONBLOCK))? else { return Ok(None) };
         let Some(stamp) = stamp(&rustix::fs::fstat(&file)?).filter(|stamp| !stamp.is_folder) else {
@@ -125,7 +127,8 @@ impl Place for Root {
         Ok(Some((stamp, text)))
     }
 
-    fn files(&self, path: &str, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<Folder>> {
+    /// As [`super::place::Place::files`].
+    pub(super) fn files(&self, path: &str, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<Folder>> {
         let Some(Opened { stamp, names, folder }) = self.list(path, FILES_MAX)? else { return Ok(None) };
         if names.len() == FILES_MAX {
             return Ok(Some(Folder { stamp, files: Vec::new(), is_overfull: true }));
