@@ -84,13 +84,20 @@ fn texts(c: &mut Criterion) {
     let renditions: [Rendition; 2] = [&pictures, &sound].map(|track| rendition(&timeline(track), &pace()));
     let of = Selection::video(1, 1);
     group.bench_function("media playlist", |b| {
-        b.iter(|| hls::media_playlist(black_box(&renditions[0]), &of, Form::M4s, File::to_string))
+        b.iter(|| {
+            hls::playlist(
+                &[hls::Link { place: "", of: &of, rendition: black_box(&renditions[0]) }],
+                hls::Pieces::Segments,
+                Form::M4s,
+            )
+        })
     });
     let offer = Offer {
         videos: vec![Video { of: of.clone(), rendition: &renditions[0], muxed: None }],
         sounds: vec![Sound {
             of: Selection::audio(1, 1),
             rendition: &renditions[1],
+            language: None,
             label: None,
             is_default: false,
             is_description: false,
@@ -110,9 +117,11 @@ fn media(c: &mut Criterion) {
     let all = segments(&pictures, &pace());
     let segment = &all[600];
     let mut group = c.benchmark_group("six seconds");
-    group.throughput(Throughput::Bytes(fmp4::segment(&pictures, segment).len()));
+    group.throughput(Throughput::Bytes(fmp4::segment(&pictures, segment.number, segment.samples.clone()).len()));
     group.bench_function("timeline", |b| b.iter(|| timeline(black_box(pictures.track()))));
-    group.bench_function("fMP4", |b| b.iter(|| fmp4::segment(black_box(&pictures), segment)));
+    group.bench_function("fMP4", |b| {
+        b.iter(|| fmp4::segment(black_box(&pictures), segment.number, segment.samples.clone()))
+    });
     let (from, to) =
         (pictures.micros(segment.start as i64), pictures.micros((segment.start + segment.duration) as i64));
     let heard = mpegts::sound_of(&sound, from, Some(to));
@@ -130,7 +139,7 @@ fn media(c: &mut Criterion) {
         let unit = |length: usize| [&(length as u32 - 4).to_be_bytes()[..], &vec![0x41; length - 4]].concat().into();
         ranges.iter().map(|range| unit((range.end - range.start) as usize)).collect()
     };
-    let (video, audio) = (read(mux.pictures()), read(mux.sound()));
+    let (video, audio) = (read(&mux.pictures()), read(&mux.sound()));
     group.bench_function("TS, written", |b| b.iter(|| mux.write(black_box(&video), &audio)));
     group.finish();
 }

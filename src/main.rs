@@ -219,12 +219,13 @@ fn inspect(given: &ArgMatches, settings: &Settings) -> Outcome {
     let file = given.get_one::<PathBuf>("file").map(PathBuf::as_path).unwrap_or(Path::new(""));
     runtime()?.block_on(async {
         let (origin, source) = if origin::is_remote(file) { at_origin(file, settings).await } else { in_folder(file) }?;
+        let limits = settings.deliver.decoding;
         if sources::recognise(&origin, &source).await.map_err(fault)? == Content::Still {
-            let facts = sources::facts(&origin, &source).await.map_err(fault)?;
+            let facts = sources::facts(&origin, &source, limits).await.map_err(fault)?;
             let shown = facts.picture.map(|picture| picture.shown.to_string()).unwrap_or_default();
             return print(format_args!("a picture, {shown} as shown\n"));
         }
-        let index = sources::index(&origin, &source).await.map_err(fault)?;
+        let index = sources::index(&origin, &source, limits).await.map_err(fault)?;
         print(media::describe::describe(&index, source.size))
     })
 }

@@ -73,6 +73,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("ravif", &["thumbnail"]),
     ("blake3", &["plan"]),
     ("percent_encoding", &["request"]),
+    ("infer", &["media"]),
+    ("mime_guess", &["media"]),
     ("quick_xml", &["packager"]),
     ("clap", &["main", "config"]),
     ("tracing_subscriber", &["main", "server"]),
@@ -238,7 +240,9 @@ fn foreign_crates_have_owners() {
 #[test]
 fn only_the_decoder_is_unsafe() {
     check(|source, line| {
-        (says(line, "unsafe") && source.module != "decode").then(|| "unsafe belongs to decode".to_owned())
+        // A word of a policy for browsers is another one.
+        let line = line.replace("'unsafe-inline'", "");
+        (says(&line, "unsafe") && source.module != "decode").then(|| "unsafe belongs to decode".to_owned())
     });
 }
 

@@ -29,6 +29,23 @@ pub fn check(entry: &Entry) -> Result<Grant> {
 /// What the client may play of `entry` at a time in seconds since 1970, as [`check`] has it. A deleted entry is as good as
 /// none; moderation and schedule matter.
 pub fn check_play(entry: &Entry, now: u64) -> Result<Grant> {
+    check_now(entry, now)?;
+    check_rules(entry)
+}
+
+/// What the client may keep of the files of `entry`: as [`check_play`] has it, but rules may tell one from the other.
+pub fn check_download(entry: &Entry, now: u64) -> Result<Grant> {
+    check_now(entry, now)?;
+    check_rules(entry)
+}
+
+/// What the client may fetch of the pictures that stand for `entry`, whatever moderators and schedule say.
+pub fn check_thumb_asset(entry: &Entry) -> Result<Grant> {
+    check_is_there(entry)?;
+    check_rules(entry)
+}
+
+fn check_now(entry: &Entry, now: u64) -> Result<()> {
     check_is_there(entry)?;
     if entry.recycled {
         return Err(Error::coded(Code::RecycledEntryUnavailable, "the entry is in the recycle bin"));
@@ -41,7 +58,7 @@ pub fn check_play(entry: &Entry, now: u64) -> Result<Grant> {
     if !has_begun || has_ended {
         return Err(Error::coded(Code::OutsideSchedule, "the entry is not to be played now"));
     }
-    check_rules(entry)
+    Ok(())
 }
 
 /// What the client may fetch of the files of `entry`, once it was told to play them: neither moderation nor schedule matters.
@@ -125,7 +142,9 @@ mod tests {
     fn check_playing(change: impl FnOnce(&mut Entry), played: Option<Code>, served: Option<Code>) {
         let entry = entry(change);
         assert_eq!(check_play(&entry, 100).err().and_then(|error| error.code()), played, "{entry:?}");
+        assert_eq!(check_download(&entry, 100).err().and_then(|error| error.code()), played, "{entry:?}");
         assert_eq!(check_serve(&entry).err().and_then(|error| error.code()), served, "{entry:?}");
+        assert_eq!(check_thumb_asset(&entry).err().and_then(|error| error.code()), served, "{entry:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod bucket;
 pub mod directory;
 mod folder;
+mod owners;
 mod recent;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use self::directory::far::Far;
 use self::directory::gather::Reading;
 use self::directory::listing::Listing;
 use self::folder::Folder;
+use self::owners::Owners;
 use self::recent::{Age, Recent};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Code, Error, Kind, Result};
@@ -75,6 +77,7 @@ struct Store {
     present: Recent<EntryId, Arc<Reading>>,
     absent: Recent<EntryId, ()>,
     flights: Mutex<HashMap<EntryId, Flight>>,
+    owners: Owners,
 }
 
 /// Where the library rests.
@@ -107,6 +110,7 @@ impl Catalog {
             present: Recent::new(ttl, weight_max),
             absent: Recent::new(ttl, ABSENT_MAX),
             flights: Mutex::default(),
+            owners: Owners::default(),
         };
         Ok(Catalog { shared: Arc::new(shared) })
     }

@@ -180,6 +180,22 @@ pub const ROWS: &[Row] = &[
     ),
     row!("cache_disk_size", origin.disk_bytes_max, SIZE, size, bytes, "Most bytes kept there"),
     row!(
+        "source_pixels_max",
+        deliver.decoding.still_pixels_max,
+        COUNT,
+        number,
+        u64::to_string,
+        "Most pixels of a stored picture that is decoded"
+    ),
+    row!(
+        "source_video_pixels_max",
+        deliver.decoding.video_pixels_max,
+        COUNT,
+        number,
+        u64::to_string,
+        "Most pixels of a video's picture that is decoded"
+    ),
+    row!(
         "thumbnail_quality",
         deliver.policy.quality,
         "a whole number from 1 to 100",
@@ -290,6 +306,14 @@ pub const ROWS: &[Row] = &[
         switch,
         bool::to_string,
         "Whether format/mpegdash answers with the manifest itself instead of a redirect to it"
+    ),
+    row!(
+        "file_max_age",
+        deliver.policy.max_age_file,
+        DURATION,
+        seconds,
+        show_seconds,
+        "How long clients may keep files of raw, download and the API whose URL names no version"
     ),
     row!("http_connections_max", server.connections_max, COUNT, length, usize::to_string, "Most connections at once"),
     row!(

@@ -1,5 +1,7 @@
 //! Sound that nobody hears: what a player is given where an entry without sound stands among entries with it.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::layout::{Layout, Slice};
@@ -86,19 +88,22 @@ impl Silence {
 
     /// The bytes of a layout of [`Silence::track`], which lie nowhere.
     pub fn fill(self, layout: &Layout) -> Vec<u8> {
-        let frame = self.frame();
         let mut bytes = Vec::with_capacity(layout.len() as usize);
         for slice in layout.slices() {
             match slice {
                 Slice::Made(made) => bytes.extend_from_slice(made),
-                Slice::Source(range) => {
-                    let skipped = (range.start % frame.len() as u64) as usize;
-                    let count = range.end.saturating_sub(range.start) as usize;
-                    bytes.extend(frame.iter().cycle().skip(skipped).take(count));
-                }
+                Slice::Source(range) => bytes.extend(self.bytes(range)),
             }
         }
         bytes
+    }
+
+    /// The bytes of a range of the samples of [`Silence::track`].
+    pub fn bytes(self, range: &Range<u64>) -> impl Iterator<Item = u8> + use<> {
+        let frame = self.frame();
+        let skipped = (range.start % frame.len() as u64) as usize;
+        let count = range.end.saturating_sub(range.start) as usize;
+        frame.iter().cycle().skip(skipped).take(count).copied()
     }
 }
 

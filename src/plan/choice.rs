@@ -33,7 +33,7 @@ fn levels(format: &Format) -> &'static [&'static [&'static str]] {
 }
 
 impl Candidate<'_> {
-    fn is_tagged(&self, tag: &str) -> bool {
+    pub(super) fn is_tagged(&self, tag: &str) -> bool {
         self.flavor.tags.iter().any(|given| given == tag)
     }
 
@@ -113,7 +113,7 @@ fn by_name<'a>(all: &[Candidate<'a>], entry: &Entry, choice: &Choice) -> Option<
 }
 
 /// The flavor that was uploaded: the one that says so, else the one of the highest bitrate.
-fn original<'a>(all: &[Candidate<'a>], entry: &'a Entry) -> Option<&'a crate::entry::FlavorId> {
+pub(super) fn original<'a>(all: &[Candidate<'a>], entry: &'a Entry) -> Option<&'a crate::entry::FlavorId> {
     let flagged = entry.flavors.iter().find(|flavor| flavor.is_original);
     flagged.or_else(|| all.last().map(|candidate| candidate.flavor)).map(|flavor| &flavor.id)
 }
@@ -198,6 +198,7 @@ mod tests {
             shown: Size { width: height * 16 / 9, height },
             last_frame: Micros(0),
             frames: 1,
+            halvings: 0,
         });
         let facts = Facts { duration: Micros(1), bitrate: 0, picture, has_audio: true };
         let flavor = Flavor {

@@ -1,17 +1,16 @@
 //! What answers `playManifest`: a playlist, a redirect, or a description.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use super::choice::{self, Candidate};
 use super::key::version;
 use super::playback::{Presentation, beside, check_window, decided, extension, reel, text, with_tracks};
-use super::{Decision, Freshness, Known, Plan, Policy, Work};
+use super::{Decision, Freshness, Known, Plan, Policy, Work, filename};
 use crate::entry::{Entry, EntryKind, Flavor};
 use crate::error::{Code, Error, Result};
 use crate::packager::{Container, Protocol};
 use crate::request::playback::{Format, PlayManifest, Response};
-use crate::request::served::{Place, urlset};
+use crate::request::served::{Place, told, urlset};
 
 /// What answers `asked`. `base` is the scheme and host that URLs begin with; empty for none.
 pub(super) fn plan(
@@ -56,7 +55,7 @@ pub(super) fn plan(
                 let work = Work::Presentation(Box::new(desk.manifest(&chosen)));
                 Ok(desk.decided(work, known))
             }
-            _ => Ok(Decision::Redirect { location: desk.target(&chosen), max_age: policy.playback.max_age_manifest }),
+            _ => Ok(Decision::Redirect { location: desk.location(&chosen), max_age: policy.playback.max_age_manifest }),
         },
     }
 }
@@ -76,7 +75,7 @@ impl Desk<'_> {
 
     fn place(&self, protocol: Option<Protocol>, flavor: &Flavor) -> String {
         let is_download = self.asked.format == Format::Download;
-        let name = download_name(self.entry, flavor);
+        let name = filename::safe(&filename::of_flavor(self.entry, flavor));
         let place = Place {
             protocol,
             container: if protocol.is_some() { self.container() } else { Container::Fmp4 },
@@ -95,7 +94,16 @@ impl Desk<'_> {
         }
     }
 
-    /// Where a redirect leads.
+    /// Where a redirect leads, with what the document there is to be told.
+    fn location(&self, chosen: &[Candidate<'_>]) -> String {
+        let target = self.target(chosen);
+        match self.asked.format {
+            Format::Dash | Format::Hls => target + &told(self.asked.default_audio.as_deref(), self.asked.captions),
+            Format::Url | Format::Download | Format::Other(_) => target,
+        }
+    }
+
+    /// The path to which a redirect leads.
     fn target(&self, chosen: &[Candidate<'_>]) -> String {
         let (protocol, document) = match self.asked.format {
             Format::Dash => (Some(Protocol::Dash), "/manifest.mpd"),
@@ -169,20 +177,6 @@ impl Desk<'_> {
         let plan = decided(work, self.entry, known, freshness);
         Decision::Make(Plan { failure: Some(Code::FlavorNotFound), ..plan })
     }
-}
-
-/// The name that a flavor is kept under: the entry's with the flavor's, every byte outside of a plain set as `_`.
-fn download_name(entry: &Entry, flavor: &Flavor) -> String {
-    let full = match &flavor.label {
-        Some(label) => format!("{} ({label})", entry.name),
-        None => entry.name.clone(),
-    };
-    let is_kept = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$()*+,;=:@".contains(byte);
-    let mut name: String = full.bytes().map(|byte| if is_kept(&byte) { byte.into() } else { '_' }).collect();
-    if let Some(extension) = extension(&flavor.source) {
-        let _ = write!(name, ".{extension}");
-    }
-    name
 }
 
 /// The description of an entry's flavors in JSON.

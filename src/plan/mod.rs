@@ -1,39 +1,37 @@
 //! From what was asked to what will be done: source chosen, times clamped, geometry resolved, everything decided.
 
+mod asset;
 mod choice;
 mod content;
 mod explain;
+mod filename;
 pub mod key;
 mod ladder;
 mod limits;
 mod manifest;
 mod moments;
 mod package;
+mod picture;
 pub mod playback;
+mod raw;
 mod region;
 pub mod sequence;
+#[cfg(test)]
+mod tests;
+mod work;
 
 use std::sync::Arc;
 
-use self::content::{Content, Scene};
 use self::key::Key;
-use self::ladder::Ladder;
-use self::limits::Sheet;
-use self::playback::{Cues, Cut, Presentation, Rules};
-use self::sequence::{Chain, Member, Words};
+use self::playback::Rules;
+use self::sequence::Member;
+pub use self::work::{Placeholder, Precision, Style, Subject, Tiles, Work};
 use crate::access::Grant;
-use crate::entry::{Entry, EntryId, PartnerId, Source, Status};
+use crate::entry::{Entry, EntryId, PartnerId, Source};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::Facts;
-use crate::media::picture::Size;
 use crate::media::time::Micros;
-use crate::packager::name::Selection;
-use crate::packager::segments::Pace;
-use crate::packager::silence::Silence;
-use crate::packager::timeline::Window;
-use crate::request::thumbnail::{Moment, Thumbnail};
 use crate::request::{Accepts, Request};
-use crate::thumbnail::{Encoding, Fit, Format, Geometry, Rect, encode, geometry, placeholder};
 
 /// What a request comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,196 +81,6 @@ pub struct Plan {
     pub failure: Option<Code>,
 }
 
-/// What to do, fully decided: everything that changes bytes is in here, and two requests for the same bytes are equal.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Work {
-    /// One picture.
-    Thumbnail {
-        /// What it is of.
-        subject: Subject,
-        /// Its size and part.
-        geometry: Geometry,
-        /// How it is written.
-        encoding: Encoding,
-    },
-    /// A row of two or more pictures of one size, from left to right without gaps.
-    Strip {
-        /// What they are of.
-        tiles: Tiles,
-        /// The size and part of each.
-        geometry: Geometry,
-        /// How the row is written.
-        encoding: Encoding,
-    },
-    /// A multivariant playlist or a manifest.
-    Presentation(Box<Presentation>),
-    /// A playlist of segments.
-    Playlist {
-        /// What is cut.
-        cut: Box<Cut>,
-        /// The tracks, as file names spell them.
-        of: Selection,
-        /// Whether it lists keyframes alone.
-        iframes: bool,
-    },
-    /// The head that the segments of a track have in common.
-    Init(Box<Cut>),
-    /// A segment.
-    Segment {
-        /// What is cut.
-        cut: Box<Cut>,
-        /// Its number, from one.
-        number: u32,
-        /// Whether it is a keyframe alone.
-        iframe: bool,
-    },
-    /// A playlist of captions.
-    CaptionList {
-        /// The caption file, as file names spell it.
-        of: Selection,
-        /// How long the presentation is.
-        length: Micros,
-        /// How segments are cut.
-        pace: Pace,
-    },
-    /// Captions, whole or a segment of them.
-    Cues(Box<Cues>),
-    /// A stored file, or a part of it as a file of its own.
-    Stored {
-        /// The file.
-        source: Source,
-        /// The part.
-        window: Window,
-        /// Whether what a player reads first comes first.
-        moov_first: bool,
-    },
-    /// A playlist of several entries.
-    Chain(Box<Chain>),
-    /// A playlist of the captions of several entries.
-    CaptionChain {
-        /// What each entry adds.
-        words: Vec<Words>,
-        /// How segments are cut.
-        pace: Pace,
-    },
-    /// A manifest of several entries, a period each.
-    Periods(Vec<Presentation>),
-    /// Sound that nobody hears.
-    Silence {
-        /// What it is like.
-        silence: Silence,
-        /// The number of the segment, from one; `None` for the head of them all.
-        number: Option<u32>,
-        /// How segments are cut.
-        pace: Pace,
-    },
-    /// A text that needs nothing more.
-    Written {
-        /// The text.
-        body: String,
-        /// Its media type.
-        media_type: &'static str,
-    },
-}
-
-impl Work {
-    /// Whether it only computes, once the indexes of its sources are there.
-    pub fn is_light(&self) -> bool {
-        match self {
-            Work::Presentation(_)
-            | Work::Playlist { .. }
-            | Work::Init(_)
-            | Work::Segment { .. }
-            | Work::CaptionList { .. }
-            | Work::Silence { .. }
-            | Work::Written { .. } => true,
-            Work::Thumbnail { .. }
-            | Work::Strip { .. }
-            | Work::Cues(_)
-            | Work::Chain(_)
-            | Work::CaptionChain { .. }
-            | Work::Periods(_)
-            | Work::Stored { .. } => false,
-        }
-    }
-
-    /// Whether it makes text, which is worth compressing on its way.
-    pub fn is_text(&self) -> bool {
-        match self {
-            Work::Presentation(_)
-            | Work::Playlist { .. }
-            | Work::CaptionList { .. }
-            | Work::Cues(_)
-            | Work::Chain(_)
-            | Work::CaptionChain { .. }
-            | Work::Periods(_)
-            | Work::Written { .. } => true,
-            Work::Thumbnail { .. }
-            | Work::Strip { .. }
-            | Work::Init(_)
-            | Work::Segment { .. }
-            | Work::Silence { .. }
-            | Work::Stored { .. } => false,
-        }
-    }
-}
-
-/// What a picture is of.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
-    /// A frame of a video.
-    Frame {
-        /// The video.
-        source: Source,
-        /// The moment, not after the last frame.
-        at: Micros,
-        /// Whether the frame itself is shown or the keyframe before it.
-        precision: Precision,
-    },
-    /// A stored picture.
-    Still {
-        /// The picture.
-        source: Source,
-    },
-    /// A picture of our own.
-    Placeholder(Placeholder),
-    /// One pixel of the background: what is seen of a part that lies wholly outside of its source. Nothing is opened.
-    Blank,
-}
-
-/// What the tiles of a strip are of.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Tiles {
-    /// Frames of one video, in the order of the tiles.
-    Frames {
-        /// The video.
-        source: Source,
-        /// As [`Subject::Frame`] has it, one a tile; not all equal. They do not fall.
-        moments: Vec<Micros>,
-        /// Whether the frames themselves are shown or the keyframes before them.
-        precision: Precision,
-    },
-    /// The same picture several times.
-    Copies {
-        /// The picture.
-        subject: Subject,
-        /// How many times, at least two.
-        count: u32,
-    },
-}
-
-/// Which frame answers for a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Precision {
-    /// The frame on display.
-    Exact,
-    /// The keyframe at or before it.
-    Keyframe,
-}
-
-/// The pictures that stand for content without one, as the plan calls them.
-pub type Placeholder = placeholder::Kind;
-
 /// What a site decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -290,12 +98,11 @@ pub struct Policy {
     pub max_age: u32,
     /// Seconds that a placeholder or an answer about an entry that is not ready may be kept.
     pub max_age_unready: u32,
+    /// Seconds that a stored file under a URL without a version may be kept.
+    pub max_age_file: u32,
     /// Whether a draft is an error instead of a placeholder.
     pub draft_is_error: bool,
 }
-
-/// The quality of formats without loss, whatever is asked for: they have only one.
-const LOSSLESS: u8 = 100;
 
 /// What is known of a source: its facts, or why there are none.
 pub type Known<'a> = (&'a Source, Result<Arc<Facts>>);
@@ -307,6 +114,8 @@ pub fn sources<'a>(request: &Request, entry: &'a Entry) -> Vec<&'a Source> {
         Request::PlayManifest(_) => playback::all(entry),
         Request::Package(package) => playback::sources_of_package(package, entry),
         Request::Served(_) => Vec::new(),
+        Request::Raw(_) | Request::Download(_) => raw::sources(entry),
+        Request::Asset(asked) => asset::sources(asked, entry),
     }
 }
 
@@ -320,8 +129,16 @@ pub fn failure(request: &Request) -> Option<Code> {
     match request {
         Request::Thumbnail(_) => Some(Code::ImageResizeFailed),
         Request::PlayManifest(_) => Some(Code::FlavorNotFound),
-        Request::Served(_) => Some(Code::FileNotFound),
+        Request::Served(_) | Request::Raw(_) | Request::Download(_) | Request::Asset(_) => Some(Code::FileNotFound),
         Request::Package(_) => None,
+    }
+}
+
+/// A failure to find what `request` is about, as a client may know of it.
+pub fn unseen(request: &Request, error: Error) -> Error {
+    match request {
+        Request::Asset(asked) if error.code() == Some(Code::EntryNotFound) => asked.unseen(),
+        _ => error,
     }
 }
 
@@ -346,10 +163,13 @@ pub fn plan(
 ) -> Result<Decision> {
     let Grant::Full = grant;
     match request {
-        Request::Thumbnail(asked) => picture(asked, entry, known, client.accepts, policy).map(Decision::Make),
+        Request::Thumbnail(asked) => picture::plan(asked, entry, known, client.accepts, policy).map(Decision::Make),
         Request::PlayManifest(asked) => manifest::plan(asked, entry, known, client.base, policy),
         Request::Package(asked) => package::plan(asked, entry, known, policy),
         Request::Served(asked) => package::stored(asked, entry, policy),
+        Request::Raw(asked) => raw::plan(asked, entry, known, policy),
+        Request::Download(asked) => raw::download(asked, entry, known, policy),
+        Request::Asset(asked) => asset::plan(asked, entry, known, policy),
     }
 }
 
@@ -364,30 +184,6 @@ pub fn preceded(
     sequence::preceded(request, decision, before, last, policy)
 }
 
-fn picture(
-    thumbnail: &Thumbnail,
-    entry: &Entry,
-    known: &[Known<'_>],
-    accepts: Accepts,
-    policy: &Policy,
-) -> Result<Plan> {
-    let scene = content::scene(thumbnail, entry, known, policy)?;
-    let work = work(thumbnail, &scene, accepts, policy)?;
-    let settled = known.iter().all(|(_, facts)| facts.as_ref().err().is_none_or(Error::is_lasting));
-    let ready = settled && entry.status == Status::Ready && !matches!(scene.content, Content::Placeholder(_));
-    Ok(Plan {
-        key: Key::of(&work),
-        work,
-        entry: entry.id.clone(),
-        partner: entry.partner,
-        freshness: Freshness::Public(if ready { policy.max_age } else { policy.max_age_unready }),
-        modified: known.iter().map(|(source, _)| source.modified).fold(entry.updated, u64::max),
-        negotiated: thumbnail.format.is_none(),
-        attachment: None,
-        failure: Some(Code::ImageResizeFailed),
-    })
-}
-
 /// What a plan comes to, for people: a few lines of a name and a value each.
 pub fn explain(decision: &Decision) -> String {
     explain::text(decision)
@@ -399,674 +195,5 @@ fn facts<'a>(known: &'a [Known<'_>], source: &Source) -> Result<&'a Facts> {
         Some((_, Ok(facts))) => Ok(facts),
         Some((_, Err(error))) => Err(error.clone()),
         None => Err(Error::new(Kind::Internal, "a source was planned with before it was looked at")),
-    }
-}
-
-/// The work that shows `scene` as asked.
-fn work(thumbnail: &Thumbnail, scene: &Scene<'_>, accepts: Accepts, policy: &Policy) -> Result<Work> {
-    let count = match thumbnail.moment {
-        Moment::Strip { of, .. } => of,
-        Moment::Default | Moment::At(_) | Moment::Slice { .. } => 1,
-    };
-    limits::check_slices(count, policy)?;
-    let found = resolved(thumbnail, scene, count);
-    let geometry = found.unwrap_or_else(|| geometry::blank(scene.wanted));
-    let sheet = Sheet { tile: geometry.canvas, count };
-    let format = thumbnail.format.unwrap_or_else(|| negotiated(accepts, sheet));
-    limits::check_sheet(sheet, format, policy)?;
-    let encoding = encoding(thumbnail, format, policy);
-    let tiles = match &scene.content {
-        _ if found.is_none() => copies(Subject::Blank, count),
-        Content::Video(ladder) => frames(thumbnail, scene, ladder, &geometry),
-        Content::Still { source, .. } => copies(Subject::Still { source: (*source).clone() }, count),
-        Content::Placeholder(placeholder) => copies(Subject::Placeholder(*placeholder), count),
-    };
-    Ok(match tiles {
-        Tiles::Copies { subject, count: 1 } => Work::Thumbnail { subject, geometry, encoding },
-        tiles => Work::Strip { tiles, geometry, encoding },
-    })
-}
-
-/// How the picture is written; what its format has no use for is the same for every request.
-fn encoding(thumbnail: &Thumbnail, format: Format, policy: &Policy) -> Encoding {
-    let lossy = matches!(format, Format::Jpeg | Format::Pdf | Format::Webp | Format::Avif);
-    let quality = if lossy { thumbnail.quality.unwrap_or(policy.quality) } else { LOSSLESS };
-    let has_density = !matches!(format, Format::Gif | Format::Webp | Format::Avif);
-    let density = if has_density { thumbnail.density } else { 0 };
-    Encoding { format, quality, density, background: thumbnail.background }
-}
-
-fn copies(subject: Subject, count: u32) -> Tiles {
-    Tiles::Copies { subject, count }
-}
-
-/// The frames of a video that are shown, from the flavor that suits them; equal ones as copies.
-fn frames(thumbnail: &Thumbnail, scene: &Scene<'_>, ladder: &Ladder<'_>, geometry: &Geometry) -> Tiles {
-    let mut moments = moments::times(thumbnail.moment, ladder.original().duration, scene.default_moment);
-    let latest = moments.last().copied().unwrap_or_default();
-    let rung = ladder.choose(thumbnail, geometry, latest);
-    for moment in &mut moments {
-        *moment = (*moment).min(rung.picture.last_frame);
-    }
-    let source = rung.flavor.source.clone();
-    let precision = if thumbnail.keyframe_only { Precision::Keyframe } else { Precision::Exact };
-    match moments[..] {
-        [at, ref rest @ ..] if rest.iter().all(|other| *other == at) => {
-            copies(Subject::Frame { source, at, precision }, moments.len() as u32)
-        }
-        _ => Tiles::Frames { source, moments, precision },
-    }
-}
-
-/// The best format that a client takes and that can hold the picture.
-fn negotiated(accepts: Accepts, sheet: Sheet) -> Format {
-    let offers = [(accepts.avif, Format::Avif), (accepts.webp, Format::Webp)];
-    let fits = |format: Format| limits::holds(format, sheet);
-    offers.into_iter().find(|(taken, format)| *taken && fits(*format)).map_or(Format::Jpeg, |(_, format)| format)
-}
-
-/// The numbers for one tile; `None` where nothing of the source is seen. A strip of original sizes is narrowed to what its
-/// format can hold.
-fn resolved(thumbnail: &Thumbnail, scene: &Scene<'_>, count: u32) -> Option<Geometry> {
-    let reference = scene.content.reference();
-    let (region, fit) = if scene.nearest {
-        let both = scene.wanted.width != 0 && scene.wanted.height != 0;
-        (Rect::default(), if both { Fit::Crop } else { Fit::Inside })
-    } else {
-        (region::rect(&thumbnail.region, scene.recorded), thumbnail.fit)
-    };
-    let found = geometry::fit(reference, region, scene.wanted, fit)?;
-    let widest = encode::side_max(thumbnail.format.unwrap_or_default()) / count.max(1);
-    if count > 1 && scene.wanted == Size::default() && found.canvas.width > widest {
-        return geometry::fit(reference, region, Size { width: widest.max(1), height: 0 }, Fit::Inside);
-    }
-    Some(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::entry::{EntryKind, Flavor, FlavorId, Thumb};
-    use crate::media::PictureFacts;
-    use crate::request;
-
-    const SECOND: i64 = 1_000_000;
-
-    /// An entry, and what looking at its files gives.
-    #[derive(Clone, Debug)]
-    struct Stage {
-        entry: Entry,
-        facts: Vec<(Source, Result<Arc<Facts>>)>,
-        policy: Policy,
-        accepts: Accepts,
-    }
-
-    fn source(location: &str) -> Source {
-        Source { location: location.into(), size: 1, modified: 500, version: "v".into() }
-    }
-
-    fn still_facts(width: u32, height: u32) -> Facts {
-        let picture = PictureFacts { shown: Size { width, height }, last_frame: Micros(0), frames: 1 };
-        Facts { duration: Micros(0), bitrate: 0, picture: Some(picture), has_audio: false }
-    }
-
-    /// Ten seconds of 25 frames a second.
-    fn video_facts(width: u32, height: u32, bitrate: u64) -> Facts {
-        let (duration, last_frame) = (Micros(10 * SECOND), Micros(10 * SECOND - 40_000));
-        let picture = PictureFacts { shown: Size { width, height }, last_frame, frames: 250 };
-        Facts { duration, bitrate, picture: Some(picture), has_audio: true }
-    }
-
-    impl Stage {
-        fn new(kind: EntryKind) -> Stage {
-            let entry = Entry {
-                partner: PartnerId(7),
-                name: "x".into(),
-                updated: 400,
-                ..Entry::new(EntryId::new("0_x").unwrap(), kind)
-            };
-            let policy = Policy {
-                output_pixels_max: 50_000_000,
-                slices_max: 1000,
-                quality: 75,
-                thumb_offset: Micros(3 * SECOND),
-                max_age: 3600,
-                max_age_unready: 60,
-                draft_is_error: false,
-                playback: Rules::default(),
-            };
-            Stage { entry, facts: Vec::new(), policy, accepts: Accepts::default() }
-        }
-
-        /// A video of three flavors: 1080p, 720p and 360p.
-        fn ladder() -> Stage {
-            Stage::new(EntryKind::Video)
-                .flavor("mid", Ok(video_facts(1280, 720, 2_000_000)))
-                .flavor("top", Ok(video_facts(1920, 1080, 5_000_000)))
-                .flavor("low", Ok(video_facts(640, 360, 500_000)))
-        }
-
-        fn flavor(mut self, id: &str, facts: Result<Facts>) -> Stage {
-            self.facts.push((source(id), facts.map(Arc::new)));
-            self.entry.flavors.push(Flavor {
-                id: FlavorId::new(id).unwrap(),
-                params_id: None,
-                tags: Vec::new(),
-                bitrate: None,
-                language: None,
-                label: None,
-                is_default: false,
-                is_original: false,
-                source: source(id),
-            });
-            self
-        }
-
-        fn thumb(mut self, id: &str, is_default: bool, facts: Result<Facts>) -> Stage {
-            self.facts.push((source(id), facts.map(Arc::new)));
-            self.entry.thumbs.push(Thumb { id: id.into(), is_default, source: source(id) });
-            self
-        }
-
-        fn with(mut self, change: impl FnOnce(&mut Stage)) -> Stage {
-            change(&mut self);
-            self
-        }
-
-        fn flavor_mut(&mut self, id: &str) -> &mut Flavor {
-            self.entry.flavors.iter_mut().find(|flavor| flavor.id.as_str() == id).unwrap()
-        }
-
-        /// Plans with nothing but the facts that [`sources`] asks for.
-        fn plan(&self, rest: &str) -> Result<Plan> {
-            let request = request::parse(&format!("/p/1/thumbnail/entry_id/0_x{rest}")).unwrap()?;
-            let asked = sources(&request, &self.entry);
-            let known: Vec<Known<'_>> = asked
-                .into_iter()
-                .map(|source| {
-                    let (_, facts) = self.facts.iter().find(|(of, _)| of == source).unwrap();
-                    (source, facts.clone())
-                })
-                .collect();
-            let client = Client { accepts: self.accepts, base: "" };
-            match plan(&request, &self.entry, &known, Grant::Full, client, &self.policy)? {
-                Decision::Make(plan) => Ok(plan),
-                Decision::Redirect { location, .. } => panic!("a redirect to {location}"),
-            }
-        }
-
-        #[track_caller]
-        fn line(&self, rest: &str) -> String {
-            self.plan(rest).unwrap().work.to_string()
-        }
-
-        /// Checks the start of the work line, up to its geometry.
-        #[track_caller]
-        fn shows(&self, rest: &str, expected: &str) -> &Stage {
-            let line = self.line(rest);
-            assert_eq!(line.split(" crop ").next(), Some(expected), "{rest}: {line}");
-            self
-        }
-
-        /// Checks the geometry of the work line.
-        #[track_caller]
-        fn cuts(&self, rest: &str, expected: &str) -> &Stage {
-            let line = self.line(rest);
-            let geometry = line.split_once(" crop ").unwrap().1;
-            assert!(geometry.starts_with(&format!("{expected} ")), "{rest}: {line}");
-            self
-        }
-
-        #[track_caller]
-        fn refuses(&self, rest: &str, code: Code, words: &str) -> &Stage {
-            let error = self.plan(rest).unwrap_err();
-            assert_eq!(error.code(), Some(code), "{rest}: {error}");
-            assert!(error.message().contains(words), "{rest}: {error}");
-            self
-        }
-    }
-
-    fn broken() -> Result<Facts> {
-        Err(Error::unsupported("text is no video"))
-    }
-
-    #[test]
-    fn a_whole_line() {
-        let line = Stage::ladder().line("/width/640/vid_sec/2/format/png");
-        let expected = "thumbnail frame \"low\"@v at 2 crop 1920x1080+0+0 of 1920x1080 to 640x360+0+0 on 640x360 \
-                        png quality 100 density 0 background ffffff";
-        assert_eq!(line, expected);
-    }
-
-    #[test]
-    fn moments_of_a_video() {
-        Stage::ladder()
-            .shows("", "thumbnail frame \"low\"@v at 3")
-            .shows("/vid_sec/0", "thumbnail frame \"low\"@v at 0")
-            .shows("/vid_sec/99", "thumbnail frame \"low\"@v at 9.96")
-            .shows("/vid_sec/1/exact/0", "thumbnail keyframe \"low\"@v at 1")
-            .shows("/vid_slices/4/vid_slice/1", "thumbnail frame \"low\"@v at 2.5")
-            .shows("/vid_slices/4/vid_slice/9", "thumbnail frame \"low\"@v at 7.5")
-            .shows("/vid_slices/3", "strip 3 of frame \"low\"@v at 0,3.333333,6.666666")
-            .shows("/vid_slices/2/start_sec/9/end_sec/99", "strip 2 of frame \"low\"@v at 9,9.5")
-            .shows("/vid_slices/2/start_sec/99", "strip 2 of frame \"low\"@v at 9.96")
-            .shows("/vid_slices/3/vid_sec/1", "strip 3 of frame \"low\"@v at 1")
-            .shows("/vid_slices/1", "thumbnail frame \"low\"@v at 0");
-        let offset = |ms| Stage::ladder().with(|stage| stage.entry.thumb_offset_ms = Some(ms));
-        offset(4500).shows("", "thumbnail frame \"low\"@v at 4.5");
-        offset(u64::MAX).shows("", "thumbnail frame \"low\"@v at 9.96");
-    }
-
-    #[test]
-    fn the_smallest_flavor_that_covers() {
-        Stage::ladder()
-            .shows("/width/640", "thumbnail frame \"low\"@v at 3")
-            .shows("/width/641", "thumbnail frame \"mid\"@v at 3")
-            .shows("/height/720", "thumbnail frame \"mid\"@v at 3")
-            .shows("/height/721", "thumbnail frame \"top\"@v at 3")
-            .shows("/width/9000", "thumbnail frame \"top\"@v at 3")
-            .shows("/width/0/height/0", "thumbnail frame \"top\"@v at 3")
-            // A quarter of the picture has a quarter of the pixels.
-            .shows("/src_w/960/width/320", "thumbnail frame \"low\"@v at 3")
-            .shows("/src_w/960/width/321", "thumbnail frame \"mid\"@v at 3")
-            .shows("/width/360/height/360/type/3", "thumbnail frame \"low\"@v at 3")
-            .shows("/width/361/height/361/type/3", "thumbnail frame \"mid\"@v at 3")
-            .shows("/width/100/source/original", "thumbnail frame \"top\"@v at 3")
-            .shows("/width/100/flavor_id/mid", "thumbnail frame \"mid\"@v at 3")
-            .shows("/width/9000/flavor_id/mid", "thumbnail frame \"mid\"@v at 3")
-            .shows("/width/100/flavor_id/none", "thumbnail frame \"low\"@v at 3")
-            .shows("/width/100/flavor_id/mid/source/original", "thumbnail frame \"top\"@v at 3");
-    }
-
-    #[test]
-    fn tagged_flavors_go_first() {
-        let tagged = |ids: &[&str]| {
-            Stage::ladder().with(|stage| ids.iter().for_each(|id| stage.flavor_mut(id).tags.push("thumbsource".into())))
-        };
-        tagged(&["mid"])
-            .shows("/width/100", "thumbnail frame \"mid\"@v at 3")
-            .shows("/width/1900", "thumbnail frame \"mid\"@v at 3")
-            .shows("/width/1900/source/original", "thumbnail frame \"top\"@v at 3")
-            .cuts("/width/0/height/0", "1920x1080+0+0 of 1920x1080 to 1920x1080+0+0 on 1920x1080");
-        tagged(&["mid", "low"])
-            .shows("/width/100", "thumbnail frame \"low\"@v at 3")
-            .shows("/width/1900", "thumbnail frame \"mid\"@v at 3");
-    }
-
-    #[test]
-    fn sizes_do_not_depend_on_the_flavor() {
-        for flavor in ["low", "mid", "top", "none"] {
-            Stage::ladder()
-                .cuts(&format!("/flavor_id/{flavor}"), "1920x1080+0+0 of 1920x1080 to 120x68+0+0 on 120x68")
-                .cuts(
-                    &format!("/flavor_id/{flavor}/src_x/1000/width/92"),
-                    "920x1080+1000+0 of 1920x1080 to 92x108+0+0 on 92x108",
-                );
-        }
-    }
-
-    #[test]
-    fn the_original() {
-        // The flag goes before the bitrate, a stated bitrate before a measured one.
-        let ladder = Stage::ladder();
-        assert!(ladder.line("/width/0/height/0").contains("of 1920x1080"));
-        let flagged = ladder.clone().with(|stage| stage.flavor_mut("mid").is_original = true);
-        assert!(flagged.line("/width/0/height/0").contains("of 1280x720"));
-        flagged.shows("/width/1300", "thumbnail frame \"top\"@v at 3");
-        flagged.shows("/width/9000", "thumbnail frame \"mid\"@v at 3");
-        let stated = ladder.with(|stage| stage.flavor_mut("low").bitrate = Some(9000));
-        assert!(stated.line("/width/0/height/0").contains("of 640x360"));
-    }
-
-    #[test]
-    fn broken_flavors_are_passed_over() {
-        let stage = Stage::ladder().flavor("bad", broken()).with(|stage| stage.flavor_mut("bad").is_original = true);
-        stage.shows("", "thumbnail frame \"low\"@v at 3");
-        stage.shows("/flavor_id/bad", "thumbnail frame \"low\"@v at 3");
-        assert_eq!(stage.plan("").unwrap().freshness, Freshness::Public(3600));
-        let video = || Stage::new(EntryKind::Video);
-        video().flavor("bad", broken()).refuses("", Code::ImageResizeFailed, "text is no video");
-        let sound = Facts { picture: None, ..video_facts(1, 1, 1) };
-        video().flavor("sound", Ok(sound.clone())).refuses("", Code::FlavorNotFound, "pictures");
-        let busy = || Err(Error::new(Kind::Busy, "full"));
-        let both = video().flavor("bad", broken()).flavor("busy", busy()).flavor("sound", Ok(sound));
-        assert_eq!(both.plan("").unwrap_err().kind(), Kind::Busy);
-        // While a flavor cannot be looked at for now, another one answers for a short time.
-        let wavering = Stage::ladder().flavor("busy", busy());
-        assert_eq!(wavering.plan("").unwrap().freshness, Freshness::Public(60));
-        let empty = video().flavor("empty", Ok(video_facts(0, 7, 1)));
-        empty.refuses("", Code::FlavorNotFound, "pictures");
-    }
-
-    #[test]
-    fn a_flavor_that_ends_early() {
-        let short = |last: i64| {
-            let mut facts = video_facts(320, 180, 100);
-            facts.picture.as_mut().unwrap().last_frame = Micros(last);
-            Stage::ladder().flavor("short", Ok(facts))
-        };
-        short(5 * SECOND)
-            .shows("/vid_sec/2", "thumbnail frame \"short\"@v at 2")
-            .shows("/vid_sec/8", "thumbnail frame \"low\"@v at 8")
-            .shows("/vid_slices/2", "strip 2 of frame \"short\"@v at 0,5");
-        short(9 * SECOND).shows("/vid_sec/99", "thumbnail frame \"short\"@v at 9");
-    }
-
-    #[test]
-    fn stored_pictures() {
-        let stage = Stage::ladder().thumb("other", false, Ok(still_facts(50, 50))).thumb(
-            "poster",
-            true,
-            Ok(still_facts(800, 600)),
-        );
-        stage
-            .shows("", "thumbnail picture \"poster\"@v")
-            .cuts("", "800x600+0+0 of 800x600 to 120x90+0+0 on 120x90")
-            .shows("/vid_sec/0", "thumbnail frame \"low\"@v at 0")
-            .shows("/vid_slices/2", "strip 2 of frame \"low\"@v at 0,5")
-            .cuts("/src_w/50/rel_width/100", "800x600+0+0 of 800x600 to 120x90+0+0 on 120x90")
-            .cuts("/src_w/10/rel_width/100/width/96", "192x600+0+0 of 800x600 to 96x300+0+0 on 96x300");
-        Stage::ladder().thumb("poster", true, broken()).refuses("", Code::ImageResizeFailed, "text is no video");
-        let sound = Facts { picture: None, ..still_facts(1, 1) };
-        Stage::ladder().thumb("poster", true, Ok(sound)).refuses("", Code::ImageResizeFailed, "no picture");
-        Stage::ladder().thumb("other", false, broken()).shows("", "thumbnail frame \"low\"@v at 3");
-    }
-
-    #[test]
-    fn images() {
-        let image = || Stage::new(EntryKind::Image).flavor("photo", Ok(still_facts(4000, 3000)));
-        image()
-            .shows("", "thumbnail picture \"photo\"@v")
-            .shows("/vid_sec/5", "thumbnail picture \"photo\"@v")
-            .shows("/vid_slices/3/vid_slice/1", "thumbnail picture \"photo\"@v")
-            .shows("/vid_slices/3", "strip 3 of picture \"photo\"@v")
-            .cuts("/src_w/50/rel_width/100", "2000x3000+0+0 of 4000x3000 to 60x90+0+0 on 60x90");
-        image().thumb("poster", true, Ok(still_facts(1, 1))).shows("", "thumbnail picture \"photo\"@v");
-        Stage::new(EntryKind::Image).flavor("photo", broken()).refuses("", Code::ImageResizeFailed, "");
-    }
-
-    #[test]
-    fn entries_without_content() {
-        for kind in [EntryKind::Video, EntryKind::Image] {
-            let draft = Stage::new(kind).with(|stage| stage.entry.status = Status::NoContent);
-            draft
-                .shows("", "thumbnail placeholder draft")
-                .shows("/vid_sec/5", "thumbnail placeholder draft")
-                .shows("/vid_slices/5", "strip 5 of placeholder draft")
-                .cuts("/width/160", "1280x720+0+0 of 1280x720 to 160x90+0+0 on 160x90");
-            assert_eq!(draft.plan("").unwrap().freshness, Freshness::Public(60));
-            draft.thumb("poster", true, Ok(still_facts(10, 10))).shows("/vid_sec/5", "thumbnail picture \"poster\"@v");
-            let empty = Stage::new(kind);
-            empty.shows("", "thumbnail placeholder draft");
-            assert_eq!(empty.plan("").unwrap().freshness, Freshness::Public(60));
-        }
-        let strict = |kind| Stage::new(kind).with(|stage| stage.policy.draft_is_error = true);
-        strict(EntryKind::Video).refuses("", Code::FlavorNotFound, "no content");
-        strict(EntryKind::Image).refuses("", Code::MissingThumbnail, "no picture");
-        let stated = Stage::ladder().with(|stage| stage.entry.status = Status::NoContent);
-        stated.shows("/vid_sec/1", "thumbnail placeholder draft");
-    }
-
-    #[test]
-    fn other_kinds() {
-        let audio = Stage::new(EntryKind::Audio).flavor("song", broken());
-        audio.shows("/vid_sec/5", "thumbnail placeholder audio").shows("/vid_slices/2", "strip 2 of placeholder audio");
-        assert_eq!(audio.plan("").unwrap().freshness, Freshness::Public(60));
-        let covered = audio.thumb("cover", true, Ok(still_facts(500, 500)));
-        covered
-            .shows("/vid_sec/5", "thumbnail picture \"cover\"@v")
-            .shows("/vid_slices/2", "strip 2 of picture \"cover\"@v");
-        assert_eq!(covered.plan("").unwrap().freshness, Freshness::Public(3600));
-        covered.cuts("/src_x/50/src_w/50/rel_width/100", "500x500+0+0 of 500x500 to 90x90+0+0 on 90x90");
-        let document = Stage::new(EntryKind::Document).flavor("paper", broken());
-        document.refuses("", Code::MissingParameter, "flavor_id");
-        document.refuses("/flavor_id/paper", Code::ImageResizeFailed, "documents");
-        document.thumb("cover", true, Ok(still_facts(50, 70))).shows("", "thumbnail picture \"cover\"@v");
-        let data = Stage::new(EntryKind::Data).flavor("zip", broken());
-        data.refuses("", Code::MissingThumbnail, "no picture");
-        data.thumb("cover", true, Ok(still_facts(50, 70))).shows("", "thumbnail picture \"cover\"@v");
-    }
-
-    #[test]
-    fn the_nearest_shape() {
-        let stage = Stage::ladder()
-            .thumb("square", false, Ok(still_facts(500, 500)))
-            .thumb("wide", false, Ok(still_facts(1600, 900)))
-            .thumb("wider", true, Ok(still_facts(640, 360)))
-            .thumb("bad", false, broken());
-        stage
-            .shows("/nearest_aspect_ratio/1/width/100/height/90", "thumbnail picture \"square\"@v")
-            .cuts(
-                "/nearest_aspect_ratio/1/width/100/height/90/type/5/src_x/9",
-                "500x450+0+25 of 500x500 to 100x90+0+0 on 100x90",
-            )
-            .cuts("/nearest_aspect_ratio/1/width/0/height/100", "500x500+0+0 of 500x500 to 100x100+0+0 on 100x100")
-            // Equal ratios: the exact width, else the larger one.
-            .shows("/nearest_aspect_ratio/1/width/640/height/360", "thumbnail picture \"wider\"@v")
-            .shows("/nearest_aspect_ratio/1/width/320/height/180", "thumbnail picture \"wide\"@v")
-            // No height: the narrowest.
-            .shows("/nearest_aspect_ratio/1/width/320/height/0", "thumbnail picture \"square\"@v")
-            // A moment: type 3 on the frame.
-            .shows("/nearest_aspect_ratio/1/width/90/height/90/vid_sec/1", "thumbnail frame \"low\"@v at 1")
-            .cuts(
-                "/nearest_aspect_ratio/1/width/90/height/90/vid_sec/1",
-                "1080x1080+420+0 of 1920x1080 to 90x90+0+0 on 90x90",
-            );
-        let twins =
-            Stage::ladder().thumb("a", false, Ok(still_facts(90, 90))).thumb("b", true, Ok(still_facts(90, 90)));
-        twins.shows("/nearest_aspect_ratio/1/width/90/height/90", "thumbnail picture \"b\"@v");
-        // Nothing to choose from: as if it were not asked.
-        let none = Stage::ladder().thumb("bad", false, broken());
-        none.shows("/nearest_aspect_ratio/1/type/5/width/90/height/90", "thumbnail frame \"low\"@v at 3").cuts(
-            "/nearest_aspect_ratio/1/type/5/width/90/height/90",
-            "1920x1080+0+0 of 1920x1080 to 90x90+0+0 on 90x90",
-        );
-        let image = Stage::new(EntryKind::Image).flavor("photo", Ok(still_facts(400, 300))).thumb(
-            "tall",
-            true,
-            Ok(still_facts(300, 400)),
-        );
-        image.shows("/nearest_aspect_ratio/1/width/40/height/30", "thumbnail picture \"photo\"@v");
-        image.shows("/nearest_aspect_ratio/1/width/30/height/40", "thumbnail picture \"tall\"@v");
-    }
-
-    #[test]
-    fn profiles_give_sizes() {
-        let stage = Stage::ladder().with(|stage| stage.flavor_mut("low").params_id = Some(3)).thumb(
-            "poster",
-            true,
-            Ok(still_facts(800, 450)),
-        );
-        stage
-            .cuts("/flavor_params_id/3", "800x450+0+0 of 800x450 to 640x360+0+0 on 640x360")
-            .cuts("/flavor_params_id/4", "800x450+0+0 of 800x450 to 120x68+0+0 on 120x68")
-            .cuts("/flavor_params_id/3/width/80", "800x450+0+0 of 800x450 to 80x45+0+0 on 80x45");
-        stage.refuses("/flavor_params_id/3/vid_slices/200", Code::BadQuery, "128000x360");
-    }
-
-    #[test]
-    fn outside_of_the_source() {
-        let stage = Stage::ladder();
-        assert!(
-            stage.line("/src_x/1920").starts_with("thumbnail blank crop 1x1+0+0 of 1x1 to 120x90+0+0 on 120x90 jpg")
-        );
-        assert!(
-            stage
-                .line("/src_y/5000/vid_slices/3/width/50")
-                .starts_with("strip 3 of blank crop 1x1+0+0 of 1x1 to 50x50")
-        );
-        // It shows nothing of the entry, so the moment makes no other picture.
-        assert_eq!(stage.plan("/src_x/1920/vid_sec/1").unwrap().key, stage.plan("/src_x/1920").unwrap().key);
-        assert_eq!(stage.plan("/src_x/1920/src_w/5").unwrap().work, stage.plan("/src_x/1930").unwrap().work);
-    }
-
-    #[test]
-    fn limits() {
-        let stage = Stage::ladder();
-        stage.refuses("/width/10000/height/10000", Code::BadQuery, "10000x5625 pixels; allowed: at most 50000000");
-        stage.refuses("/vid_slices/1001/width/1", Code::BadQuery, "vid_slices is 1001; allowed: at most 1000");
-        stage.refuses(
-            "/vid_slices/1000/height/50",
-            Code::BadQuery,
-            "89000x50 pixels (1000 of 89x50); allowed: at most 65500",
-        );
-        stage.refuses("/vid_slices/200/width/100/format/webp", Code::BadQuery, "20000x56 pixels (200 of 100x56)");
-        stage.refuses("/vid_slices/200/width/100/format/webp", Code::BadQuery, "16383 pixels a side in webp");
-        stage.shows("/vid_slices/2147483647/vid_slice/0/width/0/height/0", "thumbnail frame \"top\"@v at 0");
-        // A strip of original sizes is narrowed to what can be held.
-        stage.cuts("/width/0/height/0/vid_slices/20", "1920x1080+0+0 of 1920x1080 to 1920x1080+0+0 on 1920x1080");
-        let roomy = stage.with(|stage| stage.policy.output_pixels_max = u64::MAX);
-        roomy.cuts("/width/0/height/0/vid_slices/100", "1920x1080+0+0 of 1920x1080 to 655x368+0+0 on 655x368");
-        roomy
-            .cuts("/width/0/height/0/vid_slices/100/format/webp", "1920x1080+0+0 of 1920x1080 to 163x92+0+0 on 163x92");
-    }
-
-    #[test]
-    fn formats_follow_accept() {
-        let format = |avif, webp, rest: &str| {
-            let stage = Stage::ladder().with(|stage| stage.accepts = Accepts { avif, webp });
-            let plan = stage.plan(rest).unwrap();
-            let (Work::Thumbnail { encoding, .. } | Work::Strip { encoding, .. }) = plan.work else {
-                panic!("no picture: {}", plan.work)
-            };
-            (encoding.format, plan.negotiated)
-        };
-        assert_eq!(format(true, true, "/format/auto"), (Format::Avif, true));
-        assert_eq!(format(false, true, "/format/auto"), (Format::Webp, true));
-        assert_eq!(format(false, false, "/format/auto"), (Format::Jpeg, true));
-        assert_eq!(format(true, true, ""), (Format::Jpeg, false));
-        assert_eq!(format(true, true, "/format/png"), (Format::Png, false));
-        assert_eq!(format(false, true, "/format/auto/vid_slices/200/width/100"), (Format::Jpeg, true));
-    }
-
-    #[test]
-    fn ages() {
-        let stage = Stage::ladder();
-        let plan = stage.plan("").unwrap();
-        assert_eq!((plan.freshness, plan.modified, plan.partner), (Freshness::Public(3600), 500, PartnerId(7)));
-        for status in [Status::Import, Status::Preconvert, Status::Pending, Status::Moderate, Status::ErrorConverting] {
-            let unready = stage.clone().with(|stage| stage.entry.status = status);
-            assert_eq!(unready.plan("").unwrap().freshness, Freshness::Public(60));
-            unready.shows("", "thumbnail frame \"low\"@v at 3");
-        }
-        let changed = stage.with(|stage| stage.entry.updated = 600);
-        assert_eq!(changed.plan("").unwrap().modified, 600);
-    }
-
-    #[test]
-    fn the_same_meaning_has_the_same_key() {
-        let stage = Stage::ladder();
-        let key = |rest| stage.plan(rest).unwrap().key;
-        assert_eq!(key("/width/640"), key("/height/360/width/640/version/5/quality/75"));
-        assert_eq!(key("/vid_sec/99"), key("/vid_sec/100"));
-        assert_eq!(key("/vid_sec/2.5"), key("/vid_slices/4/vid_slice/1"));
-        assert_ne!(key("/width/640"), key("/width/641"));
-        assert_ne!(key("/vid_sec/1"), key("/vid_sec/1/exact/0"));
-        assert_ne!(key(""), key("/bgcolor/0"));
-        assert_eq!(key("/format/png"), key("/format/png/quality/10"));
-        assert_ne!(key("/format/png"), key("/format/png/density/72"));
-        assert_ne!(key("/format/webp"), key("/format/webp/quality/10"));
-        assert_eq!(key("/format/webp"), key("/format/webp/density/72"));
-    }
-
-    #[test]
-    fn an_explanation() {
-        let plan = Stage::ladder().plan("/width/640").unwrap();
-        let text = explain(&Decision::Make(plan.clone()));
-        for words in
-            ["0_x of partner 7", "frame \"low\"@v at 3", "640x360", "jpg quality 75", "3600 s", &plan.key.to_string()]
-        {
-            assert!(text.contains(words), "{words} in\n{text}");
-        }
-    }
-
-    fn any_facts() -> impl Strategy<Value = Result<Facts>> {
-        let side = || prop_oneof![0..3_u32, 1..4000_u32, any::<u32>()];
-        let time = || prop_oneof![0..3_i64, 0..100 * SECOND, 0..=i64::MAX].prop_map(Micros);
-        let picture = proptest::option::weighted(0.9, (side(), side(), time()));
-        (picture, time(), any::<u64>(), 0..10).prop_map(|(picture, duration, bitrate, luck)| {
-            if luck == 0 {
-                return broken();
-            }
-            let picture = picture.map(|(width, height, last_frame)| PictureFacts {
-                shown: Size { width, height },
-                last_frame,
-                frames: 1,
-            });
-            Ok(Facts { duration, bitrate, picture, has_audio: false })
-        })
-    }
-
-    fn any_stage() -> impl Strategy<Value = Stage> {
-        use EntryKind::{Audio, Data, Document, Image, Video};
-        let kind = proptest::sample::select(vec![Video, Video, Video, Image, Audio, Document, Data]);
-        let some = |most| proptest::collection::vec(any_facts(), 0..most);
-        let offset = proptest::option::of(any::<u64>());
-        (kind, some(5), some(3), offset, any::<[bool; 2]>()).prop_map(|(kind, flavors, thumbs, offset, flags)| {
-            let mut stage = Stage::new(kind);
-            for (at, facts) in flavors.into_iter().enumerate() {
-                stage = stage.flavor(&format!("f{at}"), facts);
-            }
-            for (at, facts) in thumbs.into_iter().enumerate() {
-                stage = stage.thumb(&format!("t{at}"), flags[0] && at == 1, facts);
-            }
-            stage.entry.thumb_offset_ms = offset;
-            stage.accepts = Accepts { avif: flags[1], webp: flags[0] };
-            stage
-        })
-    }
-
-    fn any_pair() -> impl Strategy<Value = String> {
-        let names: Vec<_> = request::thumbnail::PARAMETERS.iter().map(|parameter| parameter.name).collect();
-        let value =
-            prop_oneof!["[0-9]{1,3}", "[0-9]{4,6}", "-1", "[0-9]{1,2}\\.[0-9]{1,3}", "(auto|webp|original|f0|f1)"];
-        let hot =
-            proptest::sample::select(vec!["width", "height", "type", "vid_slices", "vid_sec", "src_x", "rel_width"]);
-        let name = prop_oneof![hot, proptest::sample::select(names)];
-        (name, value)
-            .prop_filter("the entry stays", |(name, _)| *name != "entry_id")
-            .prop_map(|(n, v)| format!("/{n}/{v}"))
-    }
-
-    /// The latest time that a frame of `source` may be asked for at.
-    fn last_of(stage: &Stage, source: &Source) -> Micros {
-        let (_, facts) = stage.facts.iter().find(|(of, _)| of == source).unwrap();
-        facts.as_ref().unwrap().picture.unwrap().last_frame
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4096))]
-
-        #[test]
-        fn every_plan_keeps_its_promises(stage in any_stage(), pairs in proptest::collection::vec(any_pair(), 0..7)) {
-            let Ok(plan) = stage.plan(&pairs.concat()) else {
-                return Ok(());
-            };
-            let (geometry, count) = match &plan.work {
-                Work::Thumbnail { subject, geometry, .. } => {
-                    if let Subject::Frame { source, at, .. } = subject {
-                        prop_assert!(*at >= Micros(0) && *at <= last_of(&stage, source));
-                    }
-                    (geometry, 1)
-                }
-                Work::Strip { tiles: Tiles::Copies { count, .. }, geometry, .. } => (geometry, *count),
-                Work::Strip { tiles: Tiles::Frames { source, moments, .. }, geometry, .. } => {
-                    prop_assert!(moments.is_sorted() && moments.first() != moments.last());
-                    prop_assert!(moments[0] >= Micros(0) && moments[moments.len() - 1] <= last_of(&stage, source));
-                    (geometry, moments.len() as u32)
-                }
-                other => panic!("no picture: {other}"),
-            };
-            prop_assert_eq!(count > 1, matches!(plan.work, Work::Strip { .. }));
-            let Geometry { reference, crop, scaled, canvas, left, top } = *geometry;
-            prop_assert!(crop.width > 0 && crop.height > 0 && !scaled.is_empty());
-            prop_assert!(crop.x + crop.width <= reference.width && crop.y + crop.height <= reference.height);
-            prop_assert!(left + scaled.width <= canvas.width && top + scaled.height <= canvas.height);
-            prop_assert!(canvas.area() * u64::from(count) <= stage.policy.output_pixels_max);
-            prop_assert!(canvas.width * count <= 65_500 && canvas.height <= 65_500);
-            prop_assert!(!explain(&Decision::Make(plan.clone())).is_empty());
-        }
     }
 }

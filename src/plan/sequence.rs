@@ -3,7 +3,7 @@
 //! Nothing is cut anew: documents list the segments of each entry where they are without the others. What the last entry
 //! offers is what is played; of each entry before it, the flavor is taken that goes best with the one of the last. An entry
 //! without sound among entries with it is silent, one without the captions shows none, and one without pictures among
-//! pictures is an error, as is one without sound where a transport stream has sound alone.
+//! pictures is an error.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -71,16 +71,17 @@ pub struct Words {
 /// What fills the place of sound or captions that an entry does not have; `None` for files of entries.
 pub(super) fn filler(file: &File, pace: &Pace) -> Option<Work> {
     let silence = |of: &Selection| of.picks.iter().find_map(|pick| pick.silence);
-    let (silence, number) = match file {
+    let (silence, number, container) = match file {
         File::Blank => {
             let media_type = "text/vtt; charset=utf-8";
             return Some(Work::Written { body: "WEBVTT\n\n".to_owned(), media_type });
         }
-        File::Init(of) => (silence(of)?, None),
-        File::Segment { number, of, form: Form::M4s } => (silence(of)?, Some(*number)),
+        File::Init(of) => (silence(of)?, None, Container::Fmp4),
+        File::Segment { number, of, form: Form::M4s } => (silence(of)?, Some(*number), Container::Fmp4),
+        File::Segment { number, of, form: Form::Ts } => (silence(of)?, Some(*number), Container::Ts),
         _ => return None,
     };
-    Some(Work::Silence { silence, number, pace: pace.clone() })
+    Some(Work::Silence { silence, number, container, pace: pace.clone() })
 }
 
 /// What is decided for the last entry, with the entries before it.
@@ -188,10 +189,6 @@ impl<'a> Troupe<'a> {
             let flavor = self.last.all.iter().find(|candidate| candidate.flavor.source == strand.source);
             let companion = flavor.and_then(|flavor| player.companion(flavor, sense));
             strands.extend(companion.map(|found| Strand { source: found.flavor.source.clone(), track: strand.track }));
-        }
-        if strands.is_empty() && cut.container == Container::Ts {
-            let message = format!("entry {} of the sequence has no sound for a transport stream", player.entry.id);
-            return Err(Error::coded(Code::FlavorNotFound, message));
         }
         if strands.is_empty() {
             return Ok(Clip::Silence { length: player.length() });
@@ -402,7 +399,7 @@ mod tests {
     fn known<'a>(entry: &'a Entry, heights: &[u32]) -> Vec<Known<'a>> {
         let facts = heights.iter().map(|height| {
             let shown = Size { width: height * 16 / 9, height: *height };
-            let picture = PictureFacts { shown, last_frame: Micros(0), frames: 1 };
+            let picture = PictureFacts { shown, last_frame: Micros(0), frames: 1, halvings: 0 };
             let (picture, has_audio) = ((*height > 0).then_some(picture), height % 2 == 0);
             let bitrate = u64::from(*height) * 1000 + 64_000;
             Ok(Arc::new(Facts { duration: Micros(2_500_000), bitrate, picture, has_audio }))

@@ -37,6 +37,10 @@ pub struct Served {
     pub container: Option<Container>,
     /// The entries that play before it; only a packager's documents tell of them.
     pub sequence: Vec<EntryId>,
+    /// The language of the sound that plays unless another is chosen; only a packager's documents tell of it.
+    pub default_audio: Option<String>,
+    /// Whether a packager's documents tell of captions.
+    pub captions: bool,
     /// The name that the file is to be kept under.
     pub file_name: Option<String>,
 }
@@ -124,6 +128,8 @@ fn one(path: &str, query: &str, route: &Route<'_>) -> Result<Served> {
         tracks: given.filled(&["tracks"]).map(tracks).transpose()?.unwrap_or_default(),
         container: route.container.and_then(container).or_else(|| given.get(&["container"]).and_then(container)),
         sequence: if matches!(route.action, Action::Package(_)) { sequence(&given)? } else { Vec::new() },
+        default_audio: given.filled(&["defaultAudioLang"]).map(str::to_owned),
+        captions: !given.is_set(&["disableCaptions"]),
         file_name: given.filled(&["fileName"]).map(str::to_owned),
     })
 }
@@ -147,7 +153,7 @@ fn check_clip(given: &Given<'_>) -> Result<()> {
 }
 
 /// What a path keeps as it is: the unreserved characters (RFC 3986 section 2.3).
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A stored file, or the folder of a packager's documents, as a path to be written.
 #[derive(Clone, Debug)]
@@ -204,6 +210,15 @@ impl Display for Place<'_> {
         }
         write!(f, "/name/a.{}", self.extension)
     }
+}
+
+/// What a packager's document is told behind its path: the names and values of [`Served::default_audio`] and
+/// [`Served::captions`], where they are not what goes without saying.
+pub fn told(default_audio: Option<&str>, captions: bool) -> String {
+    let language = default_audio.map(|language| format!("defaultAudioLang={}", utf8_percent_encode(language, KEPT)));
+    let silent = (!captions).then(|| "disableCaptions=1".to_owned());
+    let told: Vec<String> = language.into_iter().chain(silent).collect();
+    if told.is_empty() { String::new() } else { format!("?{}", told.join("&")) }
 }
 
 /// One path for several: what they have in common written once, and `.urlset` at the end. The path itself where it is alone.
@@ -298,6 +313,20 @@ mod tests {
         assert_eq!(of.tracks, Selection::of(Pick { video: Some(1), audio: Some(2), ..Pick::default() }));
         assert_eq!(of.container, Some(Container::Ts));
         assert_eq!(served("/hls/container/x/p/1/serveFlavor/entryId/0_x/index.m3u8").container, None);
+    }
+
+    #[test]
+    fn what_documents_are_told_behind_their_path() {
+        for (language, captions, query) in [
+            (None, true, ""),
+            (Some("de"), true, "?defaultAudioLang=de"),
+            (None, false, "?disableCaptions=1"),
+            (Some("a&b"), false, "?defaultAudioLang=a%26b&disableCaptions=1"),
+        ] {
+            assert_eq!(told(language, captions), query);
+            let of = served(&format!("/dash/p/1/serveFlavor/entryId/0_x/flavorId/0_a/manifest.mpd{query}"));
+            assert_eq!((of.default_audio.as_deref(), of.captions), (language, captions));
+        }
     }
 
     #[test]

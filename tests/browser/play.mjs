@@ -18,7 +18,7 @@ const [base, words = ''] = process.argv.slice(2);
 const wanted = cases.flatMap(({ name }, index) => (name.includes(words) ? [index] : []));
 
 // A case that says nothing for so long has taken the browser down with it.
-const SILENCE_MS = 120_000;
+const SILENCE_MS = 240_000;
 
 const files = {
   '/player/hls.js': 'node_modules/hls.js/dist/hls.min.js',

@@ -3,9 +3,12 @@
 #![cfg(test)]
 
 mod access;
+mod assets;
 mod cache;
+mod conditional;
 mod fmp4;
 mod frames;
+mod hostile;
 mod http;
 mod index;
 mod limits;
@@ -13,8 +16,11 @@ mod mpegts;
 mod parsers;
 mod playback;
 mod players;
+mod raw;
+mod redbot;
 mod regression;
 mod samples;
 mod sequence;
 mod support;
 mod thumbnail;
+mod whole;

@@ -18,7 +18,7 @@ async function play(one) {
   addEventListener('unhandledrejection', ({ reason }) => fault(`${reason}`));
   const video = document.querySelector('video');
   video.addEventListener('error', () => fault(`the element: ${video.error.message}`));
-  const overheard = overhear();
+  const { overheard, over } = overhear();
   const measured = {};
   let step = 'load';
   try {
@@ -28,7 +28,7 @@ async function play(one) {
     await loaded;
     for (step of one.steps) {
       const started = performance.now();
-      const result = await steps[step]({ video, player, overheard }, one);
+      const result = await steps[step]({ video, player, overheard, over }, one);
       measured[step] = { ms: Math.round(performance.now() - started), ...result };
       if (faults.length) throw new Error(faults.join('; '));
     }

@@ -4,13 +4,16 @@ import { until } from './wait.js';
 
 const RATE = 48_000;
 
-// From now on, keeps all bytes of sound that are given to the browser; gives a function that takes them out.
+// From now on, keeps all bytes of sound that are given to the browser; gives a function that takes them out, and one that
+// tells whether the player has said that there are no more.
 export function overhear() {
   const kept = [];
+  const sources = new Set();
   const sounding = new WeakSet();
   const { addSourceBuffer } = MediaSource.prototype;
   MediaSource.prototype.addSourceBuffer = function (type) {
     const buffer = addSourceBuffer.call(this, type);
+    sources.add(this);
     if (/^audio|mp4a/.test(type)) sounding.add(buffer);
     return buffer;
   };
@@ -19,7 +22,8 @@ export function overhear() {
     if (sounding.has(this)) kept.push(new Uint8Array(ArrayBuffer.isView(data) ? data.slice().buffer : data.slice(0)));
     return appendBuffer.call(this, data);
   };
-  return () => new Blob(kept.splice(0)).arrayBuffer();
+  const over = () => [...sources].every((source) => source.readyState === 'ended');
+  return { overheard: () => new Blob(kept.splice(0)).arrayBuffer(), over };
 }
 
 // Fails unless `bytes` sound the tone of `hertz` from their start to their end without a gap or a leap, for about `seconds`.
