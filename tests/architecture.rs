@@ -71,7 +71,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("pdf_writer", &["thumbnail"]),
     ("quantette", &["thumbnail"]),
     ("ravif", &["thumbnail"]),
-    ("blake3", &["plan"]),
+    ("blake3", &["plan", "origin"]),
     ("percent_encoding", &["request"]),
     ("infer", &["media"]),
     ("mime_guess", &["media"]),

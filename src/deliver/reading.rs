@@ -13,7 +13,7 @@ use super::artifact::{Body, Muxed};
 use super::sources::blocking;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
-use crate::origin::{Opened, Origin, Remote};
+use crate::origin::{Opened, Origin};
 use crate::packager::layout::{Layout, Slice};
 use crate::packager::mpegts::Flow;
 
@@ -110,21 +110,22 @@ impl Rest {
         while self.0.front().is_some_and(|part| part.left() == 0) {
             self.0.pop_front();
         }
-        Some(match self.0.pop_front()? {
-            Part::Slices { opened: Opened::Remote(file), layout, range } => tokio::spawn(async move {
-                let end = range.start.saturating_add(WINDOW).min(range.end);
-                let window = layout.part(range.start..end);
-                file.expect(&stored(&layout.part(range.start..end.saturating_add(AHEAD).min(range.end))));
-                let bytes = read_remote(&file, &window).await?;
-                self.0.push_front(Part::Slices { opened: Opened::Remote(file), layout, range: end..range.end });
-                Ok((bytes, self))
-            }),
-            mut part => tokio::task::spawn_blocking(move || {
+        let mut part = self.0.pop_front()?;
+        let next = |mut part: Part| {
+            tokio::task::spawn_blocking(move || {
                 let bytes = part.next()?;
                 self.0.push_front(part);
                 Ok((bytes, self))
-            }),
-        })
+            })
+        };
+        if !matches!(part, Part::Slices { opened: Opened::Remote(_), .. }) {
+            return Some(next(part));
+        }
+        Some(tokio::spawn(async move {
+            part.bring().await?;
+            let gave_up = |error| Error::new(Kind::Internal, "reading the file was given up").caused_by(error);
+            next(part).await.map_err(gave_up)?
+        }))
     }
 }
 
@@ -147,6 +148,15 @@ impl Part {
         }
     }
 
+    /// Waits until the next window has come from another origin, so that no thread does, and begins to fetch what is next.
+    async fn bring(&mut self) -> Result<()> {
+        let Part::Slices { opened, layout, range } = self else { return Ok(()) };
+        let end = range.start.saturating_add(WINDOW).min(range.end);
+        let far = end.saturating_add(AHEAD).min(range.end);
+        opened.expect(|| stored(&layout.part(range.start..far)));
+        opened.bring(&stored(&layout.part(range.start..end))).await
+    }
+
     /// The next window. Blocks.
     fn next(&mut self) -> Result<Bytes> {
         match self {
@@ -167,6 +177,11 @@ impl Flowing {
         let Muxed { pictures, sound, mux, range } = muxed;
         let files = [open(origin, &pictures).await?, open(origin, &sound).await?];
         let unknown = || Error::new(Kind::Internal, "a segment of unknown length is made in memory");
+        for (file, ranges) in files.iter().zip([mux.pictures(), mux.sound()]) {
+            if let Some(file) = file {
+                file.bring(&ranges).await?;
+            }
+        }
         let (flow, skipped) = Flow::new(mux, range.start).ok_or_else(unknown)?;
         Ok(Flowing { files, read: Default::default(), flow, skipped, left: range.end - range.start })
     }
@@ -211,6 +226,11 @@ async fn open(origin: &Origin, source: &Option<Source>) -> Result<Option<Opened>
 pub(super) async fn multiplexed(origin: &Origin, muxed: &Muxed) -> Result<Bytes> {
     let (pictures, sound) = (open(origin, &muxed.pictures).await?, open(origin, &muxed.sound).await?);
     let mux = Arc::clone(&muxed.mux);
+    for (file, ranges) in [(&pictures, mux.pictures()), (&sound, mux.sound())] {
+        if let Some(file) = file {
+            file.bring(&ranges).await?;
+        }
+    }
     blocking(move |_| {
         let pictures = pieces(pictures.as_ref(), &mux.pictures())?;
         let sound = pieces(sound.as_ref(), &mux.sound())?;
@@ -242,30 +262,6 @@ pub(super) fn read(opened: &Opened, layout: &Layout) -> Result<Bytes> {
             opened.gather(&ranges, part)?;
         } else {
             fill(part, run);
-        }
-    }
-    Ok(bytes.into())
-}
-
-/// The bytes of a layout over a file at another origin. No thread waits while they are on their way.
-async fn read_remote(file: &Remote, layout: &Layout) -> Result<Bytes> {
-    let ranges = stored(layout);
-    let length: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-    let mut read = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-    file.gather(&ranges, &mut read).await?;
-    if length == layout.len() {
-        return Ok(read.into());
-    }
-    let mut rest = &read[..];
-    let mut bytes = Vec::with_capacity(usize::try_from(layout.len()).unwrap_or(0));
-    for slice in layout.slices() {
-        match slice {
-            Slice::Made(made) => bytes.extend_from_slice(made),
-            Slice::Source(range) => {
-                let (part, after) = rest.split_at((range.end - range.start) as usize);
-                bytes.extend_from_slice(part);
-                rest = after;
-            }
         }
     }
     Ok(bytes.into())

@@ -4,6 +4,7 @@ mod answer;
 mod blocks;
 mod breaker;
 mod client;
+mod disk;
 mod folder;
 mod guard;
 mod place;
@@ -116,12 +117,12 @@ pub struct Listed {
 
 impl Origin {
     /// The files beneath `media`, a folder or a URL such as `s3://bucket/prefix`, and those of the origins that `config`
-    /// allows. What else an object store asks for comes from the environment. To be called within a runtime where any is
-    /// elsewhere than in a folder. Fails where the folder cannot be opened, and where a URL is no origin.
+    /// allows. What else an object store asks for comes from the environment. Fails where the
+    /// folder cannot be opened, and where a URL is no origin.
     pub fn new(media: &Path, config: &Config) -> Result<Origin> {
         let base = media.to_str().filter(|media| place::is_url(media));
         let is_remote = base.is_some() || !config.origins.is_empty();
-        let remote = is_remote.then(|| Origins::new(base, config)).transpose()?.map(Arc::new);
+        let remote = is_remote.then(|| Origins::new(base, config, &environment())).transpose()?.map(Arc::new);
         let folder = if base.is_none() { Some(Arc::new(Folder::open(media)?)) } else { None };
         Ok(Origin { folder, remote })
     }
@@ -222,6 +223,14 @@ impl Opened {
         }
     }
 
+    /// Waits until what is going to be read has come from another origin, the first few MiB of it. No thread waits.
+    pub async fn bring(&self, ranges: &[Range<u64>]) -> Result<()> {
+        match self {
+            Opened::Local(_) => Ok(()),
+            Opened::Remote(file) => file.bring(ranges).await,
+        }
+    }
+
     /// Begins to fetch what is going to be read, where that takes a while to come.
     pub fn expect(&self, ranges: impl FnOnce() -> Vec<Range<u64>>) {
         if let Opened::Remote(file) = self {
@@ -237,6 +246,11 @@ impl Opened {
         }
     }
 }
+/// What the environment tells of object stores: its variables that are text.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok())).collect()
+}
+
 fn check_range(source: &Source, range: &Range<u64>) -> Result<()> {
     let length = range.end.checked_sub(range.start);
     if range.end > source.size || length.is_none() {
@@ -252,3 +266,6 @@ fn check_range(source: &Source, range: &Range<u64>) -> Result<()> {
 fn gave_up(error: tokio::task::JoinError) -> Error {
     Error::new(Kind::Internal, "reading the file was given up").caused_by(error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,11 +64,10 @@ impl Place {
     pub(super) fn holds(&self, url: &Url) -> bool {
         let ours = (self.url.scheme(), self.url.host_str(), self.url.port_or_known_default());
         ours == (url.scheme(), url.host_str(), url.port_or_known_default())
-            && url.path().starts_with(self.url.path())
             && url.username().is_empty()
             && url.password().is_none()
-            // An encoded slash is a slash to some servers, and then what follows may lead out.
-            && Path::from_url_path(url.path()).is_ok()
+            // An encoded slash is a slash to some servers: what follows must not lead out.
+            && Path::from_url_path(url.path()).is_ok_and(|path| path.prefix_matches(&self.root()))
     }
 
     /// The file at `url`, which lies beneath it. `None` where an object store has no such name.

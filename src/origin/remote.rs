@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::blocks::{Blocks, File, Run};
 use super::client::{Client, Patience};
+use super::disk::Disk;
 use super::guard::Reach;
 use super::place::{self, Place, Target, is_url, not_there};
 use super::store::Store;
@@ -23,8 +24,37 @@ pub(super) struct Origins {
     /// The one beneath which the library's own paths lie.
     base: Option<Arc<Store>>,
     blocks: Blocks,
-    runtime: Handle,
+    runtime: Runtime,
     ahead_max: u64,
+}
+
+/// Threads of their own for what comes from other origins. On those of the service, reads that block while they wait for
+/// bytes could take the last thread that looks up a name or a block on disk, and wait for ever.
+#[derive(Debug)]
+struct Runtime(Option<tokio::runtime::Runtime>, Handle);
+
+const THREADS: usize = 2;
+const BLOCKING_THREADS_MAX: usize = 64;
+
+impl Runtime {
+    fn start() -> Result<Runtime> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(THREADS).max_blocking_threads(BLOCKING_THREADS_MAX).thread_name("origin").enable_all();
+        let runtime = builder.build().map_err(|cause| {
+            Error::new(Kind::Unavailable, "there are no threads for other origins").caused_by(cause)
+        })?;
+        let handle = runtime.handle().clone();
+        Ok(Runtime(Some(runtime), handle))
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // The last clone may go on a thread that must not wait.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// A file at an origin, at the version that the catalog saw. Clones share what is read ahead.
@@ -48,8 +78,8 @@ struct Ahead {
 }
 
 impl Origins {
-    /// The origins of `config`, and that of `base` where the library rests at one. To be called within a runtime.
-    pub(super) fn new(base: Option<&str>, config: &Config) -> Result<Origins> {
+    /// The origins of `config`, and that of `base` where the library rests at one.
+    pub(super) fn new(base: Option<&str>, config: &Config, environment: &[(String, String)]) -> Result<Origins> {
         let runtime =
             Handle::try_current().map_err(|cause| Error::new(Kind::Internal, "no runtime").caused_by(cause))?;
         let invalid = |text: &str, reason| Error::invalid(format!("{text:?} is no origin: {reason}"));
@@ -65,11 +95,12 @@ impl Origins {
         let client = Client::new(places.clone(), patience);
         let mut stores = Vec::with_capacity(places.len());
         for place in places {
-            stores.push(Arc::new(Store::new(place, &client, config.retries, config.requests_max)?));
+            stores.push(Arc::new(Store::new(place, &client, config, environment)?));
         }
         let base = base.and_then(|_| stores.first().cloned());
         stores.sort_by_key(|store| std::cmp::Reverse(store.place.url.as_str().len()));
-        let blocks = Blocks::new(config.block_bytes, config.blocks_bytes_max);
+        let blocks =
+            Blocks::new(config.block_bytes, config.blocks_bytes_max, disk(config, &runtime.1), runtime.1.clone());
         Ok(Origins { stores, base, blocks, runtime, ahead_max: config.ahead_bytes_max })
     }
 
@@ -92,7 +123,7 @@ impl Origins {
         Ok(Remote {
             file: Arc::new(file),
             blocks: self.blocks.clone(),
-            runtime: self.runtime.clone(),
+            runtime: self.runtime.1.clone(),
             ahead: Arc::default(),
             ahead_max: self.ahead_max,
         })
@@ -122,6 +153,22 @@ impl Origins {
         self.locate(url).err()?;
         let allowed: Vec<&str> = self.stores.iter().map(|store| store.place.url.as_str()).collect();
         Some(place::refusal(url, &allowed))
+    }
+}
+
+/// The blocks on disk, if they are wanted and can be had: the service goes on without.
+fn disk(config: &Config, runtime: &Handle) -> Option<Disk> {
+    let folder = config.disk.as_ref()?;
+    match Disk::open(folder, config.block_bytes, config.disk_bytes_max) {
+        Ok(disk) => {
+            let survey = disk.clone();
+            runtime.spawn_blocking(move || survey.survey());
+            Some(disk)
+        }
+        Err(error) => {
+            tracing::warn!(%error, folder = %folder.display(), "no blocks are kept on disk");
+            None
+        }
     }
 }
 
@@ -162,6 +209,13 @@ impl Remote {
         let runs = self.blocks.expect(&self.file, ranges);
         let before = std::mem::replace(&mut self.open().held, runs);
         drop(before);
+    }
+
+    /// Waits until the first of what is expected has come.
+    pub async fn bring(&self, ranges: &[Range<u64>]) -> Result<()> {
+        let runs = self.blocks.bring(&self.file, ranges).await?;
+        self.open().held.extend(runs);
+        Ok(())
     }
 
     /// Reads on where reads follow each other.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +19,10 @@ use object_store::path::Path;
 use object_store::{BackoffConfig, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
 use tokio::sync::Semaphore;
 
-use super::Listed;
 use super::answer::Whole;
 use super::client::{Client, Refused, Resting, Talk, cause};
 use super::place::{Place, Target, not_there, shown};
+use super::{Config, Listed};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 
@@ -66,14 +67,19 @@ pub(super) type Pieces = BoxStream<'static, Result<Bytes>>;
 impl Store {
     /// The store of `place`. What else is needed to talk to an object store comes from the environment, under the names
     /// that its own tools use. Fails with what is missing there.
-    pub(super) fn new(place: Place, client: &Client, retries: usize, requests_max: usize) -> Result<Store> {
+    pub(super) fn new(
+        place: Place,
+        client: &Client,
+        config: &Config,
+        environment: &[(String, String)],
+    ) -> Result<Store> {
         let backoff = BackoffConfig { init_backoff: PAUSE, max_backoff: PAUSE_MAX, base: 2.0 };
-        let retry = RetryConfig { backoff, max_retries: retries, retry_timeout: RETRY_FOR };
+        let retry = RetryConfig { backoff, max_retries: config.retries, retry_timeout: RETRY_FOR };
         let talk = client.talk(&place);
-        let objects = objects(&place, &talk, &retry).map_err(|cause| {
+        let objects = objects(&place, &talk, &retry, environment).map_err(|cause| {
             Error::new(Kind::Unavailable, format!("the origin {} cannot be used", place.url)).caused_by(cause)
         })?;
-        Ok(Store { place, objects, retry, talk, requests: Arc::new(Semaphore::new(requests_max)) })
+        Ok(Store { place, objects, retry, talk, requests: Arc::new(Semaphore::new(config.requests_max)) })
     }
 
     /// The name of `target`, unlike any other at any origin.
@@ -135,7 +141,7 @@ impl Store {
             object_store::Error::NotFound { .. } => not_there(&location).caused_by("404"),
             error => failure(&location, error),
         })?;
-        if got.meta.size != source.size || version(&got.meta) != source.version {
+        if !is_same(&got.meta, source) {
             return Err(changed(&location));
         }
         let pieces = got.into_stream().map(move |piece| {
@@ -208,7 +214,12 @@ impl Store {
     }
 }
 
-fn objects(place: &Place, talk: &Talk, retry: &RetryConfig) -> object_store::Result<Objects> {
+fn objects(
+    place: &Place,
+    talk: &Talk,
+    retry: &RetryConfig,
+    environment: &[(String, String)],
+) -> object_store::Result<Objects> {
     fn cloud<T: ObjectStore + PaginatedListStore>(store: T) -> Objects {
         let store = Arc::new(store);
         Objects::Cloud { files: store.clone(), names: store }
@@ -216,18 +227,28 @@ fn objects(place: &Place, talk: &Talk, retry: &RetryConfig) -> object_store::Res
     let (url, talk, retry) = (place.url.as_str(), talk.clone(), retry.clone());
     match place.url.scheme() {
         "s3" => {
-            AmazonS3Builder::from_env().with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
+            let builder = keys(environment, "AWS_")
+                .fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
+            builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
         }
         "gs" => {
-            let builder = GoogleCloudStorageBuilder::from_env().with_url(url);
-            builder.with_http_connector(talk).with_retry(retry).build().map(cloud)
+            let builder = keys(environment, "GOOGLE_")
+                .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
+            builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
         }
         "az" => {
-            let builder = MicrosoftAzureBuilder::from_env().with_url(url);
-            builder.with_http_connector(talk).with_retry(retry).build().map(cloud)
+            let builder = keys(environment, "AZURE_")
+                .fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
+            builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
         }
         _ => Ok(Objects::Web),
     }
+}
+
+/// The variables that begin with `prefix` and that a store knows.
+fn keys<K: FromStr>(environment: &[(String, String)], prefix: &str) -> impl Iterator<Item = (K, String)> {
+    let known = environment.iter().filter(move |(name, _)| name.starts_with(prefix));
+    known.filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.clone())))
 }
 
 fn source(location: &str, meta: &ObjectMeta) -> Source {
@@ -235,17 +256,25 @@ fn source(location: &str, meta: &ObjectMeta) -> Source {
     Source { location: location.into(), size: meta.size, modified, version: version(meta) }
 }
 
-/// The ETag, in quotes also where a list goes without; where there is none, the size and the time without any.
+/// The ETag, in quotes also where a list goes without; where there is none, the size and the time, without any.
 fn version(meta: &ObjectMeta) -> Arc<str> {
     match meta.e_tag.as_deref() {
         Some(tag) if tag.ends_with('"') => tag.into(),
         Some(tag) if !tag.is_empty() => format!("\"{tag}\"").into(),
-        _ => {
-            let nanos =
-                u128::try_from(meta.last_modified.timestamp_nanos_opt().unwrap_or_default()).unwrap_or_default();
-            Source::file_version(meta.size, nanos)
-        }
+        _ => dated(meta),
     }
+}
+
+/// A version by size and time. The times in lists are finer than those in heads of answers.
+fn dated(meta: &ObjectMeta) -> Arc<str> {
+    let seconds = u128::try_from(meta.last_modified.timestamp()).unwrap_or_default();
+    Source::file_version(meta.size, seconds * 1_000_000_000)
+}
+
+/// Whether `meta` is of the file that the catalog saw, by what the catalog was told of it.
+fn is_same(meta: &ObjectMeta, source: &Source) -> bool {
+    let now = if source.version.ends_with('"') { version(meta) } else { dated(meta) };
+    meta.size == source.size && now == source.version
 }
 
 pub(super) fn changed(location: &str) -> Error {
