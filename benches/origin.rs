@@ -41,7 +41,11 @@ impl Server {
         write!(stream, "GET {target} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 200"), "{target}: {}", String::from_utf8_lossy(&answer[..200.min(answer.len())]));
+        assert!(
+            answer.starts_with(b"HTTP/1.1 200"),
+            "{target}: {}",
+            String::from_utf8_lossy(&answer[..200.min(answer.len())])
+        );
         answer
     }
 }

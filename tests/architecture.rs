@@ -16,7 +16,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("request", Layer::Core, &["error", "entry", "media", "thumbnail", "packager"]),
     ("access", Layer::Core, &["error", "entry"]),
     ("plan", Layer::Core, &["error", "entry", "media", "thumbnail", "packager", "request", "access"]),
-    ("catalog", Layer::Shell, &["error", "entry", "cache"]),
+    ("catalog", Layer::Shell, &["error", "entry", "cache", "origin"]),
     ("origin", Layer::Shell, &["error", "entry", "cache"]),
     ("decode", Layer::Shell, &["error", "media", "thumbnail"]),
     ("cache", Layer::Shell, &["error"]),

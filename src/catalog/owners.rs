@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Catalog;
+use futures_util::StreamExt;
+
+use super::{Catalog, Home};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Code, Error, Kind, Result};
 
@@ -65,8 +67,11 @@ impl Catalog {
         }
     }
 
-    /// The entry that gave a file this name of its own.
+    /// The entry that gave a file this name of its own. A library elsewhere is not gone through for one name.
     async fn named(&self, asset: &str) -> Result<Option<EntryId>> {
+        if matches!(self.shared.home, Home::Bucket(_)) {
+            return Ok(None);
+        }
         if let Some(found) = self.shared.owners.known() {
             let owner = found.owners.get(asset);
             if owner.is_some() || found.is_fresh() {
@@ -88,19 +93,18 @@ impl Catalog {
         if let Some(found) = self.shared.owners.known().filter(|found| found.is_fresh()) {
             return Ok(found);
         }
-        let catalog = self.clone();
-        let stopped = |_| Error::new(Kind::Internal, "the search for names was cut short");
-        let found = tokio::task::spawn_blocking(move || catalog.gathered()).await.map_err(stopped)??;
-        let found = Arc::new(found);
+        let found = Arc::new(self.gathered().await?);
         *self.shared.owners.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&found));
         Ok(found)
     }
 
-    /// The names of files all over the library that do not lead to their entries. Blocks.
-    fn gathered(&self) -> Result<Found> {
+    /// The names of files all over the library that do not lead to their entries.
+    async fn gathered(&self) -> Result<Found> {
         let begun = Instant::now();
         let mut owners = HashMap::new();
-        for entry in self.walk()?.flatten() {
+        let mut entries = self.walk().await?;
+        while let Some(entry) = entries.next().await {
+            let Ok(entry) = entry else { continue };
             let foreign = assets(&entry).filter(|asset| !is_derived(asset, &entry.id));
             owners.extend(
                 foreign.take(NAMES_MAX.saturating_sub(owners.len())).map(|asset| (asset.into(), entry.id.clone())),

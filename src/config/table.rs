@@ -91,10 +91,10 @@ pub const ROWS: &[Row] = &[
     row!(
         "catalog_ttl",
         catalog.entry_ttl,
-        DURATION,
-        duration,
-        span,
-        "How long an entry is used before its files are looked at again"
+        "a duration such as 10s or 250ms, or auto",
+        optional_duration,
+        show_optional_duration,
+        "How long an entry is used before its files are looked at again; auto is 1s in a folder, 30s elsewhere"
     ),
     row!("catalog_size", catalog.entries_bytes_max, SIZE, size, bytes, "Most bytes of entries kept, roughly"),
     row!(
@@ -431,6 +431,14 @@ fn quality(text: &str) -> Option<u8> {
 /// A time limit: zero would refuse everything.
 fn wait(text: &str) -> Option<Duration> {
     duration(text).filter(|duration| !duration.is_zero())
+}
+
+fn optional_duration(text: &str) -> Option<Option<Duration>> {
+    if text == "auto" { Some(None) } else { duration(text).map(Some) }
+}
+
+fn show_optional_duration(duration: &Option<Duration>) -> String {
+    duration.map_or("auto".to_owned(), show_duration)
 }
 
 fn span(duration: &Duration) -> String {

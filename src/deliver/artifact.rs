@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use crate::entry::Source;
 use crate::media::time::Micros;
-use crate::packager::layout::Layout;
+use crate::packager::layout::{Layout, Slice};
 use crate::packager::mpegts::Mux;
 
 /// Finished bytes, or where they are to be found, with their type.
@@ -81,8 +81,17 @@ impl Body {
         self.len() == 0
     }
 
+    /// What `arrangement` makes of them, one after the other: its bytes, and where it says so, ranges of this body.
+    pub fn arranged(&self, arrangement: &Layout) -> Vec<Body> {
+        let arranged = |slice: &Slice| match slice {
+            Slice::Made(bytes) => Body::Bytes(bytes.clone()),
+            Slice::Source(range) => self.part(range.clone()),
+        };
+        arrangement.slices().iter().map(arranged).collect()
+    }
+
     /// Those of a range that lies inside.
-    pub fn part(&self, range: Range<u64>) -> Body {
+    fn part(&self, range: Range<u64>) -> Body {
         match self {
             // Both ends lie inside bytes that are in memory.
             Body::Bytes(bytes) => Body::Bytes(bytes.slice(range.start as usize..range.end as usize)),

@@ -1,6 +1,7 @@
 //! Carries a plan out: the only module that knows all the others.
 
 pub mod artifact;
+pub mod extent;
 pub mod frames;
 mod kit;
 mod make;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use self::artifact::{Artifact, Body};
+use self::extent::Held;
 use self::kit::Kit;
 use self::pool::Load;
 use self::reading::Reading;
@@ -28,7 +30,7 @@ use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
 use crate::decode::limits::Limits as Decodable;
 use crate::entry::{Entry, Source};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
 use crate::plan::key::Key;
@@ -171,6 +173,18 @@ impl Delivery {
         self.kit.pool.load()
     }
 
+    /// Drops what is known of the entries of a request that failed because a file of theirs was replaced meanwhile. True
+    /// where that is why it failed: then it is worth one more try, on what the library has now.
+    pub async fn relearn(&self, request: &Request, failure: &Error) -> bool {
+        if failure.kind() != Kind::Changed {
+            return false;
+        }
+        let Ok(entry) = self.entry(request).await else { return false };
+        tracing::info!(entry = %entry.id, error = ?failure, "tried once more");
+        [&entry.id].into_iter().chain(request.sequence()).for_each(|id| self.catalog.forget(id));
+        true
+    }
+
     /// What will be done for a request at a time in seconds since 1970, and what names its result. Opens only files whose
     /// facts are not known yet.
     pub async fn plan(&self, request: &Request, client: Client<'_>, now: u64) -> Result<Decision> {
@@ -262,9 +276,15 @@ impl Delivery {
         Ok(Delivered { artifact, outcome })
     }
 
-    /// Begins to read a body.
-    pub async fn read(&self, body: Body) -> Result<Reading> {
-        Reading::begin(&self.kit.origin, body).await
+    /// The bytes of a body where nothing has to be made of them; `None` where it has to be read. Opens its file, if it is in
+    /// one, and reads nothing.
+    pub async fn held(&self, body: &Body) -> Result<Option<Held>> {
+        Held::of(&self.kit.origin, body).await
+    }
+
+    /// Begins to read bodies, one after the other.
+    pub async fn read(&self, bodies: Vec<Body>) -> Result<Reading> {
+        Reading::begin(&self.kit.origin, bodies).await
     }
 }
 

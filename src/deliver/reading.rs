@@ -1,5 +1,6 @@
 //! The body of an answer on its way: read from its file a window at a time, one window ahead.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,17 +23,25 @@ const WINDOW: u64 = 512 * 1024;
 /// Bytes on their way from another origin beyond the window.
 const AHEAD: u64 = 2 << 20;
 
-/// A body that is being read.
+/// Bodies that are being read, one after the other.
 #[derive(Debug)]
 pub struct Reading {
     /// What is read and not yet taken.
     ready: Option<Bytes>,
     ahead: Option<JoinHandle<Result<(Bytes, Rest)>>>,
+    /// What is not begun yet.
+    rest: Option<Rest>,
 }
 
 /// What is still to be read.
 #[derive(Debug)]
-enum Rest {
+struct Rest(VecDeque<Part>);
+
+/// A body of which something is still to be read.
+#[derive(Debug)]
+enum Part {
+    /// In memory.
+    Bytes(Bytes),
     /// Slices of a file.
     Slices { opened: Opened, layout: Arc<Layout>, range: Range<u64> },
     /// Samples of files, which are multiplexed.
@@ -53,18 +62,22 @@ struct Flowing {
 }
 
 impl Reading {
-    /// Begins to read `body`: its first window is there, or why not.
-    pub(super) async fn begin(origin: &Origin, body: Body) -> Result<Reading> {
-        let rest = match body {
-            Body::Bytes(bytes) => return Ok(Reading { ready: Some(bytes), ahead: None }),
-            Body::Slices { source, layout, range } => {
-                Rest::Slices { opened: origin.open(&source).await?, layout, range }
-            }
-            Body::Muxed(muxed) => Rest::Flow(Box::new(Flowing::begin(origin, muxed).await?)),
-        };
-        let mut reading = Reading { ready: None, ahead: rest.read_ahead() };
+    /// Begins to read `bodies`: their first window is there, or why not.
+    pub(super) async fn begin(origin: &Origin, bodies: Vec<Body>) -> Result<Reading> {
+        let mut parts = VecDeque::with_capacity(bodies.len());
+        for body in bodies {
+            parts.push_back(Part::begin(origin, body).await?);
+        }
+        let mut reading = Reading { ready: None, ahead: None, rest: Some(Rest(parts)) };
         reading.ready = std::future::poll_fn(|cx| reading.poll_ahead(cx)).await.transpose()?;
         Ok(reading)
+    }
+
+    /// Reads a range of an open file, from the first time that bytes are asked for.
+    pub(super) fn of(opened: Opened, range: Range<u64>) -> Reading {
+        let layout = Layout::from(range);
+        let part = Part::Slices { opened, range: 0..layout.len(), layout: Arc::new(layout) };
+        Reading { ready: None, ahead: None, rest: Some(Rest([part].into())) }
     }
 
     /// The next bytes; `None` after the last.
@@ -76,6 +89,9 @@ impl Reading {
     }
 
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        if let Some(rest) = self.rest.take() {
+            self.ahead = rest.read_ahead();
+        }
         let Some(ahead) = &mut self.ahead else { return Poll::Ready(None) };
         let read = ready!(Pin::new(ahead).poll(cx));
         self.ahead = None;
@@ -90,28 +106,51 @@ impl Reading {
 
 impl Rest {
     /// Begins to read the next window, if there is one.
-    fn read_ahead(self) -> Option<JoinHandle<Result<(Bytes, Rest)>>> {
-        let left = match &self {
-            Rest::Slices { range, .. } => range.end.saturating_sub(range.start),
-            Rest::Flow(flowing) => flowing.left,
-        };
-        if left == 0 {
-            return None;
+    fn read_ahead(mut self) -> Option<JoinHandle<Result<(Bytes, Rest)>>> {
+        while self.0.front().is_some_and(|part| part.left() == 0) {
+            self.0.pop_front();
         }
-        let next = |mut rest: Rest| tokio::task::spawn_blocking(move || rest.next().map(|bytes| (bytes, rest)));
+        let mut part = self.0.pop_front()?;
+        let next = |mut part: Part| {
+            tokio::task::spawn_blocking(move || {
+                let bytes = part.next()?;
+                self.0.push_front(part);
+                Ok((bytes, self))
+            })
+        };
+        if !matches!(part, Part::Slices { opened: Opened::Remote(_), .. }) {
+            return Some(next(part));
+        }
+        Some(tokio::spawn(async move {
+            part.bring().await?;
+            let gave_up = |error| Error::new(Kind::Internal, "reading the file was given up").caused_by(error);
+            next(part).await.map_err(gave_up)?
+        }))
+    }
+}
+
+impl Part {
+    async fn begin(origin: &Origin, body: Body) -> Result<Part> {
+        Ok(match body {
+            Body::Bytes(bytes) => Part::Bytes(bytes),
+            Body::Slices { source, layout, range } => {
+                Part::Slices { opened: origin.open(&source).await?, layout, range }
+            }
+            Body::Muxed(muxed) => Part::Flow(Box::new(Flowing::begin(origin, muxed).await?)),
+        })
+    }
+
+    fn left(&self) -> u64 {
         match self {
-            Rest::Slices { opened: Opened::Remote(_), .. } => Some(tokio::spawn(async move {
-                self.bring().await?;
-                let gave_up = |error| Error::new(Kind::Internal, "reading the file was given up").caused_by(error);
-                next(self).await.map_err(gave_up)?
-            })),
-            rest => Some(next(rest)),
+            Part::Bytes(bytes) => bytes.len() as u64,
+            Part::Slices { range, .. } => range.end.saturating_sub(range.start),
+            Part::Flow(flowing) => flowing.left,
         }
     }
 
     /// Waits until the next window has come from another origin, so that no thread does, and begins to fetch what is next.
-    async fn bring(&self) -> Result<()> {
-        let Rest::Slices { opened, layout, range } = self else { return Ok(()) };
+    async fn bring(&mut self) -> Result<()> {
+        let Part::Slices { opened, layout, range } = self else { return Ok(()) };
         let end = range.start.saturating_add(WINDOW).min(range.end);
         let far = end.saturating_add(AHEAD).min(range.end);
         opened.expect(|| stored(&layout.part(range.start..far)));
@@ -121,13 +160,14 @@ impl Rest {
     /// The next window. Blocks.
     fn next(&mut self) -> Result<Bytes> {
         match self {
-            Rest::Slices { opened, layout, range } => {
+            Part::Bytes(bytes) => Ok(std::mem::take(bytes)),
+            Part::Slices { opened, layout, range } => {
                 let end = range.start.saturating_add(WINDOW).min(range.end);
                 let part = layout.part(range.start..end);
                 range.start = end;
                 read(opened, &part)
             }
-            Rest::Flow(flowing) => flowing.next(),
+            Part::Flow(flowing) => flowing.next(),
         }
     }
 }
@@ -151,6 +191,9 @@ impl Flowing {
         let changed = || Error::new(Kind::Internal, "a segment is shorter than it was said to be");
         loop {
             let piece = self.flow.next(WINDOW).ok_or_else(changed)?;
+            for (file, ranges) in self.files.iter().zip([&piece.pictures, &piece.sound]) {
+                file.iter().for_each(|file| file.expect(|| ranges.clone()));
+            }
             for ((file, read), ranges) in self.files.iter().zip(&mut self.read).zip([&piece.pictures, &piece.sound]) {
                 let length = ranges.iter().map(|range| range.end - range.start).sum::<u64>();
                 read.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);

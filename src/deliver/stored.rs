@@ -25,11 +25,7 @@ pub(super) async fn artifact(kit: &Kit, source: Source, window: Window, moov_fir
         true => with_moov_first(kit, &source).await?,
         false => None,
     };
-    let layout = layout.unwrap_or_else(|| {
-        let mut whole = Layout::default();
-        whole.source(0..source.size);
-        whole
-    });
+    let layout = layout.unwrap_or_else(|| (0..source.size).into());
     Ok(Artifact::new(Body::slices(source, layout), media_type))
 }
 

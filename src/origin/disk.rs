@@ -76,7 +76,8 @@ impl Disk {
         fs::create_dir_all(folder)?;
         let lock = private(OpenOptions::new().create(true)).truncate(false).open(folder.join("lock"))?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        for left in fs::read_dir(folder)?.flatten().filter(|file| file.file_name().as_encoded_bytes().starts_with(NEW)) {
+        for left in fs::read_dir(folder)?.flatten().filter(|file| file.file_name().as_encoded_bytes().starts_with(NEW))
+        {
             fs::remove_file(left.path())?;
         }
         let index = Index { bytes_max, uses: u64::MAX / 2, ..Index::default() };

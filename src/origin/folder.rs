@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::IoSliceMut;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags};
 
 use crate::entry::Source;
 use crate::error::{Code, Error, Kind, Result};
@@ -28,6 +28,9 @@ const PIECES_MAX: usize = 500;
 
 /// Most bytes between the ranges of one read, which are read along and dropped.
 const DROPPED_MAX: u64 = 4 * GAP_MAX;
+
+/// Bytes between looks at what is in memory: what the system reads ahead at least, where it reads at all.
+const PROBE_EVERY: usize = 128 * 1024;
 
 /// How often an open that met a rename under way is tried again (openat2 says EAGAIN then).
 const OPEN_TRIES: u32 = 8;
@@ -196,6 +199,34 @@ impl Local {
         self.file.read_at(buffer, offset)
     }
 
+    /// Whether the file can be sent from the system's memory: [`Opened::is_in_memory`] can tell what is there.
+    pub fn is_sendable(&self) -> bool {
+        !matches!(self.probe(0), Err(Errno::OPNOTSUPP | Errno::NOSYS))
+    }
+
+    /// Whether the bytes of `range` are in the system's memory, as far as a look here and there tells. Does not wait for a disk.
+    pub fn is_in_memory(&self, range: &Range<u64>) -> bool {
+        let mut places = range.clone().step_by(PROBE_EVERY).chain([range.end.saturating_sub(1)]);
+        places.all(|place| self.probe(place).is_ok())
+    }
+
+    /// Whether the byte at `offset` can be had at once.
+    fn probe(&self, offset: u64) -> std::result::Result<(), Errno> {
+        let mut byte = [0];
+        let pieces = &mut [IoSliceMut::new(&mut byte)];
+        rustix::io::preadv2(&self.file, pieces, offset, ReadWriteFlags::NOWAIT).map(|_count| ())
+    }
+
+    /// Sends bytes from the start of `range` to a socket that does not wait, without a copy of them in this process; how many.
+    pub fn send(&self, socket: impl AsFd, range: Range<u64>) -> std::io::Result<u64> {
+        let mut offset = range.start;
+        let count = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        match rustix::fs::sendfile(socket, &self.file, Some(&mut offset), count)? {
+            0 if count > 0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            sent => Ok(sent as u64),
+        }
+    }
+
     /// Fails where the file was changed since the catalog saw it.
     pub fn check_version(&self) -> Result<()> {
         let metadata = self.file.metadata().map_err(|cause| {
@@ -211,7 +242,7 @@ impl Local {
 
     fn changed(&self) -> Error {
         let message = format!("the file {} was changed while it was being read", self.source.location);
-        Error::new(Kind::Unavailable, message)
+        Error::new(Kind::Changed, message)
     }
 }
 
@@ -321,10 +352,10 @@ mod tests {
         let origin = library.origin();
         check(origin.read(&source, 0..2).await, Ok(b"01"));
         let longer = library.write("a", b"0123456789ab");
-        check(origin.read(&source, 0..2).await, Err(Kind::Unavailable));
+        check(origin.read(&source, 0..2).await, Err(Kind::Changed));
         check(origin.read(&longer, 10..12).await, Ok(b"ab"));
         library.write("a", b"0");
-        check(origin.read(&longer, 10..12).await, Err(Kind::Unavailable));
+        check(origin.read(&longer, 10..12).await, Err(Kind::Changed));
     }
 
     #[tokio::test]

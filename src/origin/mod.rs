@@ -104,12 +104,12 @@ pub enum Opened {
     Remote(Remote),
 }
 
-/// What is in a folder, one level of it.
+/// Names that begin alike, one level of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    /// The names of its folders.
+    /// The names of folders, each without the path before it.
     pub folders: Vec<String>,
-    /// Its files.
+    /// Files, each under its path in the library.
     pub files: Vec<Source>,
     /// Whether there are more.
     pub is_cut: bool,
@@ -135,7 +135,7 @@ impl Origin {
     }
 
     /// The bytes of `range` of `source`, exactly that many. Fails with `FILE_NOT_FOUND` where the file is gone, and with
-    /// [`Kind::Unavailable`] where it is not at the version that `source` names any more.
+    /// [`Kind::Changed`] where it is not at the version that `source` names any more.
     pub async fn read(&self, source: &Source, range: Range<u64>) -> Result<Bytes> {
         check_range(source, &range)?;
         match self.open(source).await? {
@@ -168,10 +168,21 @@ impl Origin {
         self.remote(location)?.fetch(location, bytes_max).await
     }
 
-    /// What is in `folder`, a path beneath the library's origin or nothing for the library itself: `count_max` names at
-    /// most. Empty where there is no such folder. Fails with [`Kind::Unsupported`] where files are read by plain HTTP.
-    pub async fn list(&self, folder: &str, count_max: usize) -> Result<Listed> {
-        self.remote(folder)?.list(folder, count_max).await
+    /// The files and folders of the library whose paths begin with `prefix`, up to the next slash: nothing for what is at its
+    /// front, `folder/` for what is in a folder, `name.` for files of one name; `count_max` at most. Fails with
+    /// [`Kind::Unsupported`] where files are read by plain HTTP.
+    pub async fn list(&self, prefix: &str, count_max: usize) -> Result<Listed> {
+        self.remote(prefix)?.list(prefix, count_max).await
+    }
+
+    /// Whether the library's own origin can be listed.
+    pub fn can_list(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.can_list())
+    }
+
+    /// Why no file is looked for at `url`, an absolute one, in words that name what is allowed; `None` where one is.
+    pub fn refusal(&self, url: &str) -> Option<String> {
+        self.remote.as_ref().map_or_else(|| Some(place::refusal(url, &[])), |remote| remote.refusal(url))
     }
 
     fn remote(&self, location: &str) -> Result<&Origins> {

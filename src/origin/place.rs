@@ -82,6 +82,17 @@ impl Place {
         Path::from_url_path(self.url.path()).unwrap_or_default()
     }
 
+    /// What the whole paths at its origin begin with of the files whose paths beneath it begin with `prefix`. `None` where
+    /// that leads out.
+    pub(super) fn within(&self, prefix: &str) -> Option<String> {
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if !folder.is_empty() {
+            self.beneath(folder)?;
+        }
+        let own = self.root();
+        Some(if own.is_root() { prefix.to_owned() } else { format!("{own}/{prefix}") })
+    }
+
     /// The file at `path`, of plain names between slashes, beneath it. `None` where that leads out, or names nothing.
     pub(super) fn beneath(&self, path: &str) -> Option<Target> {
         let is_name = |part: &str| !part.is_empty() && part != "." && part != "..";
@@ -97,6 +108,13 @@ impl Place {
 /// `location` without what may be secret in it.
 pub(super) fn shown(location: &str) -> &str {
     if is_url(location) { location.split(['?', '#']).next().unwrap_or_default() } else { location }
+}
+
+/// Why no file is looked for at `url`, which lies beneath none of the URLs that are `allowed`.
+pub(super) fn refusal(url: &str, allowed: &[&str]) -> String {
+    let allowed =
+        if allowed.is_empty() { "nothing is".to_owned() } else { format!("allowed are {}", allowed.join(", ")) };
+    format!("{:?} is not beneath an allowed origin: {allowed}", shown(url))
 }
 
 /// A location that names nothing that may be read.
@@ -173,6 +191,21 @@ mod tests {
         for path in ["", "..", "a/../b", "./a", "a//b", "/a", "a/", "a\0b"] {
             check("s3://bucket/media", path, None);
         }
+    }
+
+    #[test]
+    fn a_prefix_is_any_text() {
+        #[track_caller]
+        fn check(place: &str, prefix: &str, expected: Option<&str>) {
+            assert_eq!(self::place(place).within(prefix).as_deref(), expected, "{prefix}");
+        }
+        check("s3://bucket/media", "0_a.", Some("media/0_a."));
+        check("s3://bucket/media", "0_a/", Some("media/0_a/"));
+        check("s3://bucket/media", "", Some("media/"));
+        check("s3://bucket", "", Some(""));
+        check("s3://bucket", "0_a/att", Some("0_a/att"));
+        check("s3://bucket/media", "../", None);
+        check("s3://bucket/media", "a//b", None);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::blocks::{Blocks, File, Run};
-use super::disk::Disk;
 use super::client::{Client, Patience};
+use super::disk::Disk;
 use super::guard::Reach;
 use super::place::{self, Place, Target, is_url, not_there};
 use super::store::Store;
@@ -74,6 +74,8 @@ struct Ahead {
     end: u64,
     /// How much is read ahead; twice as much each time that a read goes on where the last one ended.
     bytes: u64,
+    /// Up to where it was.
+    until: u64,
     held: Vec<Arc<Run>>,
 }
 
@@ -98,7 +100,8 @@ impl Origins {
         }
         let base = base.and_then(|_| stores.first().cloned());
         stores.sort_by_key(|store| std::cmp::Reverse(store.place.url.as_str().len()));
-        let blocks = Blocks::new(config.block_bytes, config.blocks_bytes_max, disk(config, &runtime.1), runtime.1.clone());
+        let blocks =
+            Blocks::new(config.block_bytes, config.blocks_bytes_max, disk(config, &runtime.1), runtime.1.clone());
         Ok(Origins { stores, base, blocks, runtime, ahead_max: config.ahead_bytes_max })
     }
 
@@ -137,13 +140,20 @@ impl Origins {
         store.fetch(&target, location, bytes_max).await
     }
 
-    pub(super) async fn list(&self, folder: &str, count_max: usize) -> Result<Listed> {
-        let store = self.base.as_ref().ok_or_else(|| not_there(folder))?;
-        if folder.is_empty() {
-            return store.list(&store.place.root(), "", count_max).await;
-        }
-        let target = store.place.beneath(folder).ok_or_else(|| not_there(folder))?;
-        store.list(&target.path, &format!("{folder}/"), count_max).await
+    pub(super) async fn list(&self, prefix: &str, count_max: usize) -> Result<Listed> {
+        self.base.as_ref().ok_or_else(|| not_there(prefix))?.list(prefix, count_max).await
+    }
+
+    /// Whether the names of the library's files can be listed.
+    pub(super) fn can_list(&self) -> bool {
+        self.base.as_ref().is_some_and(|store| store.can_list())
+    }
+
+    /// Why no file is looked for at `url`; `None` where one is.
+    pub(super) fn refusal(&self, url: &str) -> Option<String> {
+        self.locate(url).err()?;
+        let allowed: Vec<&str> = self.stores.iter().map(|store| store.place.url.as_str()).collect();
+        Some(place::refusal(url, &allowed))
     }
 }
 
@@ -211,17 +221,20 @@ impl Remote {
 
     /// Reads on where reads follow each other.
     fn read_ahead(&self, range: &Range<u64>) {
-        let next = {
-            let mut ahead = self.open();
-            let goes_on = range.start == ahead.end && range.start > 0;
-            let length = range.end - range.start;
-            ahead.bytes = if goes_on { (2 * ahead.bytes).max(length).min(self.ahead_max) } else { 0 };
-            ahead.end = range.end;
-            range.start..range.end.saturating_add(ahead.bytes).min(self.size())
-        };
-        if next.end > range.end {
-            self.expect(std::slice::from_ref(&next));
+        let mut ahead = self.open();
+        let goes_on = range.start == ahead.end && range.start > 0;
+        let length = range.end - range.start;
+        ahead.bytes = if goes_on { (2 * ahead.bytes).max(length).min(self.ahead_max) } else { 0 };
+        ahead.end = range.end;
+        // In large steps: each costs a request.
+        let is_enough = goes_on && ahead.until.saturating_sub(range.end) > ahead.bytes / 2;
+        if ahead.bytes == 0 || is_enough {
+            return;
         }
+        ahead.until = range.end.saturating_add(ahead.bytes).min(self.size());
+        let next = range.start..ahead.until;
+        drop(ahead);
+        self.expect(std::slice::from_ref(&next));
     }
 
     fn open(&self) -> std::sync::MutexGuard<'_, Ahead> {

@@ -19,10 +19,10 @@ use object_store::path::Path;
 use object_store::{BackoffConfig, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
 use tokio::sync::Semaphore;
 
-use super::{Config, Listed};
 use super::answer::Whole;
 use super::client::{Client, Refused, Resting, Talk, cause};
 use super::place::{Place, Target, not_there, shown};
+use super::{Config, Listed};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 
@@ -151,13 +151,14 @@ impl Store {
         Ok(pieces.boxed())
     }
 
-    /// The names right beneath `folder`, `count_max` at most, of which the library calls each by that name after `prefix`.
-    pub(super) async fn list(&self, folder: &Path, prefix: &str, count_max: usize) -> Result<Listed> {
+    /// The files and folders whose paths beneath the place begin with `prefix`, up to the next slash; `count_max` at most.
+    pub(super) async fn list(&self, prefix: &str, count_max: usize) -> Result<Listed> {
         let Objects::Cloud { names, .. } = &self.objects else {
             return Err(Error::unsupported(format!("{} does not tell what files it has", self.place.url)));
         };
+        let within = self.place.within(prefix).ok_or_else(|| not_there(prefix))?;
+        let base = self.place.within("").unwrap_or_default();
         let _permit = self.permit().await?;
-        let within = if folder.is_root() { String::new() } else { format!("{folder}/") };
         let (mut listed, mut page_token) = (Listed::default(), None);
         loop {
             let room = count_max.saturating_sub(listed.folders.len() + listed.files.len());
@@ -174,16 +175,21 @@ impl Store {
             let page = names.list_paginated(Some(&within), options).await.map_err(|error| failure(prefix, error))?;
             let folders = page.result.common_prefixes.iter().filter_map(Path::filename);
             listed.folders.extend(folders.map(str::to_owned));
-            // The object that some tools make to stand for the folder itself is none of its files.
-            let files = page.result.objects.iter().filter(|meta| meta.location != *folder);
-            listed
-                .files
-                .extend(files.filter_map(|meta| Some(source(&format!("{prefix}{}", meta.location.filename()?), meta))));
+            listed.files.extend(page.result.objects.iter().filter_map(|meta| {
+                // The object that some tools make to stand for the folder itself is none of its files, and begins with less.
+                let path = meta.location.as_ref();
+                path.starts_with(&within).then(|| source(path.strip_prefix(&base).unwrap_or(path), meta))
+            }));
             page_token = page.page_token;
             if page_token.is_none() {
                 return Ok(listed);
             }
         }
+    }
+
+    /// Whether it tells the names of its files.
+    pub(super) fn can_list(&self) -> bool {
+        matches!(self.objects, Objects::Cloud { .. })
     }
 
     async fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit> {
@@ -221,21 +227,18 @@ fn objects(
     let (url, talk, retry) = (place.url.as_str(), talk.clone(), retry.clone());
     match place.url.scheme() {
         "s3" => {
-            let builder = keys(environment, "AWS_").fold(AmazonS3Builder::new(), |builder, (key, value)| {
-                builder.with_config(key, value)
-            });
+            let builder = keys(environment, "AWS_")
+                .fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
             builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
         }
         "gs" => {
-            let builder = keys(environment, "GOOGLE_").fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| {
-                builder.with_config(key, value)
-            });
+            let builder = keys(environment, "GOOGLE_")
+                .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
             builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
         }
         "az" => {
-            let builder = keys(environment, "AZURE_").fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| {
-                builder.with_config(key, value)
-            });
+            let builder = keys(environment, "AZURE_")
+                .fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
             builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
         }
         _ => Ok(Objects::Web),
@@ -276,7 +279,7 @@ fn is_same(meta: &ObjectMeta, source: &Source) -> bool {
 
 pub(super) fn changed(location: &str) -> Error {
     let message = format!("the file {} was changed while it was being read", shown(location));
-    Error::new(Kind::Unavailable, message)
+    Error::new(Kind::Changed, message)
 }
 
 /// What a failed request means to whoever wanted the file at `location`. The log gets the last of the causes: those before

@@ -47,6 +47,15 @@ impl Slice {
     }
 }
 
+/// A range of the source alone.
+impl From<Range<u64>> for Layout {
+    fn from(range: Range<u64>) -> Layout {
+        let mut layout = Layout::default();
+        layout.source(range);
+        layout
+    }
+}
+
 impl Layout {
     /// Adds bytes made here at the end.
     pub fn made(&mut self, bytes: impl Into<Bytes>) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hyper::header::HeaderValue;
 
-use super::response::text;
+use super::field::text;
 
 /// `Content-Type`.
 pub(super) fn media_type(name: &Cow<'static, str>) -> HeaderValue {

@@ -8,7 +8,8 @@ use hyper::body::{Body as HttpBody, Buf};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use super::response::{self, Body};
+use super::body::Body;
+use super::response;
 
 /// Most bytes of a form: four times the longest URL.
 const BYTES_MAX: usize = 64 * 1024;

@@ -159,6 +159,10 @@ fn converse(stream: TcpStream, shared: &Shared) {
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
+        // What goes wrong is what was ordered when the request came, however long the connection waited for it.
+        if stream.peek(&mut [0]).is_err() {
+            return;
+        }
         let always = shared.always.lock().unwrap().clone();
         let is_reset = |fault: Option<&Fault>| fault == Some(&Fault::Reset);
         let will_reset = is_reset(shared.next.lock().unwrap().front()) || is_reset(always.as_ref());
@@ -250,7 +254,7 @@ fn answer(
         _ => {}
     }
     let path = request.target.split('?').next().unwrap_or_default();
-    let Some(mut file) = shared.files.lock().unwrap().get(path).cloned() else {
+    let Some(mut file) = shared.files.lock().unwrap().get(&decoded(path)).cloned() else {
         return say(&status(404, "", 9), b"not there");
     };
     if fault == Some(Fault::Changing) {
@@ -297,6 +301,17 @@ fn answer(
         }
         _ => say(&head, body),
     }
+}
+
+fn decoded(path: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), path.as_bytes());
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = &after[if byte.is_some() { 2 } else { 0 }..];
+    }
+    String::from_utf8(bytes).unwrap()
 }
 
 /// Until the client has had enough.

@@ -6,6 +6,7 @@ mod access;
 mod assets;
 mod cache;
 #[allow(dead_code, reason = "the tests of origins use the rest")]
+mod conditional;
 mod far;
 mod fmp4;
 mod frames;
@@ -19,8 +20,10 @@ mod parsers;
 mod playback;
 mod players;
 mod raw;
+mod redbot;
 mod regression;
 mod samples;
 mod sequence;
 mod support;
 mod thumbnail;
+mod whole;

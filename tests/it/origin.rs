@@ -101,7 +101,8 @@ fn equal_requests_at_once_read_once() {
 #[test]
 fn faults_of_an_origin_are_survived_or_told() {
     let far = far(&["0_long.mp4"]);
-    let patience = ["--origin-response-timeout", "500ms", "--origin-read-timeout", "500ms", "--origin-block-size", "4KiB"];
+    let patience =
+        ["--origin-response-timeout", "500ms", "--origin-read-timeout", "500ms", "--origin-block-size", "4KiB"];
     let server = serve(&far, &patience);
     server.thumbnail("0_long", "vid_sec/1");
     for (second, fault) in [(12, Fault::Short), (22, Fault::Reset), (32, Fault::Hang), (42, Fault::Status(503))] {
