@@ -107,6 +107,11 @@ impl Blocks {
         Blocks(Arc::new(Inner { kept, disk, coming: Coming::default(), size, runtime }))
     }
 
+    /// Bytes of a block.
+    pub(super) fn size(&self) -> u64 {
+        self.0.size
+    }
+
     /// The bytes of several ranges of `file`, one after another, in a buffer that is as long as they are together.
     pub(super) async fn gather(&self, file: &Arc<File>, ranges: &[Range<u64>], buffer: &mut [u8]) -> Result<()> {
         let pieces = self.pieces(ranges);

@@ -223,11 +223,11 @@ impl Remote {
     fn read_ahead(&self, range: &Range<u64>) {
         let mut ahead = self.open();
         let goes_on = range.start == ahead.end && range.start > 0;
-        let length = range.end - range.start;
-        ahead.bytes = if goes_on { (2 * ahead.bytes).max(length).min(self.ahead_max) } else { 0 };
+        ahead.bytes = if goes_on { (2 * ahead.bytes).max(self.blocks.size()).min(self.ahead_max) } else { 0 };
+        ahead.until = if goes_on { ahead.until } else { 0 };
         ahead.end = range.end;
         // In large steps: each costs a request.
-        let is_enough = goes_on && ahead.until.saturating_sub(range.end) > ahead.bytes / 2;
+        let is_enough = ahead.until.saturating_sub(range.end) > ahead.bytes / 2;
         if ahead.bytes == 0 || is_enough {
             return;
         }
