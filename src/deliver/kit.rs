@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Config;
 use super::artifact::Timings;
@@ -31,6 +31,9 @@ use crate::thumbnail::Picture;
 /// Most media indexes that are read at once: each may take hundreds of megabytes while it is parsed.
 const READINGS_MAX: usize = 8;
 
+/// Most clips that are laid out at once: each may take a hundred megabytes.
+const CLIPS_MAX: usize = 2;
+
 /// Bytes of views that are kept: some hundred two-hour films and ten thousand clips.
 const VIEWS_BYTES_MAX: u64 = 32 << 20;
 
@@ -54,6 +57,7 @@ pub(super) struct Kit {
     indexes: Cache<Source, Arc<Index>>,
     frames: Cache<FrameKey, Arc<Frame>>,
     readings: Arc<Semaphore>,
+    clips: Arc<Semaphore>,
     limits: Decodable,
     views: Cache<ViewsKey, Arc<[View]>>,
 }
@@ -121,6 +125,7 @@ impl Kit {
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
+            clips: Arc::new(Semaphore::new(CLIPS_MAX)),
             views: Cache::new(limits(VIEWS_BYTES_MAX), |_, views: &Arc<[View]>| {
                 views.iter().map(View::weight).sum::<usize>() + VIEWS_KEY_BYTES
             }),
@@ -153,8 +158,7 @@ impl Kit {
         let make = || {
             let (kit, source) = (self.clone(), source.clone());
             async move {
-                let closed = |error| Error::new(Kind::Internal, "the service is stopping").caused_by(error);
-                let _reading = kit.readings.acquire().await.map_err(closed)?;
+                let _reading = turn(&kit.readings).await?;
                 let index = sources::index(&kit.origin, &source, kit.limits).await?;
                 tell_of_misfits(&index, &source);
                 Ok(index)
@@ -200,6 +204,11 @@ impl Kit {
         let (views, outcome) = self.views.get_or_make(key, make).await?;
         count("views", outcome);
         Ok(Show { index, views })
+    }
+
+    /// A turn at laying out a clip, which lasts until it is dropped.
+    pub(super) async fn clip_turn(&self) -> Result<SemaphorePermit<'_>> {
+        turn(&self.clips).await
     }
 
     /// The frame of `source` for the moment `at`, and what it took.
@@ -297,6 +306,11 @@ impl Kit {
         count("frames", outcome);
         Ok((frame, took.get().copied().unwrap_or_default()))
     }
+}
+
+async fn turn(of: &Semaphore) -> Result<SemaphorePermit<'_>> {
+    let closed = |error| Error::new(Kind::Internal, "the service is stopping").caused_by(error);
+    of.acquire().await.map_err(closed)
 }
 
 /// Equal windows of a file have equal names, however far beyond its end they reach.

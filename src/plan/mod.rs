@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use self::key::Key;
 use self::playback::Rules;
-use self::sequence::Member;
+pub use self::sequence::preceded;
 pub use self::work::{Placeholder, Precision, Style, Subject, Tiles, Work};
 use crate::access::Grant;
 use crate::entry::{Entry, EntryId, PartnerId, Source};
@@ -172,17 +172,6 @@ pub fn plan(
         Request::Download(asked) => raw::download(asked, entry, known, policy),
         Request::Asset(asked) => asset::plan(asked, entry, known, policy),
     }
-}
-
-/// What will be done where other entries play before that of `last`, for which `decision` is made.
-pub fn preceded(
-    request: &Request,
-    decision: Decision,
-    before: &[Member<'_>],
-    last: Member<'_>,
-    policy: &Policy,
-) -> Result<Decision> {
-    sequence::preceded(request, decision, before, last, policy)
 }
 
 /// What a plan comes to, for people: a few lines of a name and a value each.

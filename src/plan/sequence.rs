@@ -84,8 +84,8 @@ pub(super) fn filler(file: &File, pace: &Pace) -> Option<Work> {
     Some(Work::Silence { silence, number, container, pace: pace.clone() })
 }
 
-/// What is decided for the last entry, with the entries before it.
-pub(super) fn preceded(
+/// What will be done where other entries play before that of `last`, for which `decision` is made.
+pub fn preceded(
     request: &Request,
     decision: Decision,
     before: &[Member<'_>],

@@ -416,7 +416,7 @@ mod tests {
         assert_eq!((asked.version.as_deref(), asked.credentials.session.as_deref()), (Some("3"), Some("s")));
         assert_eq!(asked.credentials.partner, Some(PartnerId(7)));
         let request = parse_target("/api_v3/service/thumbAsset/action/serve/thumbAssetId/1_a").unwrap().unwrap();
-        assert_eq!(request.subject(), Subject::Asset("1_a"));
+        assert_eq!(request.subject().unwrap(), Subject::Asset("1_a"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod access;
 mod assets;
 mod cache;
 mod conditional;
+mod decoded;
 mod fmp4;
 mod frames;
 mod hostile;
