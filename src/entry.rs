@@ -213,6 +213,8 @@ pub struct Entry {
     pub id: EntryId,
     /// Whose it is.
     pub partner: PartnerId,
+    /// The user of the partner whose own it is, where that is known.
+    pub owner: Option<String>,
     /// Its title.
     pub name: String,
     /// What kind of content it is.
@@ -254,6 +256,7 @@ impl Entry {
     pub fn new(id: EntryId, kind: EntryKind) -> Entry {
         Entry {
             partner: PartnerId::default(),
+            owner: None,
             name: id.to_string(),
             id,
             kind,

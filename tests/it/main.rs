@@ -22,6 +22,7 @@ mod redbot;
 mod regression;
 mod samples;
 mod sequence;
+mod sessions;
 mod support;
 mod thumbnail;
 mod whole;

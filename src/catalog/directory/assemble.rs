@@ -74,6 +74,7 @@ pub(super) fn assemble(findings: &Findings<'_>, sidecar: Sidecar) -> Result<Entr
     Ok(Entry {
         id: findings.id.clone(),
         partner: PartnerId(sidecar.partner_id.unwrap_or_default()),
+        owner: sidecar.owner,
         name: sidecar.name.unwrap_or_else(|| findings.id.to_string()),
         kind,
         status: sidecar.status.unwrap_or(derived_status),

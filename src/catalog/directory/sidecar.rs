@@ -15,6 +15,7 @@ pub(super) const BYTES_MAX: usize = 256 * 1024;
 pub(super) struct Sidecar {
     pub(super) name: Option<String>,
     pub(super) partner_id: Option<i64>,
+    pub(super) owner: Option<String>,
     #[serde(rename = "type", default, deserialize_with = "kind")]
     pub(super) kind: Option<EntryKind>,
     #[serde(default, deserialize_with = "status")]
@@ -312,6 +313,7 @@ mod tests {
         let text = r#"
             name = "Bunny"
             partner_id = 102
+            owner = "jane"
             type = "audio"
             status = "error_importing"
             tags = "a, b,,c"
