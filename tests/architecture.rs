@@ -16,8 +16,8 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("request", Layer::Core, &["error", "entry", "media", "thumbnail", "packager"]),
     ("access", Layer::Core, &["error", "entry"]),
     ("plan", Layer::Core, &["error", "entry", "media", "thumbnail", "packager", "request", "access"]),
-    ("catalog", Layer::Shell, &["error", "entry", "cache"]),
-    ("origin", Layer::Shell, &["error", "entry"]),
+    ("catalog", Layer::Shell, &["error", "entry", "cache", "origin"]),
+    ("origin", Layer::Shell, &["error", "entry", "cache"]),
     ("decode", Layer::Shell, &["error", "media", "thumbnail"]),
     ("cache", Layer::Shell, &["error"]),
     (
@@ -51,8 +51,13 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
 
 /// Foreign crates with owners; no other module names them.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("hyper", &["server"]),
-    ("hyper_util", &["server"]),
+    ("hyper", &["server", "origin"]),
+    ("hyper_util", &["server", "origin"]),
+    ("hyper_rustls", &["origin"]),
+    ("rustls", &["origin"]),
+    ("rustls_native_certs", &["origin"]),
+    ("object_store", &["origin"]),
+    ("url", &["origin"]),
     ("httpdate", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
     ("moka", &["cache"]),
@@ -66,7 +71,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("pdf_writer", &["thumbnail"]),
     ("quantette", &["thumbnail"]),
     ("ravif", &["thumbnail"]),
-    ("blake3", &["plan"]),
+    ("blake3", &["plan", "origin"]),
     ("percent_encoding", &["request", "access"]),
     ("aes", &["access"]),
     ("cbc", &["access"]),

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use tokio::task::JoinHandle;
 
-use super::Catalog;
+use super::{Catalog, Home};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Code, Error, Kind, Result};
 
@@ -68,8 +69,11 @@ impl Catalog {
     }
 
     /// The entry that gave a file this name of its own. One that is new may not be known yet: that it was asked for has the
-    /// library gone through again.
+    /// library gone through again. One elsewhere is not gone through for one name.
     async fn named(&self, asset: &str) -> Result<Option<EntryId>> {
+        if matches!(self.shared.home, Home::Bucket(_)) {
+            return Ok(None);
+        }
         if let Some(found) = self.shared.owners.known() {
             let owner = found.owners.get(asset);
             let is_idle = || self.shared.owners.gate.try_lock().is_ok();
@@ -97,23 +101,21 @@ impl Catalog {
         if let Some(found) = self.shared.owners.known().filter(|found| found.is_fresh()) {
             return Ok(found);
         }
-        let catalog = self.clone();
-        let stopped = |_| Error::new(Kind::Internal, "the search for names was cut short");
-        let found = tokio::task::spawn_blocking(move || catalog.gathered()).await.map_err(stopped)??;
-        let found = Arc::new(found);
+        let found = Arc::new(self.gathered().await?);
         *self.shared.owners.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&found));
         Ok(found)
     }
 
-    /// The names of files all over the library that do not lead to their entries. Blocks.
-    fn gathered(&self) -> Result<Found> {
+    /// The names of files all over the library that do not lead to their entries.
+    async fn gathered(&self) -> Result<Found> {
         let begun = Instant::now();
         let mut owners = HashMap::new();
-        for entry in self.walk()?.flatten() {
+        let mut entries = self.walk().await?;
+        while let Some(entry) = entries.next().await {
+            let Ok(entry) = entry else { continue };
             let foreign = assets(&entry).filter(|asset| !is_derived(asset, &entry.id));
-            owners.extend(
-                foreign.take(NAMES_MAX.saturating_sub(owners.len())).map(|asset| (asset.into(), entry.id.clone())),
-            );
+            let foreign = foreign.take(NAMES_MAX.saturating_sub(owners.len()));
+            owners.extend(foreign.map(|asset| (asset.into(), entry.id.clone())));
         }
         Ok(Found { owners, at: Instant::now(), cost: begun.elapsed() })
     }

@@ -5,8 +5,10 @@
 mod access;
 mod assets;
 mod cache;
+#[allow(dead_code, reason = "the tests of origins use the rest")]
 mod conditional;
 mod decoded;
+mod far;
 mod fmp4;
 mod frames;
 mod hostile;
@@ -14,6 +16,7 @@ mod http;
 mod index;
 mod limits;
 mod mpegts;
+mod origin;
 mod parsers;
 mod playback;
 mod players;
