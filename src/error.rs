@@ -64,6 +64,8 @@ pub enum Code {
     BadQuery = 25,
     /// The URL has expired.
     TokenExpired = 28,
+    /// The session is of another partner than the entry, which has rules.
+    SessionOfAnotherPartner = 32,
     /// The server is over its concurrency limit.
     TooManyProcesses = 46,
     /// An entry of a sequence is not for sequences.
@@ -116,6 +118,7 @@ impl Code {
             Code::ImageResizeFailed => "IMAGE_RESIZE_FAILED",
             Code::MissingParameter => "MISSING_PARAMETER",
             Code::BadQuery => "BAD_QUERY",
+            Code::SessionOfAnotherPartner => "INVALID_PARTNER",
             Code::TooManyProcesses => "TOO_MANY_PROCESSES",
             Code::RecycledEntryUnavailable => "RECYCLED_ENTRY_UNAVAILABLE",
             Code::OutsideSchedule => "OUTSIDE_SCHEDULE",
@@ -157,9 +160,11 @@ impl Code {
             | Code::AttachmentAssetIdNotFound
             | Code::NoSuchService
             | Code::NoSuchAction => Kind::NotFound,
-            Code::AccessControlRestricted | Code::OutsideSchedule | Code::ModerationForbids | Code::TokenExpired => {
-                Kind::Forbidden
-            }
+            Code::AccessControlRestricted
+            | Code::OutsideSchedule
+            | Code::ModerationForbids
+            | Code::TokenExpired
+            | Code::SessionOfAnotherPartner => Kind::Forbidden,
             Code::ImageResizeFailed | Code::CaptionAssetParsingFailed => Kind::Unsupported,
             Code::MissingParameter
             | Code::MissingMandatoryParameter

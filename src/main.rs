@@ -1,5 +1,8 @@
 //! Command line to settings to parts to service; the only place that exits.
 
+#[path = "main/ks.rs"]
+mod ks;
+
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
@@ -55,6 +58,7 @@ fn run(matches: &ArgMatches) -> Outcome {
         Some(("inspect", given)) => inspect(given, &settings(given)?),
         Some(("check-config", given)) => check_config(&settings(given)?),
         Some(("health", given)) => health(given),
+        Some(("ks", given)) => ks::run(given),
         _ => Err(vec!["no such command".to_owned()]),
     }
 }
@@ -81,7 +85,8 @@ fn command() -> Command {
         .subcommand(
             Command::new("check-config").about("Prints the settings, and what is wrong with them or the library"),
         )
-        .subcommand(Command::new("health").about("Asks a running service whether it is well").arg(health_url));
+        .subcommand(Command::new("health").about("Asks a running service whether it is well").arg(health_url))
+        .subcommand(ks::command());
     with_settings(command)
 }
 

@@ -208,6 +208,7 @@ default = true
 [[captions]]
 file = "captions.dfxp"
 language = "fr"
+params_id = 7
 
 [[captions]]
 file = "captions.scc"
@@ -217,6 +218,7 @@ language = "en"
 [[thumbs]]
 file = "thumb-square.png"
 id = "1_square"
+params_id = 9
 
 [[attachments]]
 file = "attachments/notes.txt"

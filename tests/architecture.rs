@@ -45,7 +45,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     (
         "main",
         Layer::Shell,
-        &["error", "entry", "media", "request", "plan", "catalog", "origin", "deliver", "server", "config"],
+        &["error", "entry", "media", "request", "access", "plan", "catalog", "origin", "deliver", "server", "config"],
     ),
 ];
 
@@ -72,7 +72,12 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("quantette", &["thumbnail"]),
     ("ravif", &["thumbnail"]),
     ("blake3", &["plan", "origin"]),
-    ("percent_encoding", &["request"]),
+    ("percent_encoding", &["request", "access"]),
+    ("aes", &["access"]),
+    ("cbc", &["access"]),
+    ("sha1", &["access"]),
+    ("subtle", &["access"]),
+    ("base64", &["access"]),
     ("infer", &["media"]),
     ("mime_guess", &["media"]),
     ("quick_xml", &["packager"]),

@@ -65,15 +65,14 @@ pub fn scan(reader: &mut dyn ReadAt, stop: &dyn Fn() -> bool) -> Result<Index> {
     let mut growing: Vec<Option<Growing>> = Vec::new();
     let (mut count, mut scratch) = (0, Vec::new());
     while let Some(packet) = demuxer.next()? {
-        count += 1;
-        if count > SAMPLES_MAX {
-            return Err(Error::too_large(format!("the file holds more than {SAMPLES_MAX} samples")));
-        }
         while growing.len() <= packet.stream && growing.len() < demuxer.stream_count() {
             growing.push(begin(&demuxer, growing.len()));
         }
         if let Some(Some(track)) = growing.get_mut(packet.stream) {
-            track.take(&mut demuxer, packet, &mut scratch);
+            count += track.take(&mut demuxer, packet, &mut scratch);
+        }
+        if count > SAMPLES_MAX {
+            return Err(Error::too_large(format!("the file holds more than {SAMPLES_MAX} samples")));
         }
     }
     let container = match demuxer.name().to_bytes() {
@@ -103,8 +102,9 @@ fn begin(demuxer: &Demuxer<'_>, at: usize) -> Option<Growing> {
 }
 
 impl Growing {
-    /// Takes the last sample of `demuxer`.
-    fn take(&mut self, demuxer: &mut Demuxer<'_>, packet: Packet, scratch: &mut Vec<u8>) {
+    /// Takes the last sample of `demuxer`; how many it became.
+    fn take(&mut self, demuxer: &mut Demuxer<'_>, packet: Packet, scratch: &mut Vec<u8>) -> usize {
+        let before = self.found.len();
         // A sample that shares a packet of the container with the one before it has no place of its own.
         let position = packet.position.unwrap_or(self.position);
         self.position = position;
@@ -135,6 +135,7 @@ impl Growing {
         if is_scattered {
             self.scatter();
         }
+        self.found.len() - before
     }
 
     fn push(&mut self, sample: Found, position: u64) {

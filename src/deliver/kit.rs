@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Config;
 use super::artifact::Timings;
@@ -31,15 +31,14 @@ use crate::thumbnail::Picture;
 /// Most media indexes that are read at once: each may take hundreds of megabytes while it is parsed.
 const READINGS_MAX: usize = 8;
 
+/// Most clips that are laid out at once: each may take a hundred megabytes.
+const CLIPS_MAX: usize = 2;
+
 /// Bytes of views that are kept: some hundred two-hour films and ten thousand clips.
 const VIEWS_BYTES_MAX: u64 = 32 << 20;
 
 /// Bytes that the name of views occupies, roughly.
 const VIEWS_KEY_BYTES: usize = 256;
-
-/// Most samples of a file whose views are found on a thread that answers others too: each may be a keyframe, and a hundred
-/// nanoseconds' work.
-const SAMPLES_AT_ONCE: u64 = 5_000;
 
 /// What artifacts are made with. Clones share everything.
 #[derive(Clone, Debug)]
@@ -54,6 +53,7 @@ pub(super) struct Kit {
     indexes: Cache<Source, Arc<Index>>,
     frames: Cache<FrameKey, Arc<Frame>>,
     readings: Arc<Semaphore>,
+    clips: Arc<Semaphore>,
     limits: Decodable,
     views: Cache<ViewsKey, Arc<[View]>>,
 }
@@ -121,6 +121,7 @@ impl Kit {
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
+            clips: Arc::new(Semaphore::new(CLIPS_MAX)),
             views: Cache::new(limits(VIEWS_BYTES_MAX), |_, views: &Arc<[View]>| {
                 views.iter().map(View::weight).sum::<usize>() + VIEWS_KEY_BYTES
             }),
@@ -153,8 +154,7 @@ impl Kit {
         let make = || {
             let (kit, source) = (self.clone(), source.clone());
             async move {
-                let closed = |error| Error::new(Kind::Internal, "the service is stopping").caused_by(error);
-                let _reading = kit.readings.acquire().await.map_err(closed)?;
+                let _reading = turn(&kit.readings).await?;
                 let index = sources::index(&kit.origin, &source, kit.limits).await?;
                 tell_of_misfits(&index, &source);
                 Ok(index)
@@ -170,8 +170,9 @@ impl Kit {
         Ok(Film { source: source.clone(), index: self.index(source).await? })
     }
 
-    /// What `source` shows within `window` at `pace`, where that is remembered, or found in less than a millisecond.
-    pub(super) fn glance(&self, source: &Source, window: Window, pace: &Pace) -> Option<Show> {
+    /// What `source` shows within `window` at `pace`, where that is remembered, or found among no more samples than `samples_left`
+    /// says, which are then no longer left.
+    pub(super) fn glance(&self, source: &Source, window: Window, pace: &Pace, samples_left: &mut u64) -> Option<Show> {
         let index = self.indexes.get(source)?;
         let key = views_key(source, &index, window, pace);
         if let Some(views) = self.views.get(&key) {
@@ -179,9 +180,7 @@ impl Kit {
             return Some(Show { index, views });
         }
         let samples = index.tracks.iter().map(|track| u64::from(track.samples.len())).sum::<u64>();
-        if samples > SAMPLES_AT_ONCE {
-            return None;
-        }
+        *samples_left = samples_left.checked_sub(samples)?;
         let views: Arc<[View]> = views(&index, key.1, pace).into();
         self.views.keep(key, Arc::clone(&views));
         count("views", Outcome::Miss);
@@ -190,7 +189,7 @@ impl Kit {
 
     /// What `source` shows within `window` at `pace`.
     pub(super) async fn show(&self, source: &Source, window: Window, pace: &Pace) -> Result<Show> {
-        if let Some(show) = self.glance(source, window, pace) {
+        if let Some(show) = self.glance(source, window, pace, &mut 0) {
             return Ok(show);
         }
         let index = self.index(source).await?;
@@ -200,6 +199,11 @@ impl Kit {
         let (views, outcome) = self.views.get_or_make(key, make).await?;
         count("views", outcome);
         Ok(Show { index, views })
+    }
+
+    /// A turn at laying out a clip, which lasts until it is dropped.
+    pub(super) async fn clip_turn(&self) -> Result<SemaphorePermit<'_>> {
+        turn(&self.clips).await
     }
 
     /// The frame of `source` for the moment `at`, and what it took.
@@ -297,6 +301,11 @@ impl Kit {
         count("frames", outcome);
         Ok((frame, took.get().copied().unwrap_or_default()))
     }
+}
+
+async fn turn(of: &Semaphore) -> Result<SemaphorePermit<'_>> {
+    let closed = |error| Error::new(Kind::Internal, "the service is stopping").caused_by(error);
+    of.acquire().await.map_err(closed)
 }
 
 /// Equal windows of a file have equal names, however far beyond its end they reach.

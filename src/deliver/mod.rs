@@ -202,7 +202,7 @@ impl Delivery {
 
     /// The entry that a request is about.
     async fn entry(&self, request: &Request) -> Result<Arc<Entry>> {
-        let found = match request.subject() {
+        let found = match request.subject()? {
             Subject::Entry(id) => self.catalog.entry(id).await,
             Subject::Asset(id) => self.catalog.owner(id).await,
         };

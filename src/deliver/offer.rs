@@ -76,6 +76,7 @@ pub(super) fn gather(presentation: &Presentation, shows: &[Result<Show>]) -> Res
         return Err(fault.unwrap_or_else(nothing));
     }
     gathered.merge_sounds(presentation.container);
+    gathered.dolby_first();
     Ok(gathered)
 }
 
@@ -171,6 +172,18 @@ impl Gathered {
             }
         }
         self.sounds = merged;
+    }
+
+    /// Puts sound of Dolby's codings before other sound, the better one first, unless a player should begin with other sound.
+    fn dolby_first(&mut self) {
+        let rank = |sound: &Offered| match &sound.rendition.codec[..] {
+            "ec-3" => 0,
+            "ac-3" => 1,
+            _ => 2,
+        };
+        if !self.sounds.iter().any(|sound| sound.is_default && rank(sound) == 2) {
+            self.sounds.sort_by_key(rank);
+        }
     }
 
     /// A track of pictures, with the sound that goes into its segments.

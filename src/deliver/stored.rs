@@ -69,6 +69,7 @@ fn late(opened: &Opened) -> Result<Option<Late>> {
 /// The part of an MP4 file that is shown within `window`.
 async fn clip(kit: &Kit, source: Source, window: Window) -> Result<Artifact> {
     let film = kit.film(&source).await?;
+    let _turn = kit.clip_turn().await?;
     let (layout, media_type) = blocking(move |_| {
         let clip = Clip::new(&film.index, window)?;
         for reason in &clip.left_out {

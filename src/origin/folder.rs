@@ -337,7 +337,8 @@ mod tests {
         let library = Library::new("gather");
         let bytes: Vec<u8> = (0..1_000_000u32).map(|at| (at.wrapping_mul(7919) >> 8) as u8).collect();
         let opened = library.origin().open(&library.write("a", &bytes)).await.unwrap();
-        let ranges: Vec<Range<u64>> = (0..40).map(|at| at * 20_000 + at..at * 20_000 + 3 * at).chain([5..9]).collect();
+        let ranges: Vec<Range<u64>> =
+            (0..40).map(|at| at * 20_000 + at..at * 20_000 + 3 * at).chain(std::iter::once(5..9)).collect();
         let expected: Vec<u8> =
             ranges.iter().flat_map(|range| bytes[range.start as usize..range.end as usize].to_vec()).collect();
         let mut buffer = vec![0; expected.len()];

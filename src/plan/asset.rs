@@ -40,16 +40,15 @@ pub(super) fn plan(asked: &Asset, entry: &Entry, known: &[Known<'_>], policy: &P
         Wanted::Captions(form) => captions(asked, form, entry, known, policy),
         Wanted::Thumb { look, is_kept } => {
             let thumb = thumb(asked, entry)?;
+            let freshness = freshness(asked, &thumb.source, policy)?;
             let named = |extension| is_kept.then(|| filename::extended(thumb.id.clone(), extension));
             let Some(look) = look else {
-                let freshness = freshness(asked, &thumb.source, policy)?;
                 return Ok(raw::file(entry, &thumb.source, freshness, named(extension(&thumb.source))));
             };
             let format = look.format.unwrap_or_else(|| format_of(&thumb.source));
             let work = resized((look, format), facts(known, &thumb.source), &thumb.source, policy)?;
-            let plan = decided(work, entry, &[], freshness(asked, &thumb.source, policy)?);
-            let attachment = named(Some(format_name(format)));
-            let failure = Some(Code::ImageResizeFailed);
+            let (attachment, failure) = (named(Some(format_name(format))), Some(Code::ImageResizeFailed));
+            let plan = decided(work, entry, &[], freshness);
             Ok(Decision::Make(Plan { attachment, failure, modified: thumb.source.modified, ..plan }))
         }
         Wanted::Data => of_kind(asked, entry, EntryKind::Data, policy),
@@ -69,6 +68,7 @@ fn of_kind(asked: &Asset, entry: &Entry, kind: EntryKind, policy: &Policy) -> Re
     if entry.kind != kind {
         return Err(asked.unseen());
     }
+    raw::check_version(asked.version.as_deref(), entry)?;
     let flavor = raw::original(entry, &[])?;
     let name = raw::own_name(entry, flavor);
     Ok(raw::file(entry, &flavor.source, freshness(asked, &flavor.source, policy)?, Some(name)))
@@ -78,7 +78,8 @@ fn of_kind(asked: &Asset, entry: &Entry, kind: EntryKind, policy: &Policy) -> Re
 fn caption<'a>(asked: &Asset, entry: &'a Entry) -> Result<&'a Caption> {
     let found = match &asked.named {
         Named::Asset(id) => entry.captions.iter().find(|caption| caption.id == *id),
-        Named::Entry(_) => entry.captions.iter().find(|caption| caption.is_default).or(entry.captions.first()),
+        Named::Entry(_, Some(profile)) => entry.captions.iter().find(|caption| caption.params_id == Some(*profile)),
+        Named::Entry(_, None) => entry.captions.iter().find(|caption| caption.is_default).or(entry.captions.first()),
     };
     found.ok_or_else(|| missing(asked, Code::CaptionAssetIdNotFound))
 }
@@ -87,7 +88,8 @@ fn caption<'a>(asked: &Asset, entry: &'a Entry) -> Result<&'a Caption> {
 fn thumb<'a>(asked: &Asset, entry: &'a Entry) -> Result<&'a Thumb> {
     let found = match &asked.named {
         Named::Asset(id) => entry.thumbs.iter().find(|thumb| thumb.id == *id),
-        Named::Entry(_) => entry.thumbs.iter().find(|thumb| thumb.is_default),
+        Named::Entry(_, Some(profile)) => entry.thumbs.iter().find(|thumb| thumb.params_id == Some(*profile)),
+        Named::Entry(_, None) => entry.thumbs.iter().find(|thumb| thumb.is_default),
     };
     found.ok_or_else(|| missing(asked, Code::ThumbAssetIdNotFound))
 }
@@ -95,30 +97,31 @@ fn thumb<'a>(asked: &Asset, entry: &'a Entry) -> Result<&'a Thumb> {
 fn missing(asked: &Asset, code: Code) -> Error {
     match &asked.named {
         Named::Asset(_) => asked.unseen(),
-        Named::Entry(id) => Error::coded(code, format!("Entry {id} has no asset of this kind that is its default")),
+        Named::Entry(id, None) => Error::coded(code, format!("entry {id} has no default asset of this kind")),
+        Named::Entry(id, Some(profile)) => {
+            Error::coded(code, format!("entry {id} has no asset of this kind that profile {profile} made"))
+        }
     }
 }
 
 fn captions(asked: &Asset, form: &Form, entry: &Entry, known: &[Known<'_>], policy: &Policy) -> Result<Decision> {
     let source = &caption(asked, entry)?.source;
     let freshness = freshness(asked, source, policy)?;
-    if *form == Form::File {
-        return Ok(raw::file(entry, source, freshness, None));
-    }
-    if source.size > CAPTION_BYTES_MAX {
-        let message = format!("the caption file has {} bytes, {CAPTION_BYTES_MAX} are allowed here", source.size);
-        return Err(Error::coded(Code::CaptionAssetFileNotFound, message));
-    }
     let work = match *form {
+        Form::File => return Ok(raw::file(entry, source, freshness, None)),
+        _ if source.size > CAPTION_BYTES_MAX => {
+            let message = format!("the caption file has {} bytes, {CAPTION_BYTES_MAX} are allowed here", source.size);
+            return Err(Error::coded(Code::CaptionAssetFileNotFound, message));
+        }
         Form::List { place: Some(ref location), .. } => {
             return Ok(Decision::Redirect { location: location.clone(), max_age: policy.max_age_file });
         }
         Form::List { seconds, place: None } => Work::TranscriptList { seconds, total: total(seconds, known)? },
         Form::Json => transcript(source, Style::Json),
-        Form::Whole | Form::File => transcript(source, Style::WebVtt),
+        Form::Whole => transcript(source, Style::WebVtt),
         Form::Segment { number, seconds, local_ms } => {
-            let at =
-                |number: u32| Micros(i64::from(number).saturating_mul(i64::from(seconds)).saturating_mul(1_000_000));
+            let micros = i64::from(seconds) * 1_000_000;
+            let at = |number: u32| Micros(i64::from(number).saturating_mul(micros));
             let local = Micros(i64::from(local_ms) * 1000);
             transcript(source, Style::Segment { from: at(number.saturating_sub(1)), to: at(number), local })
         }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use self::key::Key;
 use self::playback::Rules;
-use self::sequence::Member;
+pub use self::sequence::preceded;
 pub use self::work::{Placeholder, Precision, Style, Subject, Tiles, Work};
 use crate::access::Grant;
 use crate::entry::{Entry, EntryId, PartnerId, Source};
@@ -114,7 +114,8 @@ pub fn sources<'a>(request: &Request, entry: &'a Entry) -> Vec<&'a Source> {
         Request::PlayManifest(_) => playback::all(entry),
         Request::Package(package) => playback::sources_of_package(package, entry),
         Request::Served(_) => Vec::new(),
-        Request::Raw(_) | Request::Download(_) => raw::sources(entry),
+        Request::Raw(asked) => raw::sources(asked, entry),
+        Request::Download(asked) => raw::sources_of_download(asked, entry),
         Request::Asset(asked) => asset::sources(asked, entry),
     }
 }
@@ -171,17 +172,6 @@ pub fn plan(
         Request::Download(asked) => raw::download(asked, entry, known, policy),
         Request::Asset(asked) => asset::plan(asked, entry, known, policy),
     }
-}
-
-/// What will be done where other entries play before that of `last`, for which `decision` is made.
-pub fn preceded(
-    request: &Request,
-    decision: Decision,
-    before: &[Member<'_>],
-    last: Member<'_>,
-    policy: &Policy,
-) -> Result<Decision> {
-    sequence::preceded(request, decision, before, last, policy)
 }
 
 /// What a plan comes to, for people: a few lines of a name and a value each.

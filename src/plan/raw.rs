@@ -3,7 +3,7 @@
 use super::key::is_current;
 use super::playback::{all, decided, extension};
 use super::{Decision, Freshness, Known, Plan, Policy, Work, choice, filename};
-use crate::entry::{Entry, EntryKind, Flavor, Source};
+use crate::entry::{Entry, EntryKind, Flavor, FlavorId, Source};
 use crate::error::{Code, Error, Result};
 use crate::packager::timeline::Window;
 use crate::request::raw::{Download, Raw};
@@ -14,14 +14,30 @@ const MAX_AGE_VERSIONED: u32 = 8_640_000;
 /// Marks a flavor that browsers play.
 const WEB: &str = "web";
 
-/// The sources whose facts tell which flavor is the file of an entry.
-pub(super) fn sources(entry: &Entry) -> Vec<&Source> {
-    if has_streams(entry) && entry.flavors.len() > 1 { all(entry) } else { Vec::new() }
+/// The sources whose facts tell which flavor answers `asked`.
+pub(super) fn sources<'a>(asked: &Raw, entry: &'a Entry) -> Vec<&'a Source> {
+    if asked.extension.is_some() { Vec::new() } else { rivals(entry, |flavor| flavor.is_original) }
+}
+
+/// The same of a download.
+pub(super) fn sources_of_download<'a>(asked: &Download, entry: &'a Entry) -> Vec<&'a Source> {
+    let is_web = |flavor: &Flavor| flavor.tags.iter().any(|tag| tag == WEB);
+    match &asked.flavor {
+        Some(_) => Vec::new(),
+        None if entry.flavors.iter().any(is_web) => rivals(entry, |_| false),
+        None => rivals(entry, |flavor| flavor.is_original),
+    }
+}
+
+/// All flavors of an entry, unless it has but one, or one that needs no comparing.
+fn rivals(entry: &Entry, is_chosen: impl Fn(&Flavor) -> bool) -> Vec<&Source> {
+    let is_clear = !has_streams(entry) || entry.flavors.len() < 2 || entry.flavors.iter().any(is_chosen);
+    if is_clear { Vec::new() } else { all(entry) }
 }
 
 /// What answers `asked`.
 pub(super) fn plan(asked: &Raw, entry: &Entry, known: &[Known<'_>], policy: &Policy) -> Result<Decision> {
-    check_version(asked, entry)?;
+    check_version(asked.version.as_deref(), entry)?;
     let flavor = match &asked.extension {
         Some(wanted) => by_extension(entry, wanted)?,
         None => original(entry, known)?,
@@ -39,12 +55,9 @@ pub(super) fn plan(asked: &Raw, entry: &Entry, known: &[Known<'_>], policy: &Pol
 
 /// What answers `asked`.
 pub(super) fn download(asked: &Download, entry: &Entry, known: &[Known<'_>], policy: &Policy) -> Result<Decision> {
+    let missing = |id: &FlavorId| Error::coded(Code::FlavorNotFound, format!("the entry has no flavor {id}"));
     let flavor = match &asked.flavor {
-        Some(id) => entry
-            .flavors
-            .iter()
-            .find(|flavor| flavor.id == *id)
-            .ok_or_else(|| Error::coded(Code::FlavorNotFound, format!("the entry has no flavor {id}")))?,
+        Some(id) => entry.flavors.iter().find(|flavor| flavor.id == *id).ok_or_else(|| missing(id))?,
         None => best_for_web(entry, known).map_or_else(|| original(entry, known), Ok)?,
     };
     let name = match &asked.file_name {
@@ -76,9 +89,8 @@ pub(super) fn freshness(version: Option<&str>, source: &Source, policy: &Policy)
 }
 
 /// A library that says which version an entry has, has no other one of its data.
-fn check_version(asked: &Raw, entry: &Entry) -> Result<()> {
-    let number = asked.version.as_deref().and_then(|version| version.parse::<u32>().ok());
-    match number {
+pub(super) fn check_version(version: Option<&str>, entry: &Entry) -> Result<()> {
+    match version.and_then(|version| version.parse::<u32>().ok()) {
         Some(number) if entry.kind == EntryKind::Data && entry.version != 0 && number != entry.version => Err(
             Error::coded(Code::FileNotFound, format!("no data was found available for download in version {number}")),
         ),

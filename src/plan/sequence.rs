@@ -84,8 +84,8 @@ pub(super) fn filler(file: &File, pace: &Pace) -> Option<Work> {
     Some(Work::Silence { silence, number, container, pace: pace.clone() })
 }
 
-/// What is decided for the last entry, with the entries before it.
-pub(super) fn preceded(
+/// What will be done where other entries play before that of `last`, for which `decision` is made.
+pub fn preceded(
     request: &Request,
     decision: Decision,
     before: &[Member<'_>],
@@ -367,7 +367,14 @@ mod tests {
 
     fn caption(id: &str, language: &str) -> Caption {
         let source = source(id);
-        Caption { id: id.to_owned(), language: language.to_owned(), label: None, is_default: false, source }
+        Caption {
+            id: id.to_owned(),
+            params_id: None,
+            language: language.to_owned(),
+            label: None,
+            is_default: false,
+            source,
+        }
     }
 
     /// A flavor by its name, profile, tags between blanks, and language.

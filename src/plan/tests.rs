@@ -84,7 +84,7 @@ impl Stage {
 
     fn thumb(mut self, id: &str, is_default: bool, facts: Result<Facts>) -> Stage {
         self.facts.push((source(id), facts.map(Arc::new)));
-        self.entry.thumbs.push(Thumb { id: id.into(), is_default, source: source(id) });
+        self.entry.thumbs.push(Thumb { id: id.into(), params_id: None, is_default, source: source(id) });
         self
     }
 

@@ -6,6 +6,7 @@ use percent_encoding::utf8_percent_encode;
 
 use super::given::Given;
 use super::path::Route;
+use super::playback::whole;
 use super::served::KEPT;
 use super::thumbnail::{Region, part};
 use super::wish::{Side, Wish};
@@ -30,8 +31,8 @@ pub struct Asset {
 /// What names a file of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// The entry, whose only or default one is meant.
-    Entry(EntryId),
+    /// The entry, whose only or default one is meant, or the one that a conversion profile made.
+    Entry(EntryId, Option<i64>),
     /// Its own name.
     Asset(String),
 }
@@ -198,8 +199,10 @@ fn named(given: &Given<'_>, by: By) -> Result<Named> {
     let text = given.filled(&[parameter]).ok_or_else(missing)?;
     // Assets have names of the same alphabet as entries.
     let id = EntryId::new(text);
+    // Profile 0 is none.
+    let profile = given.filled(&["thumbParamId", "captionParamId"]).and_then(whole).filter(|profile| *profile != 0);
     match (by, id) {
-        (By::Entry, Some(id)) => Ok(Named::Entry(id)),
+        (By::Entry, Some(id)) => Ok(Named::Entry(id, profile)),
         (By::Entry, None) => Err(unseen_entry(text)),
         (By::Asset(..), Some(_)) => Ok(Named::Asset(text.to_owned())),
         (By::Asset(_, code), None) => Err(unseen_asset(code, text)),
@@ -224,7 +227,7 @@ impl Asset {
             Wanted::Data | Wanted::Document { .. } => Code::EntryIdNotFound,
         };
         match &self.named {
-            Named::Entry(id) => unseen_entry(id.as_str()),
+            Named::Entry(id, _) => unseen_entry(id.as_str()),
             Named::Asset(id) => unseen_asset(code, id),
         }
     }
@@ -358,7 +361,8 @@ mod tests {
     fn check(target: &str, named: &str, wanted: Wanted) {
         let asked = asset(target);
         let name = match &asked.named {
-            Named::Entry(id) => format!("entry {id}"),
+            Named::Entry(id, None) => format!("entry {id}"),
+            Named::Entry(id, Some(profile)) => format!("entry {id} by {profile}"),
             Named::Asset(id) => id.clone(),
         };
         assert_eq!((name.as_str(), asked.wanted), (named, wanted), "{target}");
@@ -382,7 +386,10 @@ mod tests {
         check("/api_v3/index.php/service/CAPTION_captionasset/action/SERVE/captionAssetId/1_a", "1_a", file());
         check("/api_v3/?service=caption_captionasset&action=serve&captionAssetId=1_a", "1_a", file());
         check("/api_v3/index.php?action=serve&captionAssetId=1_a&service=caption_captionasset", "1_a", file());
-        check("/api_v3/service/caption_captionAsset/action/serveByEntryId/entryId/0_x", "entry 0_x", file());
+        let default = "/api_v3/service/caption_captionAsset/action/serveByEntryId/entryId/0_x";
+        check(default, "entry 0_x", file());
+        check(&format!("{default}/captionParamId/0"), "entry 0_x", file());
+        check(&format!("{default}/captionParamId/5"), "entry 0_x by 5", file());
         check(
             "/api_v3/service/caption_captionAsset/action/serveAsJson/captionAssetId/1_a",
             "1_a",
@@ -409,7 +416,7 @@ mod tests {
         assert_eq!((asked.version.as_deref(), asked.credentials.session.as_deref()), (Some("3"), Some("s")));
         assert_eq!(asked.credentials.partner, Some(PartnerId(7)));
         let request = parse_target("/api_v3/service/thumbAsset/action/serve/thumbAssetId/1_a").unwrap().unwrap();
-        assert_eq!(request.subject(), Subject::Asset("1_a"));
+        assert_eq!(request.subject().unwrap(), Subject::Asset("1_a"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod asset;
 mod given;
+pub mod json;
 mod number;
 pub mod path;
 pub mod playback;
@@ -22,7 +23,7 @@ use self::raw::{Download, Raw};
 use self::served::{Package, Served};
 use self::thumbnail::Thumbnail;
 use crate::entry::{EntryId, PartnerId};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// What a URL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,20 +145,24 @@ impl Request {
         }
     }
 
-    /// What it is about.
-    pub fn subject(&self) -> Subject<'_> {
-        match self {
-            Request::Thumbnail(asked) => Subject::Entry(&asked.entry),
-            Request::PlayManifest(asked) => Subject::Entry(&asked.entry),
-            Request::Package(asked) => Subject::Entry(&asked.of.entry),
-            Request::Served(asked) => Subject::Entry(&asked.entry),
-            Request::Raw(asked) => Subject::Entry(&asked.entry),
-            Request::Download(asked) => Subject::Entry(&asked.entry),
+    /// What it is about. Fails with `ENTRY_NOT_FOUND` where what is given names no entry.
+    pub fn subject(&self) -> Result<Subject<'_>> {
+        let entry = match self {
+            Request::Thumbnail(asked) => &asked.entry,
+            Request::PlayManifest(asked) => asked
+                .entry
+                .as_ref()
+                .map_err(|given| Error::coded(Code::EntryNotFound, format!("entryId {given:?} names no entry")))?,
+            Request::Package(asked) => &asked.of.entry,
+            Request::Served(asked) => &asked.entry,
+            Request::Raw(asked) => &asked.entry,
+            Request::Download(asked) => &asked.entry,
             Request::Asset(asked) => match &asked.named {
-                Named::Entry(id) => Subject::Entry(id),
-                Named::Asset(id) => Subject::Asset(id),
+                Named::Entry(id, _) => id,
+                Named::Asset(id) => return Ok(Subject::Asset(id)),
             },
-        }
+        };
+        Ok(Subject::Entry(entry))
     }
 }
 

@@ -161,7 +161,7 @@ impl Wish<'_> {
 
     fn check_slices(&self) -> Result<()> {
         if self.slices == 0 {
-            return Err(refused("vid_slices", 0, "1 or more"));
+            return Err(refused("vid_slices", "0, or text that begins with no number", "1 or more"));
         }
         let sides = (self.width.pixels, self.height.pixels);
         let by_profile = self.flavor_params.is_some() && sides == (None, None);

@@ -7,7 +7,7 @@ use hyper::header::HeaderValue;
 use super::field::text;
 
 /// `Content-Type`.
-pub(super) fn media_type(name: &Cow<'static, str>) -> HeaderValue {
+pub(super) fn media_type(name: Cow<'static, str>) -> HeaderValue {
     match name {
         Cow::Borrowed(name) => HeaderValue::from_static(name),
         Cow::Owned(name) => text(format_args!("{name}")),

@@ -86,7 +86,7 @@ pub(super) fn success(
     body: Body,
     mut headers: HeaderMap,
 ) -> Response<Body> {
-    let media_type = file::media_type(&content.media_type);
+    let media_type = file::media_type(content.media_type.clone());
     let (status, length, media_type) = match part {
         Part::Whole => (StatusCode::OK, content.length, media_type),
         Part::Bytes(range) => {

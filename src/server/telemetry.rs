@@ -88,14 +88,14 @@ pub(super) fn express(asked: Asked, status: StatusCode, took: Duration) {
     handles.duration.record(took);
 }
 
-/// Counts an artifact handed out, and the steps of one that was made.
+/// Counts an artifact handed out, and the steps that one took that was made.
 pub(super) fn delivered(outcome: Outcome, timings: &Timings) {
     match outcome {
         Outcome::Hit => metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts").increment(1),
         Outcome::Shared => metrics::counter!("vedette_cache_shared_total", "cache" => "artifacts").increment(1),
         Outcome::Made => {
             metrics::counter!("vedette_cache_misses_total", "cache" => "artifacts").increment(1);
-            for (step, took) in timings.steps() {
+            for (step, took) in timings.steps().into_iter().filter(|(_, took)| !took.is_zero()) {
                 metrics::histogram!("vedette_request_span_duration_seconds", "span" => step).record(took);
             }
         }

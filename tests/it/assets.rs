@@ -98,6 +98,14 @@ fn captions_as_they_are_stored() {
     assert_eq!(default.header("content-type"), Some("application/x-subrip"));
     let first = fetch(&server, &caption("serveByEntryId", "/entryId/0_bumper"));
     assert_eq!(first.header("content-type"), Some("text/vtt; charset=utf-8"));
+    let by_profile = fetch(&server, &caption("serveByEntryId", "/entryId/0_assets/captionParamId/7"));
+    assert_eq!(by_profile.header("content-type"), Some("application/ttml+xml"));
+    check_error(
+        &server,
+        &caption("serveByEntryId", "/entryId/0_assets/captionParamId/8"),
+        404,
+        "CAPTION_ASSET_ID_NOT_FOUND",
+    );
     check_error(&server, &caption("serveByEntryId", "/entryId/0_avc"), 404, "CAPTION_ASSET_ID_NOT_FOUND");
     check_error(&server, &caption("serveByEntryId", "/entryId/0_nobody"), 404, "ENTRY_ID_NOT_FOUND");
     check_error(&server, &caption("serve", "/captionAssetId/0_assets_thumb"), 404, "CAPTION_ASSET_ID_NOT_FOUND");
@@ -218,6 +226,8 @@ fn thumb_assets_and_what_is_made_of_them() {
     assert_eq!((stored.header("content-type"), stored.header("content-disposition")), (Some("image/png"), None));
     let default = fetch(&server, &thumb("serveByEntryId", "/entryId/0_assets"));
     assert_eq!(number(&default.picture()), Some(1011));
+    let by_profile = fetch(&server, &thumb("serveByEntryId", "/entryId/0_assets/thumbParamId/9"));
+    assert_eq!(number(&by_profile.picture()), Some(1012));
     for (rest, size, shown) in [
         ("/thumbAssetId/1_square?thumbParams[width]=180", (180, 180), "image/png"),
         ("/thumbAssetId/1_square/thumbParams:width/180/thumbParams:format/jpg", (180, 180), "image/jpeg"),
@@ -268,6 +278,8 @@ fn data_and_documents() {
     assert_eq!(same.header("etag"), fetch(&server, &api("document", "serve", "/entryId/0_document")).header("etag"));
     let named = fetch(&server, "/api_v3/index.php?service=data&action=serve&entryId=0_json");
     assert!(named.body == data.body);
+    let other = server.get(&api("data", "serve", "/entryId/0_json/version/6"));
+    assert_eq!((other.status, other.header("x-kaltura")), (404, Some("error-5")));
     check_error(&server, &api("data", "serve", "/entryId/0_jpeg"), 404, "ENTRY_ID_NOT_FOUND");
     check_error(&server, &api("document", "serve", "/entryId/0_json"), 404, "ENTRY_ID_NOT_FOUND");
     let foreign = api("document", "serve", "/entryId/0_document/flavorAssetId/0_x");

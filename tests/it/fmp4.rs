@@ -74,11 +74,11 @@ fn packaged(path: &Path, stream: &str, window: Window) -> (Vec<u8>, Vec<Vec<u8>>
 }
 
 /// A frame as ffmpeg decodes it: when it is shown in seconds, and the digest of its pixels.
-type Frame = (f64, String);
+pub(crate) type Frame = (f64, String);
 
 /// The frames of a file, without a word of warning.
 #[track_caller]
-fn frames(path: &Path, stream: &str) -> Vec<Frame> {
+pub(crate) fn frames(path: &Path, stream: &str) -> Vec<Frame> {
     let output = Command::new("ffmpeg")
         .args(["-nostdin", "-v", "warning", "-copyts", "-i"])
         .arg(path)
@@ -123,7 +123,7 @@ const NEAR: f64 = 0.0011;
 /// The pictures of a file packaged are those of the file, at the same times, the first one from zero on. Those behind what is
 /// needed to decode the first come at the same times as `expected`.
 #[track_caller]
-fn check_frames(what: &str, found: &[Frame], expected: &[Frame]) {
+pub(crate) fn check_frames(what: &str, found: &[Frame], expected: &[Frame]) {
     // ffmpeg moves fragments with negative composition offsets later by the largest of them.
     let start = found[0].0;
     let behind = found.len().checked_sub(expected.len());
@@ -348,6 +348,31 @@ fn an_iframe_is_a_segment_of_one_picture() {
     }
     let moov = read_boxes("iframes", &init, &iframes);
     assert!(matches!(moov.trak[0].mdia.minf.stbl.stsd.codecs[0], Codec::Avc1(_)));
+}
+
+#[test]
+fn dolby_vision_is_told_of() {
+    for (name, tag, profile, compatibility) in [("0_dolby_8.mp4", "hvc1", 8, 1), ("0_dolby_5.mp4", "dvh1", 5, 0)] {
+        check_pictures(name);
+        let (init, segments) = packaged(&media(name), "v", Window::default());
+        let folder = Folder::new(&format!("fmp4-dolby-{profile}"));
+        let said = probe(&put(&folder, &init, &segments), "stream=codec_tag_string:stream_side_data");
+        for line in [
+            format!("codec_tag_string={tag}"),
+            format!("dv_profile={profile}"),
+            "dv_level=1".into(),
+            format!("dv_bl_signal_compatibility_id={compatibility}"),
+        ] {
+            assert!(said.lines().any(|said| said == line), "{name}: {line} is not in\n{said}");
+        }
+    }
+}
+
+#[test]
+fn flac_says_how_many_bits_its_samples_have() {
+    let (init, _) = packaged(&media("0_flac.mp4"), "a", Window::default());
+    let entry = init.windows(4).position(|bytes| bytes == b"fLaC").unwrap();
+    assert_eq!(init[entry + 22..entry + 24], [0, 24]);
 }
 
 #[test]

@@ -487,6 +487,9 @@ fn forms_ask_like_urls() {
     assert_eq!(redirect.status, 302);
     let playlist = post(&running, &format!("{manifest}/"), FORM, "entryId=0_hills&format=applehttp&format=url");
     assert!(playlist.status == 200 && playlist.text().starts_with("#EXTM3U"), "{}", playlist.text());
+    let json = r#"{"entryId":"0_hills","format":"applehttp"}"#;
+    let said_in_json = post(&running, &format!("{manifest}/"), "application/json; charset=utf-8", json);
+    assert_eq!((said_in_json.status, said_in_json.text()), (200, playlist.text()));
     let file = redirect.header("location").unwrap();
     assert_eq!(post(&running, file, FORM, "clipTo=x").status, 404);
     assert_eq!(post(&running, file, FORM, "").body, running.get(file).body);
@@ -497,7 +500,8 @@ fn forms_that_are_refused() {
     let config = Config { header_timeout: Duration::from_secs(1), ..Config::default() };
     let running = Running::new(config, DeliverConfig::default());
     let path = target("0_hills", "width/160");
-    assert_eq!(post(&running, &path, "application/json", "{}").status, 415);
+    assert_eq!(post(&running, &path, "text/plain", "{}").status, 415);
+    assert_eq!(post(&running, &path, "application/json", "[1]").status, 400);
     assert_eq!(post(&running, &path, FORM, &"x=y&".repeat(16 * 1024)).status, 413);
     assert_eq!(post(&running, &path, FORM, &"x=y&".repeat(300)).status, 413);
     assert_eq!(post(&running, &path, FORM, "width=%zz").status, 400);

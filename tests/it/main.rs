@@ -7,6 +7,7 @@ mod assets;
 mod cache;
 #[allow(dead_code, reason = "the tests of origins use the rest")]
 mod conditional;
+mod decoded;
 mod far;
 mod fmp4;
 mod frames;
@@ -24,6 +25,7 @@ mod redbot;
 mod regression;
 mod samples;
 mod sequence;
+mod sessions;
 mod support;
 mod thumbnail;
 mod whole;

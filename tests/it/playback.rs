@@ -150,6 +150,29 @@ fn forms_of_an_answer() {
     assert!(stranger.header("location").unwrap().starts_with("/p/0/"), "{:?}", stranger.headers);
 }
 
+/// Dolby Vision beside what others see, and alone.
+#[test]
+fn dolby_vision_is_signalled() {
+    let server = start();
+    let hls = |entry: &str| fetch(&server, &play(entry, "format/applehttp/a.m3u8")).text();
+    let dash = |entry: &str| fetch(&server, &location(&server, &play(entry, "format/mpegdash"))).text();
+    let beside = hls("0_dolby_8");
+    assert!(beside.contains("CODECS=\"hvc1.2.4."), "{beside}");
+    assert!(
+        beside.contains("SUPPLEMENTAL-CODECS=\"dvh1.08.01/db1p\"") && beside.contains("VIDEO-RANGE=PQ"),
+        "{beside}"
+    );
+    let beside = dash("0_dolby_8");
+    assert!(
+        beside.contains("scte214:supplementalCodecs=\"dvh1.08.01\" scte214:supplementalProfiles=\"db1p\""),
+        "{beside}"
+    );
+    let alone = hls("0_dolby_5");
+    assert!(alone.contains("CODECS=\"dvh1.05.01\"") && !alone.contains("SUPPLEMENTAL"), "{alone}");
+    let alone = dash("0_dolby_5");
+    assert!(alone.contains("codecs=\"dvh1.05.01\"") && !alone.contains("supplemental"), "{alone}");
+}
+
 /// A document that a redirect leads to does as one that is answered at once.
 #[test]
 fn wishes_go_along_with_a_redirect() {
@@ -209,6 +232,8 @@ fn errors_of_play_manifest() {
         ("0_hills", "mib/x/mb/x", 19),
         ("0_hills", "mb/x/ex/1", 19),
         ("0_nobody", "ex/1/format/auto", 28),
+        ("..", "ex/1/format/url", 28),
+        ("..", "format/url", 1),
         ("0_nobody", "format/auto", 1),
         ("0_draft", "format/auto", 6),
         ("0_document", "format/auto", 12),

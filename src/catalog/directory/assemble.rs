@@ -76,6 +76,7 @@ pub(super) fn assemble(findings: &Findings<'_>, sidecar: Sidecar) -> Result<Entr
     Ok(Entry {
         id: findings.id.clone(),
         partner: PartnerId(sidecar.partner_id.unwrap_or_default()),
+        owner: sidecar.owner,
         name: sidecar.name.unwrap_or_else(|| findings.id.to_string()),
         kind,
         status: sidecar.status.unwrap_or(derived_status),
@@ -191,6 +192,7 @@ fn thumbs(findings: &Findings<'_>, rows: Vec<Spanned<ThumbRow>>) -> Result<Vec<T
     let thumb = |piece: Piece<ThumbRow>| Thumb {
         is_default: if is_stated { piece.row.default == Some(true) } else { named.as_ref() == Some(&piece.file.name) },
         id: piece.id,
+        params_id: piece.row.params_id,
         source: source(findings, &piece.file),
     };
     Ok(pieces.into_iter().map(thumb).collect())
@@ -211,6 +213,7 @@ fn captions(findings: &Findings<'_>, rows: Vec<Spanned<CaptionRow>>) -> Result<V
         Ok(Caption {
             language: piece.row.language.or(named).ok_or_else(unknown)?,
             id: piece.id,
+            params_id: piece.row.params_id,
             label: piece.row.label,
             is_default: piece.row.default.unwrap_or_default(),
             source: source(findings, &piece.file),
@@ -439,12 +442,15 @@ mod tests {
     fn thumbs_captions_and_attachments() {
         let files =
             ["a.mp4", "thumb.jpg", "thumb.png", "thumb-1.webp", "a.en.vtt", "a.en.srt", "b.vtt", "attachments/x.pdf"];
-        let entry = made("0_l", &files, "[[captions]]\nfile = \"b.vtt\"\nlanguage = \"de\"\ndefault = true").unwrap();
+        let entry =
+            made("0_l", &files, "[[captions]]\nfile = \"b.vtt\"\nlanguage = \"de\"\ndefault = true\nparams_id = 7")
+                .unwrap();
         let thumbs: Vec<_> = entry.thumbs.iter().map(|t| (t.id.as_str(), t.is_default)).collect();
         assert_eq!(thumbs, [("0_l_thumb", true), ("0_l_thumb.png", false), ("0_l_thumb-1", false)]);
         let captions: Vec<_> =
             entry.captions.iter().map(|c| (c.id.as_str(), c.language.as_str(), c.is_default)).collect();
         assert_eq!(captions, [("0_l_a.en", "en", false), ("0_l_a.en.srt", "en", false), ("0_l_b", "de", true)]);
+        assert_eq!(entry.captions.iter().map(|c| c.params_id).collect::<Vec<_>>(), [None, None, Some(7)]);
         let attachments: Vec<_> = entry.attachments.iter().map(|a| (a.id.as_str(), &*a.source.location)).collect();
         assert_eq!(attachments, [("0_l_x", "0_l/attachments/x.pdf")]);
     }

@@ -132,7 +132,7 @@ fn sound(stsd: &mut Boxes, track: &Track, format: AudioFormat) {
         head(entry);
         entry.zeros(8);
         entry.u16(format.channels);
-        entry.u16(16);
+        entry.u16(bits(track));
         entry.zeros(4);
         entry.u32(rate(track.codec, format.sample_rate) << 16);
         match track.codec {
@@ -156,6 +156,14 @@ fn head(entry: &mut Boxes) {
 fn rate(codec: Codec, rate: u32) -> u32 {
     let halvings = rate.checked_ilog2().map_or(0, |log| log.saturating_sub(15));
     if codec == Codec::Opus { 48_000 } else { rate >> halvings }
+}
+
+/// Bits a sample, which browsers hold FLAC to (FLAC in ISOBMFF section 3.3.1); 16 for sound that has no such thing.
+fn bits(track: &Track) -> u16 {
+    let info = dfla(&track.config).filter(|_| track.codec == Codec::Flac);
+    // Five bits of STREAMINFO, less one (RFC 9639 section 8.2).
+    let at = info.and_then(|body| body.get(8 + 12..8 + 14)?.try_into().ok());
+    at.map_or(16, |pair| (u16::from_be_bytes(pair) >> 4 & 31) + 1)
 }
 
 /// Longest AudioSpecificConfig that is written; real ones have less than a hundred bytes.

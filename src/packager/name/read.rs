@@ -19,7 +19,8 @@ pub fn parse(name: &str) -> Result<File> {
     let mut words = stem.split('-');
     let word = words.next().unwrap_or_default();
     let file = match (word, extension) {
-        ("master", "m3u8") if stem == word => File::Multivariant,
+        // Languages say which sound goes into the pictures' segments; here none does.
+        ("master", "m3u8") if selection(name, words.clone())?.picks.is_empty() => File::Multivariant,
         ("manifest", "mpd") if stem == word => File::Manifest,
         ("blank", "vtt") if stem == word => File::Blank,
         ("index", "m3u8") => File::Playlist(selection(name, words)?),

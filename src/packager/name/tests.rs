@@ -67,6 +67,7 @@ fn aliases_are_read_and_never_written() {
         ("seg-4-f2.vtt", "seg-4-s2.vtt"),
         ("index-f1-v1-p3-leng-lfra-x2.m3u8", "index-f1-v1.m3u8"),
         ("seg-007-v1.ts", "seg-7-v1.ts"),
+        ("master-leng.m3u8", "master.m3u8"),
     ];
     for (given, written) in cases {
         assert_eq!(parse(given).unwrap().to_string(), written, "{given}");

@@ -188,3 +188,9 @@ fn a_first_picture_that_comes_late_is_shown_from_zero_on() {
     let shown: Vec<i64> = timeline.samples(0..9).map(|sample| sample.shown).collect();
     assert_eq!((shown, timeline.duration()), (vec![0, 2000, 1600], 2400));
 }
+
+#[test]
+fn windows_that_show_the_same_are_the_same() {
+    let to = |to: Option<i64>| Window { from: Micros(5), to: to.map(Micros) }.within(Micros(100)).to;
+    assert_eq!([to(Some(99)), to(Some(100)), to(Some(i64::MAX)), to(None)], [Some(Micros(99)), None, None, None]);
+}

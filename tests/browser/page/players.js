@@ -35,9 +35,9 @@ async function hls(video, url, fault) {
   await script('hls.js');
   const hls = new Hls({ maxBufferLength: BUFFER_S, maxMaxBufferLength: BUFFER_S, backBufferLength: BUFFER_S });
   hls.on(Hls.Events.ERROR, (_, { type, details, reason, error }) => {
-    // What it does not need any more after a change of tracks, it stops itself; and a slow machine makes playback stall with
-    // all of it buffered.
-    if (details !== 'aborted' && details !== 'bufferStalledError') fault(`${type} ${details} ${reason ?? ''} ${error ?? ''}`);
+    // What it does not need any more after a change of tracks, it stops itself; a slow machine makes playback stall with all
+    // of it buffered; and two appends at once look to it like one that did nothing.
+    if (!['aborted', 'bufferStalledError', 'bufferAppendNoProgress'].includes(details)) fault(`${type} ${details} ${reason ?? ''} ${error ?? ''}`);
   });
   await new Promise((resolve) => {
     hls.once(Hls.Events.LEVEL_LOADED, resolve);

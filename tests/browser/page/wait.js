@@ -1,6 +1,6 @@
 // Waiting for events, never for time alone; a limit only says that something will not come any more.
 
-const LIMIT_MS = 12_000;
+const LIMIT_MS = 60_000;
 
 // What `promise` gives, or an error that says what was waited for.
 export function within(promise, what) {
