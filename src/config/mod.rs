@@ -1,5 +1,6 @@
 //! Every module's settings, read once from command line, environment and file, with all faults reported together.
 
+mod fields;
 mod file;
 pub mod table;
 mod values;
