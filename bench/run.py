@@ -252,11 +252,13 @@ end
 fresh_from = 70_000
 
 
-def load(server, target, connections):
+def load(server, target, connections, field=None, seconds=5):
     """Requests a second, and CPU microseconds of the server for each. A `{}` in the target makes each request another."""
     global fresh_from
     before = server.cpu_ms()
-    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", "-d5s"]
+    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+    if field:
+        command += ["-H", field]
     if "{}" in target:
         with tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False) as script:
             script.write(FRESH.format(start=fresh_from, target=target))
@@ -350,6 +352,53 @@ def play(table):
     two_hours(table)
 
 
+FILES = [("100 KiB", 100 << 10), ("1 MiB", 1 << 20), ("10 MiB", 10 << 20)]
+
+
+def files(table):
+    """Stored files and parts of them, beside nginx with sendfile: each on the same core."""
+    seconds = int(os.environ.get("SECONDS_EACH", "3"))
+    with tempfile.TemporaryDirectory(dir=DATA) as folder:
+        os.chmod(folder, 0o755)
+        bodies = {f"0_{size}.mp4": os.urandom(size) for _, size in FILES}
+        for name, body in bodies.items():
+            with open(f"{folder}/{name}", "wb") as file:
+                file.write(body)
+        command = [VEDETTE, "serve", "--media", folder, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
+        server = Server(command, core=0)
+        nginx, www = static(bodies)
+        for title, size in FILES:
+            entry = f"0_{size}"
+            target = f"/p/1/serveFlavor/entryId/{entry}/flavorId/{entry}_source/name/a.mp4"
+            for what, field in (("whole", None), ("half of it", f"Range: bytes={size // 4}-{size // 4 * 3 - 1}")):
+                same_bytes(server, target, nginx, f"/{entry}.mp4", field)
+                for connections in (1, 8, 64):
+                    sides = ((server, target), (nginx, f"/{entry}.mp4"))
+                    rounds = [[load(*side, connections, field, seconds) for side in sides] for _ in range(2)]
+                    ours, theirs = (list(zip(*side)) for side in zip(*rounds))
+                    case = f"{title}, {what}, {connections} connection{'s' if connections > 1 else ''}"
+                    table.row(case, "vedette", max(ours[0]), "requests/s")
+                    table.row("the same", "nginx, sendfile", max(theirs[0]), "requests/s", max(ours[0]), more_is_better=True)
+                    table.row("the same, CPU per request", "vedette", min(ours[1]), "µs")
+                    table.row("the same, CPU per request", "nginx, sendfile", min(theirs[1]), "µs", min(ours[1]))
+        nginx.stop()
+        server.stop()
+        www.cleanup()
+
+
+def same_bytes(server, target, peer, path, field):
+    """Both must answer alike."""
+    bodies = []
+    for url in (f"http://{server.address}{target}", f"http://{peer.address}{path}"):
+        request = urllib.request.Request(url)
+        if field:
+            request.add_header(*field.split(": "))
+        with urllib.request.urlopen(request) as answer:
+            bodies.append((answer.status, answer.read()))
+    if bodies[0] != bodies[1]:
+        raise SystemExit(f"{target} differs from {path}")
+
+
 def two_hours(table):
     """What the first look at a two-hour film costs, and what it leaves in memory."""
     server = vedette()
@@ -380,7 +429,7 @@ class Table:
 
 
 def main():
-    parts = {"cold": cold, "first": first, "strip": strip, "photo": photo, "hits": hits, "play": play}
+    parts = {"cold": cold, "first": first, "strip": strip, "photo": photo, "hits": hits, "files": files, "play": play}
     wanted = sys.argv[1:] or list(parts)
     unknown = [name for name in wanted if name not in parts]
     if unknown:

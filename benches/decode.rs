@@ -11,6 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use vedette::decode::frames::Decoders;
+use vedette::decode::limits::Limits;
 use vedette::deliver::frames::{self, Loaded};
 use vedette::deliver::sources;
 use vedette::entry::Source;
@@ -83,7 +84,7 @@ fn source(path: &Path) -> Option<Source> {
 async fn load(path: &Path, way: Way) -> Result<Round> {
     let (Some(folder), Some(source)) = (path.parent(), source(path)) else { panic!("{} is no file", path.display()) };
     let origin = Origin::folder(folder)?;
-    let index = sources::index(&origin, &source).await?;
+    let index = sources::index(&origin, &source, Limits::default()).await?;
     let Some(video) = index.video() else { panic!("{} has no video", path.display()) };
     let end = video.samples.last_shown().micros(video.timescale).0;
     let precision = if matches!(way, Way::Keyframe) { Precision::Keyframe } else { Precision::Exact };

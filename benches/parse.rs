@@ -39,6 +39,7 @@ fn policy() -> Policy {
         thumb_offset: Micros(3_000_000),
         max_age: 3600,
         max_age_unready: 60,
+        max_age_file: 60,
         draft_is_error: false,
     }
 }
@@ -102,8 +103,12 @@ fn entry() -> Option<Entry> {
 
 fn facts(width: u32, height: u32) -> Arc<Facts> {
     let duration = Micros(3_600_000_000);
-    let picture =
-        PictureFacts { shown: Size { width, height }, last_frame: Micros(duration.0 - 33_333), frames: 108_000 };
+    let picture = PictureFacts {
+        shown: Size { width, height },
+        last_frame: Micros(duration.0 - 33_333),
+        frames: 108_000,
+        halvings: 0,
+    };
     Arc::new(Facts { duration, bitrate: u64::from(width) * 1000, picture: Some(picture), has_audio: true })
 }
 

@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
+use vedette::decode::limits::Limits;
 use vedette::decode::stills;
 use vedette::media::picture::{Color, Matrix, Orientation, Primaries, Range, Size, Transfer};
 use vedette::thumbnail::encode::encode;
@@ -43,7 +44,15 @@ fn plane(size: Size, depth: u8) -> Plane {
 fn frame(size: Size, depth: u8, color: Color) -> Picture {
     let half = Size { width: size.width / 2, height: size.height / 2 };
     let chroma = Some((plane(half, depth), plane(half, depth)));
-    let planes = Planes { y: plane(size, depth), chroma, alpha: None, depth, shift: (1, 1), left_sited: true };
+    let planes = Planes {
+        y: plane(size, depth),
+        chroma,
+        alpha: None,
+        depth,
+        shift: (1, 1),
+        left_sited: true,
+        interlaced: false,
+    };
     Picture { size, sample_aspect: (1, 1), orientation: Orientation::default(), color, pixels: Pixels::Yuv(planes) }
 }
 
@@ -108,11 +117,13 @@ fn photo_file() -> Bytes {
 
 /// The whole way of a stored picture into a box of 640x360, as a request goes.
 fn thumbnail(file: &Bytes, format: Format) -> Option<Vec<u8>> {
-    let shown = stills::facts(file).ok()?.picture?.shown;
+    let limits = Limits::default();
+    let facts = stills::facts(file, limits).ok()?.picture?;
+    let shown = facts.shown;
     let scale = (640.0 / f64::from(shown.width)).min(360.0 / f64::from(shown.height));
     let side = |side: u32| (f64::from(side) * scale).round() as u32;
     let geometry = fit(shown, side(shown.width), side(shown.height));
-    let picture = stills::decode(file.clone(), geometry.scaled).ok()?;
+    let picture = stills::decode(file.clone(), stills::halvings(&facts, geometry.scaled), limits).ok()?;
     let encoding = encoding(format);
     encode(&render(&picture, &geometry, Rgb::WHITE, layout_for(&encoding, &picture)).ok()?, &encoding).ok()
 }

@@ -170,6 +170,8 @@ pub struct Flavor {
 pub struct Thumb {
     /// Its name.
     pub id: String,
+    /// The conversion profile it was made by, if it is known.
+    pub params_id: Option<i64>,
     /// Whether it is shown when no moment is asked for.
     pub is_default: bool,
     /// Its bytes.
@@ -181,6 +183,8 @@ pub struct Thumb {
 pub struct Caption {
     /// Its name.
     pub id: String,
+    /// The conversion profile it was made by, if it is known.
+    pub params_id: Option<i64>,
     /// Language tag, as stated or taken from the file name.
     pub language: String,
     /// A name for people.
@@ -209,6 +213,8 @@ pub struct Entry {
     pub id: EntryId,
     /// Whose it is.
     pub partner: PartnerId,
+    /// The user of the partner whose own it is, where that is known.
+    pub owner: Option<String>,
     /// Its title.
     pub name: String,
     /// What kind of content it is.
@@ -250,6 +256,7 @@ impl Entry {
     pub fn new(id: EntryId, kind: EntryKind) -> Entry {
         Entry {
             partner: PartnerId::default(),
+            owner: None,
             name: id.to_string(),
             id,
             kind,

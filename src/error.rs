@@ -22,13 +22,15 @@ pub enum Kind {
     Busy,
     /// Something this service depends on failed. Try again later.
     Unavailable,
+    /// A file was replaced while it was being read. Look again what there is, then try again.
+    Changed,
     /// It took longer than allowed.
     TimedOut,
     /// A fault of the service itself.
     Internal,
 }
 
-/// The numbered errors of the Kaltura dialect, as `X-Kaltura: error-N` carries them.
+/// The errors of the Kaltura dialect: those of its players by number, those of its API by name alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Code {
@@ -62,6 +64,8 @@ pub enum Code {
     BadQuery = 25,
     /// The URL has expired.
     TokenExpired = 28,
+    /// The session is of another partner than the entry, which has rules.
+    SessionOfAnotherPartner = 32,
     /// The server is over its concurrency limit.
     TooManyProcesses = 46,
     /// An entry of a sequence is not for sequences.
@@ -70,12 +74,35 @@ pub enum Code {
     InvalidMinBitrate = 49,
     /// The entry is in the recycle bin.
     RecycledEntryUnavailable = 58,
+    /// The API: the entry is unknown, or of another kind.
+    EntryIdNotFound = API,
+    /// The API: the entry has no such flavor.
+    FlavorAssetIdNotFound,
+    /// The API: the picture is unknown.
+    ThumbAssetIdNotFound,
+    /// The API: the captions are unknown.
+    CaptionAssetIdNotFound,
+    /// The API: the captions are not there to be read.
+    CaptionAssetFileNotFound,
+    /// The API: the captions cannot be understood.
+    CaptionAssetParsingFailed,
+    /// The API: the attachment is unknown.
+    AttachmentAssetIdNotFound,
+    /// The API: a parameter is missing.
+    MissingMandatoryParameter,
+    /// The API: the service is unknown.
+    NoSuchService,
+    /// The API: the service has no such action.
+    NoSuchAction,
 }
 
+/// From here on an error has no number of the dialect.
+const API: u8 = 128;
+
 impl Code {
-    /// The number on the wire.
-    pub fn number(self) -> u8 {
-        self as u8
+    /// The number on the wire; `None` where the name is all there is.
+    pub fn number(self) -> Option<u8> {
+        Some(self as u8).filter(|number| *number < API)
     }
 
     /// The upper-case name that the dialect gives the number.
@@ -91,6 +118,7 @@ impl Code {
             Code::ImageResizeFailed => "IMAGE_RESIZE_FAILED",
             Code::MissingParameter => "MISSING_PARAMETER",
             Code::BadQuery => "BAD_QUERY",
+            Code::SessionOfAnotherPartner => "INVALID_PARTNER",
             Code::TooManyProcesses => "TOO_MANY_PROCESSES",
             Code::RecycledEntryUnavailable => "RECYCLED_ENTRY_UNAVAILABLE",
             Code::OutsideSchedule => "OUTSIDE_SCHEDULE",
@@ -100,6 +128,16 @@ impl Code {
             Code::TokenExpired => "URL_TOKEN_EXPIRED",
             Code::InvalidMinBitrate => "INVALID_MIN_BITRATE",
             Code::NotForSequences => "INVALID_SEQUENCE_ENTRY",
+            Code::EntryIdNotFound => "ENTRY_ID_NOT_FOUND",
+            Code::FlavorAssetIdNotFound => "FLAVOR_ASSET_ID_NOT_FOUND",
+            Code::ThumbAssetIdNotFound => "THUMB_ASSET_ID_NOT_FOUND",
+            Code::CaptionAssetIdNotFound => "CAPTION_ASSET_ID_NOT_FOUND",
+            Code::CaptionAssetFileNotFound => "CAPTION_ASSET_FILE_NOT_FOUND",
+            Code::CaptionAssetParsingFailed => "CAPTION_ASSET_PARSING_FAILED",
+            Code::AttachmentAssetIdNotFound => "ATTACHMENT_ASSET_ID_NOT_FOUND",
+            Code::MissingMandatoryParameter => "MISSING_MANDATORY_PARAMETER",
+            Code::NoSuchService => "SERVICE_DOES_NOT_EXISTS",
+            Code::NoSuchAction => "ACTION_DOES_NOT_EXISTS",
         }
     }
 
@@ -113,12 +151,23 @@ impl Code {
             | Code::EntryDeletedModerated
             | Code::MissingThumbnail
             | Code::WrongEntryType
-            | Code::RecycledEntryUnavailable => Kind::NotFound,
-            Code::AccessControlRestricted | Code::OutsideSchedule | Code::ModerationForbids | Code::TokenExpired => {
-                Kind::Forbidden
-            }
-            Code::ImageResizeFailed => Kind::Unsupported,
+            | Code::RecycledEntryUnavailable
+            | Code::EntryIdNotFound
+            | Code::FlavorAssetIdNotFound
+            | Code::ThumbAssetIdNotFound
+            | Code::CaptionAssetIdNotFound
+            | Code::CaptionAssetFileNotFound
+            | Code::AttachmentAssetIdNotFound
+            | Code::NoSuchService
+            | Code::NoSuchAction => Kind::NotFound,
+            Code::AccessControlRestricted
+            | Code::OutsideSchedule
+            | Code::ModerationForbids
+            | Code::TokenExpired
+            | Code::SessionOfAnotherPartner => Kind::Forbidden,
+            Code::ImageResizeFailed | Code::CaptionAssetParsingFailed => Kind::Unsupported,
             Code::MissingParameter
+            | Code::MissingMandatoryParameter
             | Code::BadQuery
             | Code::InvalidMaxBitrate
             | Code::InvalidMinBitrate
@@ -163,9 +212,10 @@ impl Error {
     }
 
     /// The same failure under a number of the dialect; one that has a number already, or that may heal by itself
-    /// (busy, unavailable, timed out, internal), keeps what it has.
+    /// (busy, unavailable, changed, timed out, internal), keeps what it has.
     pub fn or_code(self, code: Code) -> Error {
-        let heals = matches!(self.0.kind, Kind::Busy | Kind::Unavailable | Kind::TimedOut | Kind::Internal);
+        let heals =
+            matches!(self.0.kind, Kind::Busy | Kind::Unavailable | Kind::Changed | Kind::TimedOut | Kind::Internal);
         if self.0.code.is_some() || heals {
             return self;
         }
@@ -241,7 +291,14 @@ mod tests {
     #[test]
     fn a_code_decides_the_kind() {
         let error = Error::coded(Code::BadQuery, "width 0 is not allowed");
-        assert_eq!((error.kind(), error.code().map(Code::number)), (Kind::Invalid, Some(25)));
+        assert_eq!((error.kind(), error.code().and_then(Code::number)), (Kind::Invalid, Some(25)));
+    }
+
+    #[test]
+    fn errors_of_the_api_have_names_alone() {
+        assert_eq!(Code::RecycledEntryUnavailable.number(), Some(58));
+        assert_eq!(Code::NoSuchAction.number(), None);
+        assert_eq!(Code::EntryIdNotFound.name(), "ENTRY_ID_NOT_FOUND");
     }
 
     #[test]

@@ -11,16 +11,19 @@
 //!   │ media::Facts of the sources that matter
 //!   │ plan::plan                pure: source chosen, time clamped, geometry resolved
 //!   ▼ Plan { key, work }        the key is the ETag
-//!   │ cache                     one maker per key
-//!   ▼ Work
-//!   │ origin → media index → decode → thumbnail::{transform, encode}
-//!   ▼ Artifact
+//!   │ cache                     one maker per key; what takes microseconds is made by whoever asks
+//!   ▼ Work of pictures          Work of playback
+//!   │ origin → media index      origin → media index
+//!   │ → decode                  → packager::view: timelines, cuts, rates, remembered
+//!   │ → thumbnail::transform    → packager::{hls, dash}: text
+//!   │ → thumbnail::encode       → packager::{fmp4, mpegts}: where each byte comes from
+//!   ▼ Artifact                  bytes, or slices of files that are read window by window
 //!   │ server                    status, headers, range
 //!   ▼ response
 //! ```
 //!
-//! Read in this order: [`error`], [`entry`], [`media`], [`thumbnail`], [`request`], [`access`], [`plan`] (the core: no I/O,
-//! no clock), then [`catalog`], [`origin`], [`decode`], [`cache`], [`deliver`], [`server`], [`config`] (the shell: each
+//! Read in this order: [`error`], [`entry`], [`media`], [`thumbnail`], [`packager`], [`request`], [`access`], [`plan`] (the core:
+//! no I/O, no clock), then [`catalog`], [`origin`], [`decode`], [`cache`], [`deliver`], [`server`], [`config`] (the shell: each
 //! owns one foreign thing). `tests/architecture.rs` holds the code to who may use whom.
 
 pub mod access;

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""What ffmpeg and ImageMagick do not write: EXIF and ICC in pictures, a turned clip, a small PDF, files that mean harm."""
+"""What ffmpeg and ImageMagick do not write: EXIF and ICC in pictures, HEIC, a turned clip, a small PDF, files that mean harm."""
 
 import struct
 import sys
+import zipfile
 import zlib
 
 
 def main(command, *arguments):
-    {"exif": exif, "icc": icc, "pdf": pdf, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "dolby": dolby, "hostile": hostile}[command](*arguments)
+    {"exif": exif, "icc": icc, "pdf": pdf, "docx": docx, "turned": turned, "nostss": nostss, "co64": co64, "captions": captions, "dolby": dolby, "heic": heic, "hostile": hostile}[command](*arguments)
 
 
 def read(path):
@@ -101,6 +102,27 @@ def pdf(target):
     write(target, body, b"xref\n0 6\n0000000000 65535 f \n", table, trailer)
 
 
+def docx(target):
+    """A document of one paragraph (ECMA-376 part 2), as ZIP, with the same times whenever it is made."""
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+    main = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+    relations = "application/vnd.openxmlformats-package.relationships+xml"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
+        f'<Default Extension="rels" ContentType="{relations}"/>'
+        f'<Override PartName="/word/document.xml" ContentType="{main}"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships">'
+        f'<Relationship Id="r" Type="{office}" Target="word/document.xml"/></Relationships>',
+        "word/document.xml": f'<w:document xmlns:w="{word}"><w:body><w:p><w:r><w:t>A document</w:t></w:r></w:p></w:body>'
+        "</w:document>",
+    }
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), text)
+
+
 # --- ISO BMFF that lies (ISO/IEC 14496-12) ------------------------------------------------------------------------
 
 
@@ -190,6 +212,55 @@ def caption_unit(number):
     return struct.pack(">I", len(unit)) + unit
 
 
+def heic(columns, rows, width, height, source, target):
+    """A picture whose tiles are the frames of a clip of HEVC, moov last, all of them keyframes (ISO/IEC 23008-12)."""
+    data, (columns, rows, width, height) = read(source), map(int, (columns, rows, width, height))
+    count = columns * rows
+    sizes = struct.unpack_from(f">{count}I", data, find(data, *TABLES, b"stsz") + 20)
+    at = find(data, b"mdat") + 8
+    entry = find(data, *TABLES, b"stsd") + 16
+    tile = struct.unpack_from(">HH", data, entry + 32)
+    start = data.index(b"hvcC", entry) - 4
+    config = data[start : start + struct.unpack_from(">I", data, start)[0]]
+    full = lambda name, *parts: box(name, b"\0" * 4, *parts)
+    extent = lambda size: full(b"ispe", struct.pack(">II", *size))
+    colour = box(b"colr", b"nclx", struct.pack(">HHHB", 1, 1, 1, 0))
+    properties = box(b"ipco", config, extent(tile), extent((width, height)), colour)
+    link = lambda item, *numbers: struct.pack(">HB", item, len(numbers)) + bytes(numbers)
+    links = link(1, 3, 4) + b"".join(link(item, 0x81, 2) for item in range(2, count + 2))
+    entry_of = lambda item, kind, hidden: box(b"infe", struct.pack(">IHH", 2 << 24 | hidden, item, 0), kind, b"\0")
+    entries = entry_of(1, b"grid", 0) + b"".join(entry_of(item, b"hvc1", 1) for item in range(2, count + 2))
+    shape = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, width, height)
+    parts = [shape]
+    for size in sizes:
+        parts.append(data[at : at + size])
+        at += size
+    ftyp = box(b"ftyp", b"heic\0\0\0\0mif1heic")
+
+    def meta(place):
+        places = b""
+        for item, part in enumerate(parts, 1):
+            places += struct.pack(">HHHII", item, 0, 1, place, len(part))
+            place += len(part)
+        return full(
+            b"meta",
+            full(b"hdlr", b"\0" * 4, b"pict", b"\0" * 13),
+            full(b"pitm", struct.pack(">H", 1)),
+            full(b"iloc", b"\x44\0", struct.pack(">H", count + 1), places),
+            full(b"iinf", struct.pack(">H", count + 1), entries),
+            full(b"iref", box(b"dimg", struct.pack(f">HH{count}H", 1, count, *range(2, count + 2)))),
+            box(b"iprp", properties, full(b"ipma", struct.pack(">I", count + 1), links)),
+        )
+
+    before = len(ftyp) + len(meta(0)) + 8
+    write(target, ftyp, meta(before), box(b"mdat", *parts))
+
+
+def box(name, *parts):
+    body = b"".join(parts)
+    return struct.pack(">I4s", len(body) + 8, name) + body
+
+
 def dolby(profile, compatibility, source, target):
     """The clip of HEVC, whose moov is last, said to be Dolby Vision of level 1 (Dolby Vision Streams Within the ISO Base Media
     File Format section 3.2): an honest claim needs data in every picture, which nothing here looks at."""
@@ -276,15 +347,26 @@ def bombs(folder):
     profile += png_chunk(b"iCCP", b"x\0\0" + zlib.compress(b"\0" * 100_000_000, 9))
     rows = png_chunk(b"IDAT", zlib.compress((b"\0" + b"\x80" * 24) * 8)) + png_chunk(b"IEND", b"")
     write(f"{folder}/0_broken_profile_bomb.png", b"\x89PNG\r\n\x1a\n", profile, rows)
+    small = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
+    text = png_chunk(b"zTXt", b"x\0\0" + zlib.compress(b"\0" * 100_000_000, 9))
+    write(f"{folder}/0_broken_text_bomb.png", small, text, rows)
+    write(f"{folder}/0_broken_chunk_of_2_gib.png", small, struct.pack(">I", 1 << 31), b"tEXt", rows)
+    write(f"{folder}/0_broken_many_chunks.png", small, png_chunk(b"tEXt", b"a\0b") * 200_000, rows)
+    write(f"{folder}/0_broken_sum.png", small[:-1], bytes([small[-1] ^ 1]), rows)
     gif = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
     frame = b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\x02\x02\x44\x01\0"
     write(f"{folder}/0_broken_bomb_gif.gif", gif, frame * 100, b";")
+    canvas = b"GIF89a" + struct.pack("<HHBBB", 4, 4, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    frame = b"\x21\xf9\x04\0\0\0\0\0," + struct.pack("<HHHHB", 0, 0, 4, 4, 0) + b"\x02\x05\x84\x8f\xa9\xcb\x5d\0"
+    write(f"{folder}/0_broken_many_frames.gif", canvas, frame * 100_000, b";")
     bmp = b"BM" + struct.pack("<IHHI", 58, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 65500, 65500, 1, 24, 0, 0, 0, 0, 0, 0)
     write(f"{folder}/0_broken_bomb_bmp.bmp", bmp, b"\0" * 4)
     jpeg = bytearray(read(f"{folder}/0_jpeg.jpg"))
     at = jpeg.index(b"\xff\xc0")
     struct.pack_into(">HH", jpeg, at + 5, 65500, 65500)
     write(f"{folder}/0_broken_bomb_jpeg.jpg", jpeg)
+    struct.pack_into(">H", jpeg, at + 5, 0)
+    write(f"{folder}/0_broken_no_height.jpg", jpeg)
     write(f"{folder}/0_polyglot.jpg", read(f"{folder}/0_jpeg.jpg"), b"<html><script>alert(1)</script></html>")
 
 

@@ -181,6 +181,53 @@ TOML
 }
 beside multi
 
+# Every kind of file that goes with a video: captions in all formats, pictures, attachments; some with names of their own.
+assets() {
+  mkdir -p 0_assets/attachments
+  scene 320 180 75 "${avc[@]}" -movflags +faststart 0_assets/source.mp4
+  still 1011 640 360 0_assets/thumb.jpg
+  still 1012 360 360 0_assets/thumb-square.png
+  # One cue lies across the first second, one over several; one has marks and escapes.
+  printf 'WEBVTT\n\n00:00.200 --> 00:00.800 align:start\n%s\n\n00:00.500 --> 00:02.600\n%s\n\n00:02.000 --> 00:03.000\n%s\n' \
+    'One <b>word</b>' 'Tom &amp; Jerry' 'Ende' >0_assets/captions.en.vtt
+  printf '1\n00:00:00,000 --> 00:00:01,500\nSie k\xf6nnen\ngehen.\n' >0_assets/captions.de.srt
+  printf '<?xml version="1.0"?><tt xmlns="http://www.w3.org/ns/ttml"><body><div><p begin="0s" end="1s">Bonjour</p></div></body></tt>' \
+    >0_assets/captions.dfxp
+  printf 'Scenarist_SCC V1.0\n\n00:00:01:00\t9420 9420 c8e5 ecec ef80 942f 942f\n' >0_assets/captions.scc
+  printf 'Notes.\n' >0_assets/attachments/notes.txt
+  python3 ../../craft.py pdf '0_assets/attachments/Über "uns" 100%.pdf'
+  printf '<svg xmlns="http://www.w3.org/2000/svg"/>' >'0_assets/attachments/日本.svg'
+  cat >0_assets/entry.toml <<'TOML'
+name = "All that goes with a video"
+
+[[captions]]
+file = "captions.de.srt"
+id = "1_captions"
+default = true
+
+[[captions]]
+file = "captions.dfxp"
+language = "fr"
+params_id = 7
+
+[[captions]]
+file = "captions.scc"
+id = "0_assets_scc"
+language = "en"
+
+[[thumbs]]
+file = "thumb-square.png"
+id = "1_square"
+params_id = 9
+
+[[attachments]]
+file = "attachments/notes.txt"
+id = "notes"
+title = "Notes about it"
+TOML
+}
+beside assets
+
 # To play before others: 2 s without sound, and 3 s with sound and captions, coded like the best quality above.
 opening() {
   scene 640 360 50 "${avc[@]}" -g 50 -keyint_min 50 -movflags +faststart 0_opening.mp4
@@ -210,6 +257,8 @@ beside env SVT_LOG=0 ffmpeg -nostdin -v error -y "${small[@]}" -c:v libsvtav1 -p
 beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 0_mpeg2.ts
 beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 -flags +ildct+ilme -top 1 0_interlaced.ts
 beside ff "${small[@]}" -c:v mpeg4 -q:v 3 -g 25 -bf 2 0_mpeg4.mp4
+# Two pictures to a sample, as old writers of AVI put those that are decoded early.
+beside ff "${small[@]}" -c:v libxvid -q:v 3 -g 25 -bf 2 0_packed.avi
 beside ff "${small[@]}" -frames:v 50 -c:v prores_ks -profile:v 2 0_prores.mov
 beside ff "${small[@]}" -c:v mjpeg -q:v 3 -pix_fmt yuvj420p 0_mjpeg.avi
 # Opaque in the rows of the number, and inside a circle below.
@@ -218,6 +267,9 @@ yuva="format=yuva444p,geq=lum='lum(X,Y)':cb='cb(X,Y)':cr='cr(X,Y)'"
 beside ff "${small[@]}" -frames:v 25 -vf "$yuva:$hole" -c:v prores_ks -profile:v 4444 -pix_fmt yuva444p10le 0_prores_alpha.mov
 beside ff "${small[@]}" -frames:v 50 -vf "$yuva:$hole" -c:v libvpx-vp9 -pix_fmt yuva420p -b:v 600k -g 25 -auto-alt-ref 0 \
   -deadline realtime -cpu-used 8 0_vp9_alpha.webm
+
+beside ff "${small[@]}" -frames:v 25 -c:v libx265 -preset ultrafast -crf 20 -pix_fmt yuv444p12le -x265-params "$(hevc)" \
+  -tag:v hvc1 0_hevc12_444.mp4
 
 # --- Sample formats and colours ------------------------------------------------------------------------------------
 
@@ -269,11 +321,21 @@ copy -movflags +negative_cts_offsets 0_signed_offsets.mp4
 # Captions inside the pictures: CC1, CC3 and the first service.
 python3 ../../craft.py captions 0_moov_last.mp4 0_closed_captions.mp4
 copy 0_mov.mov
+# A track of text beside the pictures.
+printf '1\n00:00:00,500 --> 00:00:02,000\nA text.\n' >"$work/text.srt"
+ff -i 0_avc.mp4 -i "$work/text.srt" -map 0:v -map 1:s -c:v copy -c:s mov_text 0_timed_text.mp4
 copy 0_mkv.mkv
 copy 0_ts.ts
 copy 0_flv.flv
 beside ff "${small[@]}" -c:v mpeg4 -q:v 3 -g 25 -bf 0 0_avi.avi
 beside ff "${small[@]}" -c:v mpeg2video -q:v 3 -g 12 -bf 2 0_program_stream.mpg
+
+grown() {
+  ff "${small[@]}" -frames:v 25 "${avc[@]}" "$work/grown-1.ts"
+  ff -i "$work/hills.y4m" -vf trim=start_frame=25:end_frame=50,setpts=PTS-STARTPTS "${avc[@]}" -output_ts_offset 1.08 \
+    "$work/grown-2.ts"
+  cat "$work/grown-1.ts" "$work/grown-2.ts" >0_grown.ts
+}
 
 # --- Times -----------------------------------------------------------------------------------------------------------
 
@@ -287,6 +349,10 @@ beside ff "${small[@]}" "${avc[@]}" -x264-params open-gop=1 0_opengop_avc.mp4
 beside ff "${small[@]}" -c:v libx265 -preset ultrafast -crf 20 -x265-params "$(hevc open-gop=1)" -tag:v hvc1 \
   0_opengop_hevc.mp4
 beside ff "${small[@]}" -frames:v 1 "${avc[@]}" 0_one_frame.mp4
+# Farther from its only keyframe than is decoded for one frame.
+beside scene 320 180 1600 "${avc[@]}" -g 9999 -keyint_min 9999 0_one_keyframe.mp4
+# Pictures that grow on the way, as a broadcast does between two programmes.
+beside grown
 # An hour in spirit: 90 s with a keyframe each 10 s.
 beside scene 320 180 2250 "${avc[@]}" -g 250 -keyint_min 250 -movflags +faststart 0_long.mp4
 
@@ -315,6 +381,15 @@ ff "${tone[@]}" -t 5 -c:a libmp3lame -b:a 64k 0_tone.mp3
 ff "${tone[@]}" -t 5 -c:a aac -b:a 64k 0_tone_aac.m4a
 python3 ../../craft.py pdf 0_document.pdf
 printf 'a,b\n1,2\n' >0_data.csv
+python3 ../../craft.py docx 0_office.docx
+printf 'name = "Bericht \xc3\xbcber \\"H\xc3\xbcgel\\""\n' >0_office.toml
+printf '{"title": "H\xc3\xbcgel", "frames": [1, 2, 3]}\n' >0_json.json
+printf 'version = 7\n' >0_json.toml
+printf '<!DOCTYPE html>\n<title>A page</title>\n<script>document.title = "run"</script>\n' >0_page.html
+printf '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><rect width="4" height="3" fill="red"/></svg>\n' >0_drawing.svg
+printf 'name = "A drawing"\n' >0_drawing.toml
+printf 'gr\xf6\xdfer\n' >0_latin.txt
+: >0_empty.bin
 
 # --- Pictures: each carries its number ---------------------------------------------------------------------------
 
@@ -350,6 +425,10 @@ pictures() {
   ff -i 0_png.png -c:v libwebp -quality 85 0_webp.webp
   ff -i 0_png_alpha.png -c:v libwebp -quality 85 -pix_fmt yuva420p 0_webp_alpha.webp
   ff -i 0_png.png -c:v libaom-av1 -still-picture 1 -cpu-used 8 -crf 20 -pix_fmt yuv420p 0_avif.avif
+  # Four tiles that reach beyond the picture, as phones write them.
+  ff -i 0_png.png -vf "pad=768:512:0:0:gray,untile=2x2,scale=out_color_matrix=bt709:out_range=tv" -c:v libx265 \
+    -preset ultrafast -crf 16 -pix_fmt yuv420p -x265-params "$(hevc):keyint=1" -tag:v hvc1 "$work/tiles.mp4"
+  python3 ../../craft.py heic 2 2 640 480 "$work/tiles.mp4" 0_heic.heic
   # Quadrants of colours given in Display P3: red, green, blue and white of sRGB.
   convert -size 320x240 xc:'rgb(234,51,35)' xc:'rgb(117,251,76)' +append \
     \( xc:'rgb(0,0,245)' xc:'rgb(255,255,255)' +append \) -append -strip "$work/p3.png"

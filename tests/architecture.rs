@@ -16,8 +16,8 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("request", Layer::Core, &["error", "entry", "media", "thumbnail", "packager"]),
     ("access", Layer::Core, &["error", "entry"]),
     ("plan", Layer::Core, &["error", "entry", "media", "thumbnail", "packager", "request", "access"]),
-    ("catalog", Layer::Shell, &["error", "entry", "cache"]),
-    ("origin", Layer::Shell, &["error", "entry"]),
+    ("catalog", Layer::Shell, &["error", "entry", "cache", "origin"]),
+    ("origin", Layer::Shell, &["error", "entry", "cache"]),
     ("decode", Layer::Shell, &["error", "media", "thumbnail"]),
     ("cache", Layer::Shell, &["error"]),
     (
@@ -45,14 +45,19 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     (
         "main",
         Layer::Shell,
-        &["error", "entry", "media", "request", "plan", "catalog", "origin", "deliver", "server", "config"],
+        &["error", "entry", "media", "request", "access", "plan", "catalog", "origin", "deliver", "server", "config"],
     ),
 ];
 
 /// Foreign crates with owners; no other module names them.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("hyper", &["server"]),
-    ("hyper_util", &["server"]),
+    ("hyper", &["server", "origin"]),
+    ("hyper_util", &["server", "origin"]),
+    ("hyper_rustls", &["origin"]),
+    ("rustls", &["origin"]),
+    ("rustls_native_certs", &["origin"]),
+    ("object_store", &["origin"]),
+    ("url", &["origin"]),
     ("httpdate", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
     ("moka", &["cache"]),
@@ -66,8 +71,15 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("pdf_writer", &["thumbnail"]),
     ("quantette", &["thumbnail"]),
     ("ravif", &["thumbnail"]),
-    ("blake3", &["plan"]),
-    ("percent_encoding", &["request"]),
+    ("blake3", &["plan", "origin"]),
+    ("percent_encoding", &["request", "access"]),
+    ("aes", &["access"]),
+    ("cbc", &["access"]),
+    ("sha1", &["access"]),
+    ("subtle", &["access"]),
+    ("base64", &["access"]),
+    ("infer", &["media"]),
+    ("mime_guess", &["media"]),
     ("quick_xml", &["packager"]),
     ("clap", &["main", "config"]),
     ("tracing_subscriber", &["main", "server"]),
@@ -233,7 +245,9 @@ fn foreign_crates_have_owners() {
 #[test]
 fn only_the_decoder_is_unsafe() {
     check(|source, line| {
-        (says(line, "unsafe") && source.module != "decode").then(|| "unsafe belongs to decode".to_owned())
+        // A word of a policy for browsers is another one.
+        let line = line.replace("'unsafe-inline'", "");
+        (says(&line, "unsafe") && source.module != "decode").then(|| "unsafe belongs to decode".to_owned())
     });
 }
 

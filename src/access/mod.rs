@@ -1,6 +1,13 @@
 //! May this client have this entry, now?
 
-use crate::entry::{Entry, EntryKind, Moderation, Status};
+pub mod secret;
+pub mod session;
+pub mod states;
+pub mod viewer;
+
+use self::states::Endpoint;
+use self::viewer::Viewer;
+use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
 
 /// How much of an entry a client may have.
@@ -10,43 +17,34 @@ pub enum Grant {
     Full,
 }
 
-/// What the client may have of `entry`. An entry under a profile of rules is refused: it is guarded until its profile is
-/// known to allow the request. Moderation and schedule do not matter here; of blocked entries only sound is refused.
+/// What the client may see of `entry`. An entry under a profile of rules is refused: it is guarded until its profile is
+/// known to allow the request.
 pub fn check(entry: &Entry) -> Result<Grant> {
-    if entry.recycled {
-        return Err(Error::coded(Code::RecycledEntryUnavailable, "the entry is in the recycle bin"));
-    }
-    match entry.status {
-        Status::Deleted => return Err(Error::coded(Code::EntryDeletedModerated, "the entry is deleted")),
-        Status::Blocked if entry.kind == EntryKind::Audio => {
-            return Err(Error::coded(Code::EntryDeletedModerated, "the entry is blocked"));
-        }
-        _ => {}
-    }
+    states::check(Endpoint::Thumbnail, entry, Viewer::ANONYMOUS, 0)?;
     check_rules(entry)
 }
 
-/// What the client may play of `entry` at a time in seconds since 1970, as [`check`] has it. A deleted entry is as good as
-/// none; moderation and schedule matter.
+/// What the client may play of `entry` at a time in seconds since 1970.
 pub fn check_play(entry: &Entry, now: u64) -> Result<Grant> {
-    check_is_there(entry)?;
-    if entry.recycled {
-        return Err(Error::coded(Code::RecycledEntryUnavailable, "the entry is in the recycle bin"));
-    }
-    if matches!(entry.moderation, Moderation::Pending | Moderation::Rejected) {
-        return Err(Error::coded(Code::ModerationForbids, "a moderator has not allowed the entry"));
-    }
-    let has_begun = entry.start_date.is_none_or(|start| start <= now);
-    let has_ended = entry.end_date.is_some_and(|end| end < now);
-    if !has_begun || has_ended {
-        return Err(Error::coded(Code::OutsideSchedule, "the entry is not to be played now"));
-    }
+    states::check(Endpoint::PlayManifest, entry, Viewer::ANONYMOUS, now)?;
     check_rules(entry)
 }
 
-/// What the client may fetch of the files of `entry`, once it was told to play them: neither moderation nor schedule matters.
+/// What the client may keep of the files of `entry` at a time in seconds since 1970.
+pub fn check_download(entry: &Entry, now: u64) -> Result<Grant> {
+    states::check(Endpoint::Raw, entry, Viewer::ANONYMOUS, now)?;
+    check_rules(entry)
+}
+
+/// What the client may fetch of the pictures that stand for `entry`.
+pub fn check_thumb_asset(entry: &Entry) -> Result<Grant> {
+    states::check(Endpoint::ThumbAsset, entry, Viewer::ANONYMOUS, 0)?;
+    check_rules(entry)
+}
+
+/// What the client may fetch of the files of `entry`, once it was told to play them.
 pub fn check_serve(entry: &Entry) -> Result<Grant> {
-    check_is_there(entry)?;
+    states::check(Endpoint::Packager, entry, Viewer::ANONYMOUS, 0)?;
     check_rules(entry)
 }
 
@@ -74,13 +72,6 @@ pub fn check_expiry(expiry: Option<i64>, now: u64) -> Result<()> {
     }
 }
 
-fn check_is_there(entry: &Entry) -> Result<()> {
-    match entry.status {
-        Status::Deleted => Err(Error::coded(Code::EntryNotFound, format!("there is no entry {}", entry.id))),
-        _ => Ok(()),
-    }
-}
-
 fn check_rules(entry: &Entry) -> Result<Grant> {
     match &entry.access_control {
         Some(_) => {
@@ -93,68 +84,27 @@ fn check_rules(entry: &Entry) -> Result<Grant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{EntryId, Moderation, PartnerId};
+    use crate::entry::{EntryId, EntryKind, Moderation, Status};
 
-    fn entry(change: impl FnOnce(&mut Entry)) -> Entry {
-        let mut entry = Entry { partner: PartnerId(1), ..Entry::new(EntryId::new("0_x").unwrap(), EntryKind::Video) };
-        change(&mut entry);
-        entry
-    }
-
+    /// What showing a picture and a stored one, playing and keeping at second 100, and fetching files come to.
     #[track_caller]
-    fn check_entry(change: impl FnOnce(&mut Entry), expected: Option<Code>) {
-        let entry = entry(change);
-        assert_eq!(check(&entry).err().and_then(|error| error.code()), expected, "{entry:?}");
+    fn check_entry(change: impl FnOnce(&mut Entry), expected: [Option<Code>; 5]) {
+        let mut entry = Entry::new(EntryId::new("0_x").unwrap(), EntryKind::Video);
+        change(&mut entry);
+        let [shown, stored, fetched] = [check(&entry), check_thumb_asset(&entry), check_serve(&entry)];
+        let found = [shown, stored, check_play(&entry, 100), check_download(&entry, 100), fetched];
+        assert_eq!(found.map(|grant| grant.err().and_then(|error| error.code())), expected, "{entry:?}");
     }
 
     #[test]
     fn what_is_refused() {
-        check_entry(|_| {}, None);
-        check_entry(|entry| entry.recycled = true, Some(Code::RecycledEntryUnavailable));
-        check_entry(|entry| entry.status = Status::Deleted, Some(Code::EntryDeletedModerated));
-        check_entry(|entry| entry.access_control = Some("members".into()), Some(Code::AccessControlRestricted));
-        check_entry(|entry| entry.status = Status::Blocked, None);
-        check_entry(
-            |entry| (entry.status, entry.kind) = (Status::Blocked, EntryKind::Audio),
-            Some(Code::EntryDeletedModerated),
-        );
-    }
-
-    /// What playing at second 100, and fetching files, come to.
-    #[track_caller]
-    fn check_playing(change: impl FnOnce(&mut Entry), played: Option<Code>, served: Option<Code>) {
-        let entry = entry(change);
-        assert_eq!(check_play(&entry, 100).err().and_then(|error| error.code()), played, "{entry:?}");
-        assert_eq!(check_serve(&entry).err().and_then(|error| error.code()), served, "{entry:?}");
-    }
-
-    #[test]
-    fn what_may_not_be_played() {
-        let (deleted, guarded) = (Some(Code::EntryNotFound), Some(Code::AccessControlRestricted));
-        check_playing(|_| {}, None, None);
-        check_playing(|entry| entry.status = Status::Deleted, deleted, deleted);
-        check_playing(|entry| entry.recycled = true, Some(Code::RecycledEntryUnavailable), None);
-        check_playing(|entry| entry.access_control = Some("members".into()), guarded, guarded);
-        for (moderation, expected) in [
-            (Moderation::Pending, Some(Code::ModerationForbids)),
-            (Moderation::Rejected, Some(Code::ModerationForbids)),
-            (Moderation::Approved, None),
-            (Moderation::Flagged, None),
-        ] {
-            check_playing(|entry| entry.moderation = moderation, expected, None);
-        }
-        // Both ends of a schedule belong to it.
-        for (start, end, is_open) in [(100, 100, true), (101, 200, false), (0, 99, false)] {
-            let expected = (!is_open).then_some(Code::OutsideSchedule);
-            check_playing(|entry| (entry.start_date, entry.end_date) = (Some(start), Some(end)), expected, None);
-        }
-        check_playing(|entry| entry.status = Status::NoContent, None, None);
-        // The first fault counts.
-        check_playing(
-            |entry| (entry.recycled, entry.moderation) = (true, Moderation::Rejected),
-            Some(Code::RecycledEntryUnavailable),
-            None,
-        );
+        let (none, deleted) = (Some(Code::EntryNotFound), Some(Code::EntryDeletedModerated));
+        let (early, hidden) = (Some(Code::OutsideSchedule), Some(Code::ModerationForbids));
+        check_entry(|_| {}, [None; 5]);
+        check_entry(|entry| entry.status = Status::Deleted, [deleted, none, none, none, none]);
+        check_entry(|entry| entry.start_date = Some(101), [None, None, early, early, None]);
+        check_entry(|entry| entry.moderation = Moderation::Rejected, [None, None, hidden, hidden, None]);
+        check_entry(|entry| entry.access_control = Some("members".into()), [Some(Code::AccessControlRestricted); 5]);
     }
 
     #[test]
@@ -163,12 +113,5 @@ mod tests {
             |expiry| check_expiry(expiry, 100).is_err_and(|error| error.code() == Some(Code::TokenExpired));
         let found = [None, Some(101), Some(100), Some(0), Some(-1), Some(i64::MAX)].map(is_expired);
         assert_eq!(found, [false, false, true, true, true, false]);
-    }
-
-    #[test]
-    fn what_does_not_matter() {
-        check_entry(|entry| entry.moderation = Moderation::Rejected, None);
-        check_entry(|entry| (entry.start_date, entry.end_date) = (Some(u64::MAX), Some(1)), None);
-        check_entry(|entry| entry.status = Status::ErrorConverting, None);
     }
 }

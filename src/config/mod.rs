@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use self::table::{ROWS, Row};
 use crate::catalog::Config as CatalogConfig;
 use crate::deliver::Config as DeliverConfig;
+use crate::origin::Config as OriginConfig;
 use crate::server::Config as ServerConfig;
 
 /// All settings.
@@ -17,6 +18,8 @@ use crate::server::Config as ServerConfig;
 pub struct Settings {
     /// Where entries come from.
     pub catalog: CatalogConfig,
+    /// Where bytes rest, and how they are fetched.
+    pub origin: OriginConfig,
     /// The listeners.
     pub server: ServerConfig,
     /// Caches, workers and pictures.

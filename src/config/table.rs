@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::values::{count, duration, show_duration, show_size, size, switch};
 use super::{Level, LogFormat, Settings};
 use crate::media::time::Micros;
+use crate::origin::Config as OriginConfig;
 
 /// One setting.
 #[derive(Debug)]
@@ -45,7 +46,14 @@ macro_rules! row {
 
 /// All settings, in the order in which they are shown.
 pub const ROWS: &[Row] = &[
-    row!("media", catalog.media, "a folder", path, show_path, "The folder of media: every child is an entry"),
+    row!(
+        "media",
+        catalog.media,
+        "a folder, or a URL such as s3://bucket/prefix",
+        path,
+        show_path,
+        "Where the library rests: a folder, or a URL of an origin; every child is an entry"
+    ),
     row!("listen", server.listen, ADDRESS, address, SocketAddr::to_string, "Where requests are answered"),
     row!(
         "admin_listen",
@@ -83,12 +91,110 @@ pub const ROWS: &[Row] = &[
     row!(
         "catalog_ttl",
         catalog.entry_ttl,
-        DURATION,
-        duration,
-        span,
-        "How long an entry is used before its files are looked at again"
+        "a duration such as 10s or 250ms, or auto",
+        optional_duration,
+        show_optional_duration,
+        "How long an entry is used before its files are looked at again; auto is 1s in a folder, 30s elsewhere"
     ),
     row!("catalog_size", catalog.entries_bytes_max, SIZE, size, bytes, "Most bytes of entries kept, roughly"),
+    row!(
+        "origins",
+        origin.origins,
+        "URLs such as https://cdn.example.com/films/,s3://bucket, or none",
+        origins,
+        show_origins,
+        "Where files may rest that the library names by their URL: beneath these and nowhere else"
+    ),
+    row!(
+        "origin_private",
+        origin.private,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether http(s) origins may lead to addresses that are not public; the library's own always may"
+    ),
+    row!(
+        "origin_block_size",
+        origin.block_bytes,
+        "a size from 4KiB to 4MiB",
+        block,
+        bytes,
+        "What is read at least of a file at an origin"
+    ),
+    row!("origin_read_ahead_size", origin.ahead_bytes_max, SIZE, size, bytes, "Most bytes read ahead of an answer"),
+    row!(
+        "origin_requests_max",
+        origin.requests_max,
+        COUNT,
+        length,
+        usize::to_string,
+        "Most requests to an origin at once"
+    ),
+    row!(
+        "origin_retries",
+        origin.retries,
+        "a whole number from 0 to 10",
+        retries,
+        usize::to_string,
+        "How often a request to an origin is tried again"
+    ),
+    row!(
+        "origin_connect_timeout",
+        origin.connect_timeout,
+        DURATION,
+        wait,
+        span,
+        "How long connecting to an origin may take"
+    ),
+    row!(
+        "origin_response_timeout",
+        origin.response_timeout,
+        DURATION,
+        wait,
+        span,
+        "How long the head of an origin's answer may take"
+    ),
+    row!(
+        "origin_read_timeout",
+        origin.read_timeout,
+        DURATION,
+        wait,
+        span,
+        "How long an origin may take for 16 KiB of an answer's body"
+    ),
+    row!(
+        "cache_blocks_size",
+        origin.blocks_bytes_max,
+        SIZE,
+        size,
+        bytes,
+        "Most bytes of origins' files kept in memory"
+    ),
+    row!(
+        "cache_disk_folder",
+        origin.disk,
+        "a folder, or off",
+        optional_path,
+        show_optional_path,
+        "Where bytes of origins' files are kept as well, to outlive the service"
+    ),
+    row!("cache_disk_size", origin.disk_bytes_max, SIZE, size, bytes, "Most bytes kept there"),
+    row!(
+        "source_pixels_max",
+        deliver.decoding.still_pixels_max,
+        COUNT,
+        number,
+        u64::to_string,
+        "Most pixels of a stored picture that is decoded"
+    ),
+    row!(
+        "source_video_pixels_max",
+        deliver.decoding.video_pixels_max,
+        COUNT,
+        number,
+        u64::to_string,
+        "Most pixels of a video's picture that is decoded"
+    ),
     row!(
         "thumbnail_quality",
         deliver.policy.quality,
@@ -201,6 +307,14 @@ pub const ROWS: &[Row] = &[
         bool::to_string,
         "Whether format/mpegdash answers with the manifest itself instead of a redirect to it"
     ),
+    row!(
+        "file_max_age",
+        deliver.policy.max_age_file,
+        DURATION,
+        seconds,
+        show_seconds,
+        "How long clients may keep files of raw, download and the API whose URL names no version"
+    ),
     row!("http_connections_max", server.connections_max, COUNT, length, usize::to_string, "Most connections at once"),
     row!(
         "http_header_timeout",
@@ -252,6 +366,32 @@ fn show_path(path: &Path) -> String {
     path.display().to_string()
 }
 
+fn optional_path(text: &str) -> Option<Option<PathBuf>> {
+    if text == "off" { Some(None) } else { path(text).map(Some) }
+}
+
+fn show_optional_path(path: &Option<PathBuf>) -> String {
+    path.as_deref().map_or("off".to_owned(), show_path)
+}
+
+fn origins(text: &str) -> Option<Vec<String>> {
+    list(text).map(|part| OriginConfig::is_origin(part).then(|| part.to_owned())).collect()
+}
+
+#[expect(clippy::ptr_arg, reason = "a row shows its field as it is")]
+fn show_origins(origins: &Vec<String>) -> String {
+    show_list(origins.iter().cloned())
+}
+
+/// Blocks are large enough to be worth a request, and small enough for several to be asked for in one.
+fn block(text: &str) -> Option<u64> {
+    size(text).filter(|bytes| (4 << 10..=4 << 20).contains(bytes))
+}
+
+fn retries(text: &str) -> Option<usize> {
+    count(text).filter(|retries| *retries <= 10).and_then(|retries| usize::try_from(retries).ok())
+}
+
 fn address(text: &str) -> Option<SocketAddr> {
     text.parse().ok()
 }
@@ -291,6 +431,14 @@ fn quality(text: &str) -> Option<u8> {
 /// A time limit: zero would refuse everything.
 fn wait(text: &str) -> Option<Duration> {
     duration(text).filter(|duration| !duration.is_zero())
+}
+
+fn optional_duration(text: &str) -> Option<Option<Duration>> {
+    if text == "auto" { Some(None) } else { duration(text).map(Some) }
+}
+
+fn show_optional_duration(duration: &Option<Duration>) -> String {
+    duration.map_or("auto".to_owned(), show_duration)
 }
 
 fn span(duration: &Duration) -> String {
@@ -433,6 +581,14 @@ mod tests {
         check("segment_duration", &["0", "400ms", "11m"], "10s");
         check("segment_first_durations", &["", "2s,", "1ms"], "2s,2s,4s");
         check("manifest_inline", &["maybe"], "true");
+        check(
+            "origins",
+            &["", "cdn", "ftp://a/", "https://u:p@a/", "s3://b,"],
+            "https://cdn.example.com/films/,s3://bucket",
+        );
+        check("origin_block_size", &["1KiB", "8MiB"], "1MiB");
+        check("origin_retries", &["11"], "0");
+        check("cache_disk_folder", &["", "a\0"], "/var/cache/vedette");
         check("http_header_size_max", &["1KiB", "2MiB"], "64KiB");
     }
 

@@ -12,10 +12,6 @@ use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
 use crate::media::{Codec, Track};
 
-/// Most pixels of a coded picture that is decoded: 8192 x 4352, as HEVC level 6 and AV1 level 6.0 have it. A decoder may hold
-/// 16 pictures, each of 200 MB at this size in the widest format.
-pub(super) const PIXELS_MAX: u64 = 8192 * 4352;
-
 /// Longest sample that is handed to a decoder. Intra pictures of 8K ProRes stay under 100 MiB.
 pub(super) const SAMPLE_BYTES_MAX: usize = 256 << 20;
 
@@ -35,6 +31,12 @@ pub(super) fn name(codec: Codec) -> Result<&'static CStr> {
         Codec::Mpeg4 => Ok(c"mpeg4"),
         Codec::ProRes => Ok(c"prores"),
         Codec::Mjpeg => Ok(c"mjpeg"),
+        Codec::Theora => Ok(c"theora"),
+        Codec::Spark => Ok(c"flv"),
+        Codec::Wmv1 => Ok(c"wmv1"),
+        Codec::Wmv2 => Ok(c"wmv2"),
+        Codec::MsMpeg4V2 => Ok(c"msmpeg4v2"),
+        Codec::MsMpeg4V3 => Ok(c"msmpeg4"),
         Codec::Aac | Codec::Mp3 | Codec::Ac3 | Codec::Eac3 | Codec::Opus | Codec::Flac | Codec::Vorbis => {
             Err(Error::new(Kind::Internal, "sound was to be decoded"))
         }
@@ -47,8 +49,20 @@ pub(super) fn name(codec: Codec) -> Result<&'static CStr> {
     }
 }
 
+/// Fails with [`Kind::TooLarge`] for pictures of more than `pixels_max`.
+pub(super) fn check_size(coded: Size, pixels_max: u64) -> Result<()> {
+    if coded.area() > pixels_max {
+        let pixels = coded.area();
+        let message =
+            format!("the pictures of the video are {coded}, {pixels} pixels; at most {pixels_max} are decoded");
+        return Err(Error::too_large(message));
+    }
+    Ok(())
+}
+
 /// The names of everything that is decoded, for people.
-const DECODED: &str = "AVC, HEVC, AV1, VP8, VP9, MPEG-1, MPEG-2, MPEG-4, ProRes and Motion JPEG";
+const DECODED: &str = "AVC, HEVC, AV1, VP8, VP9, MPEG-1, MPEG-2, MPEG-4 (Microsoft's too), ProRes, Motion JPEG, Theora, \
+    Sorenson Spark and Windows Media Video 7 and 8";
 
 /// Makes libav keep what it has to say to itself. Its words would go to stderr past the log, one line a damaged sample.
 pub(super) fn silence() {
@@ -90,14 +104,12 @@ pub(super) enum Output {
 }
 
 impl Decoder {
-    /// Opens the decoder of a video track, under the four letters that [`tag`] gives.
-    pub(super) fn open(track: &Track, tag: u32) -> Result<Decoder> {
+    /// Opens the decoder of a video track, under the four letters that [`tag`] gives, for pictures of at most `pixels_max`.
+    pub(super) fn open(track: &Track, tag: u32, pixels_max: u64) -> Result<Decoder> {
         silence();
         let name = name(track.codec)?;
         let coded = track.video().map(|format| format.coded).unwrap_or_default();
-        if coded.area() > PIXELS_MAX {
-            return Err(Error::unsupported(format!("a video of {coded} pixels is larger than {PIXELS_MAX} pixels")));
-        }
+        check_size(coded, pixels_max)?;
         // SAFETY: the name is a C string; the codec found is static.
         let codec = unsafe { av::avcodec_find_decoder_by_name(name.as_ptr()) };
         if codec.is_null() {
@@ -110,7 +122,7 @@ impl Decoder {
             _ => return Err(out_of_memory()),
         };
         let mut decoder = Decoder { context, packet };
-        decoder.configure(track, coded)?;
+        decoder.configure(track, coded, pixels_max)?;
         // SAFETY: the context is owned and not open yet.
         unsafe { (*context.as_ptr()).codec_tag = tag };
         // SAFETY: the context was made for this codec and is not open yet; no options.
@@ -119,12 +131,12 @@ impl Decoder {
         Ok(decoder)
     }
 
-    fn configure(&mut self, track: &Track, coded: Size) -> Result<()> {
+    fn configure(&mut self, track: &Track, coded: Size, pixels_max: u64) -> Result<()> {
         // SAFETY: the context is owned, not open yet, and no other reference to it exists.
         let context = unsafe { self.context.as_mut() };
         context.thread_count = 1;
         context.thread_type = 0;
-        context.max_pixels = PIXELS_MAX as i64;
+        context.max_pixels = i64::try_from(pixels_max).unwrap_or(i64::MAX);
         context.width = coded.width as i32;
         context.height = coded.height as i32;
         context.err_recognition = 0;

@@ -18,6 +18,7 @@ const CONTAINERS: &CStr =
 
 /// The decoders that libavformat may open to learn what a stream is.
 const DECODERS: &CStr = c"h264,hevc,libdav1d,vp8,vp9,mpeg1video,mpeg2video,mpeg4,prores,mjpeg,\
+    theora,flv,wmv1,wmv2,msmpeg4v2,msmpeg4,\
     aac,aac_latm,mp3float,mp3,mp2float,mp2,ac3,eac3,opus,flac,vorbis";
 
 /// Most bytes read to learn what the streams are.

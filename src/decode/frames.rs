@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::decoder::{self, Decoder, Frame, Output};
+use super::limits::Limits;
 use super::planes;
 use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
@@ -35,9 +36,10 @@ const IDLE_AGE_MAX: Duration = Duration::from_secs(60);
 const IDLE_BYTES_MAX: u64 = 512 << 20;
 
 /// Open decoders kept for the next use, by codec configuration. A fresh one costs some milliseconds of allocation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoders {
     idle: Mutex<Vec<Idle>>,
+    pixels_max: u64,
 }
 
 /// What a decoder was opened with.
@@ -68,6 +70,17 @@ pub fn check_support(track: &Track) -> Result<()> {
     decoder::name(track.codec).map(drop)
 }
 
+/// Fails with [`Kind::TooLarge`] where the pictures of `track` are larger than what is decoded.
+pub fn check_size(track: &Track, limits: Limits) -> Result<()> {
+    decoder::check_size(track.video().map(|format| format.coded).unwrap_or_default(), limits.video_pixels_max)
+}
+
+impl Default for Decoders {
+    fn default() -> Decoders {
+        Decoders::new(Limits::default().video_pixels_max)
+    }
+}
+
 /// Samples to be decoded in one go, and what is wanted of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'a> {
@@ -80,6 +93,11 @@ pub struct Run<'a> {
 }
 
 impl Decoders {
+    /// None open yet, for pictures of at most `pixels_max`.
+    pub fn new(pixels_max: u64) -> Decoders {
+        Decoders { idle: Mutex::default(), pixels_max }
+    }
+
     /// Decodes a run and hands over the frames wanted of it, in any order, each once. Samples that no wanted frame refers to
     /// are skipped. Blocks for as long as it takes; asks `stop` between samples whether to give up, which is
     /// [`Kind::TimedOut`].
@@ -134,7 +152,7 @@ impl Decoders {
         let setup = Setup { codec: track.codec, config: track.config.clone(), coded: format.coded, tag };
         let mut decoder = match self.take(&setup) {
             Some(decoder) => decoder,
-            None => Decoder::open(track, tag)?,
+            None => Decoder::open(track, tag, self.pixels_max)?,
         };
         let mut pass = Pass { track, format, samples, targets: targets(samples, wanted), shown: 0, on_frame };
         let outcome = pass.run(&mut decoder, stop);

@@ -4,8 +4,10 @@ mod decoder;
 pub mod demux;
 mod demuxer;
 mod order;
+mod packed;
 
 pub mod frames;
+pub mod limits;
 mod planes;
 pub mod probe;
 pub mod scan;

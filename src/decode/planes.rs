@@ -199,6 +199,7 @@ fn planes(frame: &Arc<Frame>, layout: &Layout, codec: Codec) -> Result<Planes> {
         depth: layout.depth,
         shift: layout.shift,
         left_sited: is_left_sited(frame, codec),
+        interlaced: frame.raw().interlaced_frame != 0,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What a video stream says of its own shape, for containers that do not say it.
 
 use super::decoder::{self, Decoder, Output};
+use super::limits::Limits;
 use super::planes;
 use crate::error::Result;
 use crate::media::{Codec, Track, VideoFormat};
@@ -18,9 +19,9 @@ pub fn is_needed(track: &Track) -> bool {
 
 /// The format of `track` completed by what the picture in `keyframe` says: its size, its sample aspect where the container
 /// has none, its colour where the container leaves it open. The format as it is where the picture does not decode.
-pub fn complete(track: &Track, keyframe: &[u8]) -> Result<Option<VideoFormat>> {
+pub fn complete(track: &Track, keyframe: &[u8], limits: Limits) -> Result<Option<VideoFormat>> {
     let Some(format) = track.video().copied() else { return Ok(None) };
-    let mut decoder = Decoder::open(track, decoder::tag(track.codec, keyframe))?;
+    let mut decoder = Decoder::open(track, decoder::tag(track.codec, keyframe), limits.video_pixels_max)?;
     decoder.send(keyframe, 0)?;
     decoder.finish();
     let Output::Frame(frame) = decoder.receive()? else { return Ok(Some(format)) };

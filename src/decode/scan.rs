@@ -2,6 +2,7 @@
 
 use super::demuxer::{Demuxer, Depth, Packet};
 use super::order::Order;
+use super::packed::Packed;
 use super::streams::Stream;
 use super::timeline;
 use crate::error::{Error, Result};
@@ -47,6 +48,7 @@ pub(super) struct Found {
 struct Growing {
     stream: Stream,
     order: Option<Order>,
+    packed: Option<Packed>,
     /// Whether the bytes of all samples so far lie in one run each.
     is_plain: bool,
     /// Where each sample was found, in case that they do not.
@@ -63,15 +65,14 @@ pub fn scan(reader: &mut dyn ReadAt, stop: &dyn Fn() -> bool) -> Result<Index> {
     let mut growing: Vec<Option<Growing>> = Vec::new();
     let (mut count, mut scratch) = (0, Vec::new());
     while let Some(packet) = demuxer.next()? {
-        count += 1;
-        if count > SAMPLES_MAX {
-            return Err(Error::too_large(format!("the file holds more than {SAMPLES_MAX} samples")));
-        }
         while growing.len() <= packet.stream && growing.len() < demuxer.stream_count() {
             growing.push(begin(&demuxer, growing.len()));
         }
         if let Some(Some(track)) = growing.get_mut(packet.stream) {
-            track.take(&mut demuxer, packet, &mut scratch);
+            count += track.take(&mut demuxer, packet, &mut scratch);
+        }
+        if count > SAMPLES_MAX {
+            return Err(Error::too_large(format!("the file holds more than {SAMPLES_MAX} samples")));
         }
     }
     let container = match demuxer.name().to_bytes() {
@@ -96,34 +97,52 @@ fn begin(demuxer: &Demuxer<'_>, at: usize) -> Option<Growing> {
     };
     let has_times = matches!(name, b"matroska,webm" | b"flv");
     let order = if is_video && !has_times { Order::of_codec(stream.codec, &stream.config) } else { None };
-    Some(Growing { stream, order, is_plain, positions: Vec::new(), position: 0, found: Vec::new() })
+    let packed = Packed::of_codec(stream.codec);
+    Some(Growing { stream, order, packed, is_plain, positions: Vec::new(), position: 0, found: Vec::new() })
 }
 
 impl Growing {
-    /// Takes the last sample of `demuxer`.
-    fn take(&mut self, demuxer: &mut Demuxer<'_>, packet: Packet, scratch: &mut Vec<u8>) {
+    /// Takes the last sample of `demuxer`; how many it became.
+    fn take(&mut self, demuxer: &mut Demuxer<'_>, packet: Packet, scratch: &mut Vec<u8>) -> usize {
+        let before = self.found.len();
         // A sample that shares a packet of the container with the one before it has no place of its own.
         let position = packet.position.unwrap_or(self.position);
         self.position = position;
         let order = self.order.as_mut().and_then(|order| order.next(demuxer.data()));
-        if self.is_plain {
-            self.positions.push(position);
-        }
         let payload = if self.is_plain { demuxer.payload(position, HEADER_BYTES_MAX, scratch) } else { None };
-        if self.is_plain && payload.is_none() {
-            self.scatter();
-        }
-        let is_shown = shows(self.stream.codec, demuxer.data());
-        self.found.push(Found {
+        let is_scattered = self.is_plain && payload.is_none();
+        let data = demuxer.data();
+        let sample = Found {
             offset: payload.unwrap_or(position),
-            size: u32::try_from(demuxer.data().len()).unwrap_or(u32::MAX),
+            size: u32::try_from(data.len()).unwrap_or(u32::MAX),
             keyframe: packet.keyframe,
             duration: u32::try_from(packet.duration).unwrap_or(0),
             decode_time: packet.decode_time,
             time: packet.time,
             order,
-            is_shown,
-        });
+            is_shown: shows(self.stream.codec, data),
+        };
+        match &mut self.packed {
+            None => self.push(sample, position),
+            Some(packed) => {
+                for part in packed.take(self.stream.codec, data, packet.decode_time) {
+                    let (start, size) = (part.bytes.start as u64, part.bytes.len() as u32);
+                    let keyframe = sample.keyframe && start == 0;
+                    self.push(Found { offset: sample.offset + start, size, keyframe, ..sample }, position);
+                }
+            }
+        }
+        if is_scattered {
+            self.scatter();
+        }
+        self.found.len() - before
+    }
+
+    fn push(&mut self, sample: Found, position: u64) {
+        if self.is_plain {
+            self.positions.push(position);
+        }
+        self.found.push(sample);
     }
 
     /// Gives up on samples in one run: offsets become the places where libavformat finds them.
@@ -144,6 +163,7 @@ fn shows(codec: Codec, sample: &[u8]) -> bool {
 /// The tracks, with the presentation starting at zero: where the first frame of the first video track is shown.
 fn finish(mut growing: Vec<Growing>) -> Result<Vec<Track>> {
     for track in &mut growing {
+        track.unpack()?;
         timeline::complete(&mut track.found);
     }
     let is_video = |track: &&Growing| matches!(track.stream.media, Media::Video(_)) && !track.found.is_empty();
@@ -155,6 +175,18 @@ fn finish(mut growing: Vec<Growing>) -> Result<Vec<Track>> {
 }
 
 impl Growing {
+    /// Gives packed pictures places of their own. Fails where their bytes do not lie in one run.
+    fn unpack(&mut self) -> Result<()> {
+        let Some(packed) = self.packed.take().filter(Packed::any) else { return Ok(()) };
+        if !self.is_plain {
+            return Err(Error::unsupported(
+                "pictures of MPEG-4 that are packed together are read from AVI and Matroska alone",
+            ));
+        }
+        packed.deal(&mut self.found);
+        Ok(())
+    }
+
     fn into_track(self, start: Option<timeline::Start>) -> Result<Track> {
         let Stream { id, codec, config, media, language, timescale, ticks, .. } = self.stream;
         let zero = start.map_or(0, |start| start.in_units(timescale, ticks));

@@ -6,7 +6,6 @@ use std::ffi::CStr;
 use bytes::Bytes;
 use ffmpeg_sys_next as av;
 
-use super::decoder::PIXELS_MAX;
 use super::planes::{color_from, sample_aspect};
 use crate::media::picture::{Color, Orientation, Size, Turn};
 use crate::media::time::Timescale;
@@ -91,7 +90,7 @@ fn video(stream: &av::AVStream, parameters: &av::AVCodecParameters) -> VideoForm
     let (outer, inner) = (stream.sample_aspect_ratio, parameters.sample_aspect_ratio);
     let aspect = if outer.num > 0 && outer.den > 0 { outer } else { inner };
     VideoFormat {
-        coded: if size.area() > PIXELS_MAX { Size::default() } else { size },
+        coded: size,
         sample_aspect: sample_aspect(aspect.num.into(), aspect.den.into()),
         orientation: orientation(stream),
         color: color(parameters),
@@ -170,7 +169,7 @@ fn text<'a>(stream: &'a av::AVStream, key: &CStr) -> Option<&'a CStr> {
 
 fn codec(id: u32, tag: u32) -> Codec {
     use av::AVCodecID::*;
-    const CODECS: [(av::AVCodecID, Codec); 17] = [
+    const CODECS: [(av::AVCodecID, Codec); 23] = [
         (AV_CODEC_ID_H264, Codec::Avc),
         (AV_CODEC_ID_HEVC, Codec::Hevc),
         (AV_CODEC_ID_AV1, Codec::Av1),
@@ -181,6 +180,12 @@ fn codec(id: u32, tag: u32) -> Codec {
         (AV_CODEC_ID_MPEG4, Codec::Mpeg4),
         (AV_CODEC_ID_PRORES, Codec::ProRes),
         (AV_CODEC_ID_MJPEG, Codec::Mjpeg),
+        (AV_CODEC_ID_THEORA, Codec::Theora),
+        (AV_CODEC_ID_FLV1, Codec::Spark),
+        (AV_CODEC_ID_WMV1, Codec::Wmv1),
+        (AV_CODEC_ID_WMV2, Codec::Wmv2),
+        (AV_CODEC_ID_MSMPEG4V2, Codec::MsMpeg4V2),
+        (AV_CODEC_ID_MSMPEG4V3, Codec::MsMpeg4V3),
         (AV_CODEC_ID_AAC, Codec::Aac),
         (AV_CODEC_ID_MP3, Codec::Mp3),
         (AV_CODEC_ID_AC3, Codec::Ac3),

@@ -1,5 +1,6 @@
 //! Finished bytes, what they show, and what they took to make.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -20,7 +21,7 @@ pub struct Artifact {
     /// The bytes.
     pub body: Body,
     /// Their registered media type.
-    pub media_type: &'static str,
+    pub media_type: Cow<'static, str>,
     /// The time of the frame shown; `None` for what has no time, or several.
     pub shown: Option<Micros>,
     /// What it took to make them.
@@ -38,8 +39,10 @@ pub enum Body {
     Slices {
         /// The file.
         source: Source,
-        /// The slices.
-        layout: Layout,
+        /// The slices of the whole.
+        layout: Arc<Layout>,
+        /// The part of the whole.
+        range: Range<u64>,
     },
     /// Of a segment that is multiplexed as it is read.
     Muxed(Muxed),
@@ -59,12 +62,17 @@ pub struct Muxed {
 }
 
 impl Body {
+    /// All of a layout over a file.
+    pub(super) fn slices(source: Source, layout: Layout) -> Body {
+        let range = 0..layout.len();
+        Body::Slices { source, layout: Arc::new(layout), range }
+    }
+
     /// How many there are.
     pub fn len(&self) -> u64 {
         match self {
             Body::Bytes(bytes) => bytes.len() as u64,
-            Body::Slices { layout, .. } => layout.len(),
-            Body::Muxed(muxed) => muxed.range.end - muxed.range.start,
+            Body::Slices { range, .. } | Body::Muxed(Muxed { range, .. }) => range.end - range.start,
         }
     }
 
@@ -73,12 +81,24 @@ impl Body {
         self.len() == 0
     }
 
+    /// What `arrangement` makes of them, one after the other: its bytes, and where it says so, ranges of this body.
+    pub fn arranged(&self, arrangement: &Layout) -> Vec<Body> {
+        let arranged = |slice: &Slice| match slice {
+            Slice::Made(bytes) => Body::Bytes(bytes.clone()),
+            Slice::Source(range) => self.part(range.clone()),
+        };
+        arrangement.slices().iter().map(arranged).collect()
+    }
+
     /// Those of a range that lies inside.
-    pub fn part(&self, range: Range<u64>) -> Body {
+    fn part(&self, range: Range<u64>) -> Body {
         match self {
             // Both ends lie inside bytes that are in memory.
             Body::Bytes(bytes) => Body::Bytes(bytes.slice(range.start as usize..range.end as usize)),
-            Body::Slices { source, layout } => Body::Slices { source: source.clone(), layout: layout.part(range) },
+            Body::Slices { source, layout, range: whole } => {
+                let range = whole.start + range.start..whole.start + range.end;
+                Body::Slices { source: source.clone(), layout: Arc::clone(layout), range }
+            }
             Body::Muxed(muxed) => {
                 let start = muxed.range.start;
                 Body::Muxed(Muxed { range: start + range.start..start + range.end, ..muxed.clone() })
@@ -90,13 +110,7 @@ impl Body {
     fn weight(&self) -> usize {
         match self {
             Body::Bytes(bytes) => bytes.len(),
-            Body::Slices { layout, .. } => {
-                let made = layout.slices().iter().map(|slice| match slice {
-                    Slice::Made(bytes) => bytes.len(),
-                    Slice::Source(_) => 0,
-                });
-                made.sum::<usize>() + size_of_val(layout.slices())
-            }
+            Body::Slices { layout, .. } => layout.weight(),
             Body::Muxed(muxed) => muxed.mux.weight(),
         }
     }
@@ -104,8 +118,14 @@ impl Body {
 
 impl Artifact {
     /// An artifact that nothing is measured of.
-    pub fn new(body: Body, media_type: &'static str) -> Artifact {
-        Artifact { body, media_type, shown: None, timings: Timings::default(), compressed: OnceLock::new() }
+    pub fn new(body: Body, media_type: impl Into<Cow<'static, str>>) -> Artifact {
+        Artifact {
+            body,
+            media_type: media_type.into(),
+            shown: None,
+            timings: Timings::default(),
+            compressed: OnceLock::new(),
+        }
     }
 
     /// Bytes it occupies in memory, roughly.

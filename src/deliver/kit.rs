@@ -1,9 +1,10 @@
 //! What artifacts are made with: the origin, workers, decoders, and what is remembered on the way.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Config;
 use super::artifact::Timings;
@@ -12,27 +13,32 @@ use super::pool::{Admission, Limits as PoolLimits, Pool, Stop};
 use super::sources::{self, Content};
 use crate::cache::{Cache, Limits, Outcome};
 use crate::decode::frames::Decoders;
+use crate::decode::limits::Limits as Decodable;
 use crate::decode::stills;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
 use crate::media::time::Micros;
-use crate::media::{Facts, Index};
+use crate::media::{Facts, Index, Media};
 use crate::origin::Origin;
-use crate::packager::segments::{Pace, Segment};
+use crate::packager::fmp4;
+use crate::packager::segments::Pace;
 use crate::packager::timeline::Window;
+use crate::packager::view::{View, views};
 use crate::plan::Precision;
-use crate::plan::playback::{Cut, Strand};
 use crate::thumbnail::Picture;
 
 /// Most media indexes that are read at once: each may take hundreds of megabytes while it is parsed.
 const READINGS_MAX: usize = 8;
 
-/// Bytes of grids that are kept: some hundred two-hour films and thousands of clips.
-const GRIDS_BYTES_MAX: u64 = 16 << 20;
+/// Most clips that are laid out at once: each may take a hundred megabytes.
+const CLIPS_MAX: usize = 2;
 
-/// Bytes that the name of a grid occupies, roughly.
-const GRID_KEY_BYTES: usize = 256;
+/// Bytes of views that are kept: some hundred two-hour films and ten thousand clips.
+const VIEWS_BYTES_MAX: u64 = 32 << 20;
+
+/// Bytes that the name of views occupies, roughly.
+const VIEWS_KEY_BYTES: usize = 256;
 
 /// What artifacts are made with. Clones share everything.
 #[derive(Clone, Debug)]
@@ -47,7 +53,9 @@ pub(super) struct Kit {
     indexes: Cache<Source, Arc<Index>>,
     frames: Cache<FrameKey, Arc<Frame>>,
     readings: Arc<Semaphore>,
-    grids: Cache<GridKey, Arc<[Segment]>>,
+    clips: Arc<Semaphore>,
+    limits: Decodable,
+    views: Cache<ViewsKey, Arc<[View]>>,
 }
 
 /// A decoded frame of a video, or a decoded stored picture.
@@ -68,17 +76,35 @@ pub(super) struct Film {
     pub(super) index: Arc<Index>,
 }
 
-/// The name of a frame: a sample of a source. A keyframe asked for by time may turn out to be another sample than the tables
-/// said, so the precision belongs to the name.
+/// The name of a decoded picture.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct FrameKey {
     source: Source,
-    number: u32,
-    precision: Precision,
+    what: Decoded,
 }
 
-/// The name of the places where a track is cut.
-type GridKey = (Strand, Window, Pace);
+/// What of a source was decoded.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Decoded {
+    /// A sample of a video. A keyframe asked for by time may turn out to be another sample than the tables said, so the
+    /// precision belongs to the name.
+    Sample(u32, Precision),
+    /// A stored picture with its sides halved so many times. A larger one does not stand in: its pixels would differ by what
+    /// else was asked for before.
+    Halved(u8),
+}
+
+/// A file for players: its index, and what it shows within a window at a pace.
+#[derive(Clone, Debug)]
+pub(super) struct Show {
+    /// Its tracks and samples.
+    pub(super) index: Arc<Index>,
+    /// What is shown of them.
+    pub(super) views: Arc<[View]>,
+}
+
+/// The name of what a file shows within a window at a pace.
+type ViewsKey = (Source, Window, Pace);
 
 impl Kit {
     /// A kit of the sizes in `config`.
@@ -89,13 +115,15 @@ impl Kit {
         Ok(Kit {
             origin,
             pool: Arc::new(Pool::new(pool)?),
-            decoders: Arc::default(),
+            decoders: Arc::new(Decoders::new(config.decoding.video_pixels_max)),
+            limits: config.decoding,
             facts: Cache::new(limits(config.facts_max), |_, _| 1),
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
-            grids: Cache::new(limits(GRIDS_BYTES_MAX), |_, grid: &Arc<[Segment]>| {
-                size_of_val(&**grid) + GRID_KEY_BYTES
+            clips: Arc::new(Semaphore::new(CLIPS_MAX)),
+            views: Cache::new(limits(VIEWS_BYTES_MAX), |_, views: &Arc<[View]>| {
+                views.iter().map(View::weight).sum::<usize>() + VIEWS_KEY_BYTES
             }),
         })
     }
@@ -113,10 +141,10 @@ impl Kit {
 
     async fn read_facts(&self, source: &Source) -> Result<Facts> {
         match sources::recognise(&self.origin, source).await? {
-            Content::Still => sources::facts(&self.origin, source).await,
+            Content::Still => sources::facts(&self.origin, source, self.limits).await,
             Content::Mp4 | Content::Other | Content::Foreign => {
                 let index = self.index(source).await?;
-                sources::facts_of(&index, source)
+                sources::facts_of(&index, source, self.limits)
             }
         }
     }
@@ -126,9 +154,10 @@ impl Kit {
         let make = || {
             let (kit, source) = (self.clone(), source.clone());
             async move {
-                let closed = |error| Error::new(Kind::Internal, "the service is stopping").caused_by(error);
-                let _reading = kit.readings.acquire().await.map_err(closed)?;
-                sources::index(&kit.origin, &source).await
+                let _reading = turn(&kit.readings).await?;
+                let index = sources::index(&kit.origin, &source, kit.limits).await?;
+                tell_of_misfits(&index, &source);
+                Ok(index)
             }
         };
         let (index, outcome) = self.indexes.get_or_make(source.clone(), make).await?;
@@ -141,14 +170,40 @@ impl Kit {
         Ok(Film { source: source.clone(), index: self.index(source).await? })
     }
 
-    /// Where a strand is cut, found by `make` unless it is remembered.
-    pub(super) fn grid(&self, strand: &Strand, cut: &Cut, make: impl FnOnce() -> Vec<Segment>) -> Arc<[Segment]> {
-        let key = (strand.clone(), cut.window, cut.pace.clone());
-        self.grids.get(&key).unwrap_or_else(|| {
-            let grid: Arc<[Segment]> = make().into();
-            self.grids.keep(key, Arc::clone(&grid));
-            grid
-        })
+    /// What `source` shows within `window` at `pace`, where that is remembered, or found among no more samples than `samples_left`
+    /// says, which are then no longer left.
+    pub(super) fn glance(&self, source: &Source, window: Window, pace: &Pace, samples_left: &mut u64) -> Option<Show> {
+        let index = self.indexes.get(source)?;
+        let key = views_key(source, &index, window, pace);
+        if let Some(views) = self.views.get(&key) {
+            count("views", Outcome::Hit);
+            return Some(Show { index, views });
+        }
+        let samples = index.tracks.iter().map(|track| u64::from(track.samples.len())).sum::<u64>();
+        *samples_left = samples_left.checked_sub(samples)?;
+        let views: Arc<[View]> = views(&index, key.1, pace).into();
+        self.views.keep(key, Arc::clone(&views));
+        count("views", Outcome::Miss);
+        Some(Show { index, views })
+    }
+
+    /// What `source` shows within `window` at `pace`.
+    pub(super) async fn show(&self, source: &Source, window: Window, pace: &Pace) -> Result<Show> {
+        if let Some(show) = self.glance(source, window, pace, &mut 0) {
+            return Ok(show);
+        }
+        let index = self.index(source).await?;
+        let key = views_key(source, &index, window, pace);
+        let (of, window, pace) = (Arc::clone(&index), key.1, pace.clone());
+        let make = || sources::blocking(move |_| Ok(views(&of, window, &pace).into()));
+        let (views, outcome) = self.views.get_or_make(key, make).await?;
+        count("views", outcome);
+        Ok(Show { index, views })
+    }
+
+    /// A turn at laying out a clip, which lasts until it is dropped.
+    pub(super) async fn clip_turn(&self) -> Result<SemaphorePermit<'_>> {
+        turn(&self.clips).await
     }
 
     /// The frame of `source` for the moment `at`, and what it took.
@@ -164,21 +219,9 @@ impl Kit {
         let group = frames::groups(&film.index, &[at], precision).into_iter().next();
         let group = group.ok_or_else(|| Error::unsupported("the video shows nothing"))?;
         let target = group.targets.first().ok_or_else(|| Error::new(Kind::Internal, "a group without a frame"))?;
-        let key = FrameKey { source: source.clone(), number: target.number, precision: target.precision };
-        let took = Arc::new(std::sync::OnceLock::new());
-        let make = || {
-            let (kit, took) = (self.clone(), Arc::clone(&took));
-            async move {
-                let (frame, timings) = kit.decode_one(&film, group).await?;
-                let _ = took.set(timings);
-                Ok(Arc::new(frame))
-            }
-        };
-        let (frame, outcome) = self.frames.get_or_make(key, make).await?;
-        count("frames", outcome);
-        if let Some(decoding) = took.get() {
-            timings.add(*decoding);
-        }
+        let key = FrameKey { source: source.clone(), what: Decoded::Sample(target.number, target.precision) };
+        let (frame, decoding) = self.kept(key, |kit| async move { kit.decode_one(&film, group).await }).await?;
+        timings.add(decoding);
         Ok((frame, timings))
     }
 
@@ -220,15 +263,65 @@ impl Kit {
 
     /// The stored picture `source`, not much larger than what covers `at_least`, and what it took.
     pub(super) async fn still(&self, source: &Source, at_least: Size) -> Result<(Arc<Frame>, Timings)> {
+        let facts = self.facts(source).await?;
+        let halvings = facts.picture.map_or(0, |picture| stills::halvings(&picture, at_least));
+        let key = FrameKey { source: source.clone(), what: Decoded::Halved(halvings) };
+        let source = source.clone();
+        self.kept(key, move |kit| async move { kit.decode_still(source, halvings).await }).await
+    }
+
+    async fn decode_still(&self, source: Source, halvings: u8) -> Result<(Frame, Timings)> {
         let begun = Instant::now();
-        let file = sources::read_still(&self.origin, source).await?;
-        let read = begun.elapsed();
+        let file = sources::read_still(&self.origin, &source).await?;
+        let (read, limits) = (begun.elapsed(), self.limits);
         let work = move |_: &Stop| {
             let begun = Instant::now();
-            Ok((stills::decode(file, at_least)?, begun.elapsed()))
+            Ok((stills::decode(file, halvings, limits)?, begun.elapsed()))
         };
         let ((picture, decode), queue) = self.pool.run(Admission::Begin, work).await?;
-        Ok((Arc::new(Frame { picture, time: None }), Timings { queue, read, decode, ..Timings::default() }))
+        Ok((Frame { picture, time: None }, Timings { queue, read, decode, ..Timings::default() }))
+    }
+
+    /// The frame of that name, made by `make` unless it is kept, and what it took to make.
+    async fn kept<M, F>(&self, key: FrameKey, make: M) -> Result<(Arc<Frame>, Timings)>
+    where
+        M: FnOnce(Kit) -> F,
+        F: Future<Output = Result<(Frame, Timings)>> + Send + 'static,
+    {
+        let took = Arc::new(OnceLock::new());
+        let make = || {
+            let (made, took) = (make(self.clone()), Arc::clone(&took));
+            async move {
+                let (frame, timings) = made.await?;
+                let _ = took.set(timings);
+                Ok(Arc::new(frame))
+            }
+        };
+        let (frame, outcome) = self.frames.get_or_make(key, make).await?;
+        count("frames", outcome);
+        Ok((frame, took.get().copied().unwrap_or_default()))
+    }
+}
+
+async fn turn(of: &Semaphore) -> Result<SemaphorePermit<'_>> {
+    let closed = |error| Error::new(Kind::Internal, "the service is stopping").caused_by(error);
+    of.acquire().await.map_err(closed)
+}
+
+/// Equal windows of a file have equal names, however far beyond its end they reach.
+fn views_key(source: &Source, index: &Index, window: Window, pace: &Pace) -> ViewsKey {
+    let ends = index.tracks.iter().map(|track| track.samples.end().micros(track.timescale));
+    // A microsecond more than the longest, as ticks are rounded.
+    let end = ends.max().map_or(Micros(0), |end| Micros(end.0.saturating_add(1)));
+    (source.clone(), window.within(end), pace.clone())
+}
+
+/// Tells the log once of each version of a file what of it no player will get.
+fn tell_of_misfits(index: &Index, source: &Source) {
+    for track in index.tracks.iter().filter(|track| !matches!(track.media, Media::Other)) {
+        if let Err(reason) = fmp4::check(track) {
+            tracing::info!(source = %source.location, %reason, "left out of playback");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Carries a plan out: the only module that knows all the others.
 
 pub mod artifact;
+pub mod extent;
 pub mod frames;
 mod kit;
 mod make;
@@ -12,29 +13,32 @@ mod sequence;
 pub mod sources;
 mod stored;
 mod strip;
+mod transcript;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use self::artifact::{Artifact, Body};
+use self::extent::Held;
 use self::kit::Kit;
 use self::pool::Load;
 use self::reading::Reading;
 use crate::access::{self, Grant};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
+use crate::decode::limits::Limits as Decodable;
 use crate::entry::{Entry, Source};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
 use crate::plan::key::Key;
 use crate::plan::playback::Rules;
 use crate::plan::sequence::Member;
 use crate::plan::{self, Client, Decision, Known, Plan, Policy, Work};
-use crate::request::Request;
+use crate::request::asset::Wanted;
+use crate::request::{Request, Subject};
 
 /// The settings of caches, workers and pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +61,8 @@ pub struct Config {
     pub work_timeout: Duration,
     /// How long a failure that cannot heal is remembered.
     pub failures_kept: Duration,
+    /// How large a picture may be to be decoded.
+    pub decoding: Decodable,
     /// What a site decides about pictures.
     pub policy: Policy,
 }
@@ -90,6 +96,8 @@ const THUMB_OFFSET: Micros = Micros(3_000_000);
 const MAX_AGE: u32 = 3600;
 /// What the dialect sends for anything else.
 const MAX_AGE_UNREADY: u32 = 60;
+/// A file may be replaced under such a URL.
+const MAX_AGE_FILE: u32 = 60;
 
 impl Default for Config {
     fn default() -> Config {
@@ -103,6 +111,7 @@ impl Default for Config {
             queue_wait: QUEUE_WAIT,
             work_timeout: WORK_TIMEOUT,
             failures_kept: FAILURES_KEPT,
+            decoding: Decodable::default(),
             policy: Policy {
                 output_pixels_max: OUTPUT_PIXELS_MAX,
                 slices_max: SLICES_MAX,
@@ -110,6 +119,7 @@ impl Default for Config {
                 thumb_offset: THUMB_OFFSET,
                 max_age: MAX_AGE,
                 max_age_unready: MAX_AGE_UNREADY,
+                max_age_file: MAX_AGE_FILE,
                 draft_is_error: false,
                 playback: Rules::default(),
             },
@@ -163,12 +173,24 @@ impl Delivery {
         self.kit.pool.load()
     }
 
+    /// Drops what is known of the entries of a request that failed because a file of theirs was replaced meanwhile. True
+    /// where that is why it failed: then it is worth one more try, on what the library has now.
+    pub async fn relearn(&self, request: &Request, failure: &Error) -> bool {
+        if failure.kind() != Kind::Changed {
+            return false;
+        }
+        let Ok(entry) = self.entry(request).await else { return false };
+        tracing::info!(entry = %entry.id, error = ?failure, "tried once more");
+        [&entry.id].into_iter().chain(request.sequence()).for_each(|id| self.catalog.forget(id));
+        true
+    }
+
     /// What will be done for a request at a time in seconds since 1970, and what names its result. Opens only files whose
     /// facts are not known yet.
     pub async fn plan(&self, request: &Request, client: Client<'_>, now: u64) -> Result<Decision> {
         access::check_expiry(request.expiry(), now)?;
-        let entry = self.catalog.entry(request.entry()).await?;
-        let grant = granted(request, &entry, now)?;
+        let entry = self.entry(request).await?;
+        let grant = granted(request, &entry, now).map_err(|error| plan::unseen(request, error))?;
         let known = self.known(plan::sources(request, &entry)).await;
         let failed = |error| numbered(error, plan::failure(request));
         let decision = plan::plan(request, &entry, &known, grant, client, &self.policy).map_err(failed)?;
@@ -176,6 +198,15 @@ impl Delivery {
             return Ok(decision);
         }
         self.preceded(request, &entry, decision, now).await.map_err(failed)
+    }
+
+    /// The entry that a request is about.
+    async fn entry(&self, request: &Request) -> Result<Arc<Entry>> {
+        let found = match request.subject()? {
+            Subject::Entry(id) => self.catalog.entry(id).await,
+            Subject::Asset(id) => self.catalog.owner(id).await,
+        };
+        found.map_err(|error| plan::unseen(request, error))
     }
 
     /// What is decided for `entry`, with the entries that play before it.
@@ -200,10 +231,15 @@ impl Delivery {
         join_all(sources.into_iter().map(|source| async move { (source, self.kit.facts(source).await) })).await
     }
 
-    /// What of an entry is not in the presentation that `plan` makes, and why; a line each, none for any other work.
+    /// What of an entry is not in the presentation or the part of a file that `plan` makes, and why; a line each, none for
+    /// any other work.
     pub async fn left_out(&self, request: &Request, plan: &Plan) -> Result<Vec<String>> {
-        let Work::Presentation(presentation) = &plan.work else { return Ok(Vec::new()) };
-        let entry = self.catalog.entry(request.entry()).await?;
+        let presentation = match &plan.work {
+            Work::Presentation(presentation) => presentation,
+            Work::Stored { source, window, .. } => return stored::left_out(&self.kit, source, *window).await,
+            _ => return Ok(Vec::new()),
+        };
+        let entry = self.entry(request).await?;
         let mut lines = Vec::new();
         for flavor in &entry.flavors {
             if presentation.reels.iter().all(|reel| reel.source != flavor.source) {
@@ -213,7 +249,7 @@ impl Delivery {
                 lines.push(format!("{}: {reason}", flavor.source.location));
             }
         }
-        lines.extend(package::left_out(&self.kit, (**presentation).clone()).await?);
+        lines.extend(package::left_out(&self.kit, presentation).await?);
         Ok(lines)
     }
 
@@ -222,16 +258,15 @@ impl Delivery {
         if let Some(artifact) = self.artifacts.get(&plan.key) {
             return Ok(Delivered { artifact, outcome: Outcome::Hit });
         }
-        let (made, code) = (make::artifact(self.kit.clone(), plan.work.clone()), plan.failure);
-        let mut made = async move { made.await.map(Arc::new).map_err(|error| numbered(error, code)) }.boxed();
-        // What only computes is done at once, where all that it needs is at hand: a task of its own costs more.
-        if plan.work.is_light()
-            && let Some(made) = (&mut made).now_or_never()
-        {
-            let artifact = made?;
+        let code = plan.failure;
+        // What takes microseconds is made by whoever asks: agreeing on one maker costs more than making it twice.
+        if let Some(made) = package::at_once(&self.kit, &plan.work) {
+            let artifact = Arc::new(made.map_err(|error| numbered(error, code))?);
             self.artifacts.keep(plan.key, Arc::clone(&artifact));
             return Ok(Delivered { artifact, outcome: Outcome::Made });
         }
+        let (kit, work) = (self.kit.clone(), plan.work.clone());
+        let made = async move { make::artifact(kit, work).await.map(Arc::new).map_err(|error| numbered(error, code)) };
         let (artifact, outcome) = self.artifacts.get_or_make(plan.key, || made).await?;
         let outcome = match outcome {
             Cached::Hit => Outcome::Hit,
@@ -241,9 +276,15 @@ impl Delivery {
         Ok(Delivered { artifact, outcome })
     }
 
-    /// Begins to read a body.
-    pub async fn read(&self, body: Body) -> Result<Reading> {
-        Reading::begin(&self.kit.origin, body).await
+    /// The bytes of a body where nothing has to be made of them; `None` where it has to be read. Opens its file, if it is in
+    /// one, and reads nothing.
+    pub async fn held(&self, body: &Body) -> Result<Option<Held>> {
+        Held::of(&self.kit.origin, body).await
+    }
+
+    /// Begins to read bodies, one after the other.
+    pub async fn read(&self, bodies: Vec<Body>) -> Result<Reading> {
+        Reading::begin(&self.kit.origin, bodies).await
     }
 }
 
@@ -253,6 +294,13 @@ fn granted(request: &Request, entry: &Entry, now: u64) -> Result<Grant> {
         Request::Thumbnail(_) => access::check(entry),
         Request::PlayManifest(_) => access::check_play(entry, now),
         Request::Package(_) | Request::Served(_) => access::check_serve(entry),
+        Request::Raw(_) | Request::Download(_) => access::check_download(entry, now),
+        Request::Asset(asked) => match asked.wanted {
+            Wanted::Thumb { .. } => access::check_thumb_asset(entry),
+            Wanted::Attachment { .. } | Wanted::Captions(_) | Wanted::Data | Wanted::Document { .. } => {
+                access::check_download(entry, now)
+            }
+        },
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::package::check;
-use crate::error::{Error, Kind, Result};
+use super::kit::Show;
+use super::package::shown;
+use crate::error::{Error, Kind as Failure, Result};
 use crate::media::time::{Micros, Ticks};
-use crate::media::{AudioFormat, ClosedCaptions, Index, Media, Track};
+use crate::media::{AudioFormat, ClosedCaptions};
 use crate::packager::name::{File, Form, Pick, Selection};
 use crate::packager::offer::{Caption, Channel, Closed, Offer, Sound, Video};
-use crate::packager::rendition::{Rendition, rendition};
-use crate::packager::timeline::Timeline;
+use crate::packager::rendition::Rendition;
+use crate::packager::view::{Kind, View};
 use crate::packager::{Container, language};
 use crate::plan::playback::{Presentation, Reel};
 
@@ -33,7 +34,9 @@ struct Offered {
     /// Which flavor of the presentation it is of, from one.
     flavor: u32,
     of: Selection,
-    rendition: Rendition,
+    rendition: Arc<Rendition>,
+    /// The language of sound: that of its flavor where it states one.
+    language: Option<String>,
     label: Option<String>,
     is_default: bool,
     is_description: bool,
@@ -47,8 +50,8 @@ pub(super) fn form(container: Container) -> Form {
     }
 }
 
-/// The tracks of the flavors whose indexes are at hand. Fails with what is wrong with the first where none can be offered.
-pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]) -> Result<Gathered> {
+/// The tracks of the flavors that can be shown. Fails with what is wrong with the first where none can be offered.
+pub(super) fn gather(presentation: &Presentation, shows: &[Result<Show>]) -> Result<Gathered> {
     let mut gathered = Gathered {
         pictures: Vec::new(),
         sounds: Vec::new(),
@@ -59,9 +62,9 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
         left_out: Vec::new(),
     };
     let mut fault = None;
-    for (flavor, (reel, index)) in (1u32..).zip(presentation.reels.iter().zip(indexes)) {
-        match index {
-            Ok(index) => gathered.add(presentation, flavor, (reel, index), &mut fault),
+    for (flavor, (reel, show)) in (1u32..).zip(presentation.reels.iter().zip(shows)) {
+        match show {
+            Ok(show) => gathered.add(presentation, flavor, (reel, &show.views), &mut fault),
             Err(error) => {
                 gathered.left_out.push(format!("{}: {error}", reel.source.location));
                 fault.get_or_insert_with(|| error.clone());
@@ -69,10 +72,11 @@ pub(super) fn gather(presentation: &Presentation, indexes: &[Result<Arc<Index>>]
         }
     }
     if gathered.pictures.is_empty() && gathered.sounds.is_empty() {
-        let nothing = || Error::new(Kind::NotFound, "no flavor shows anything in this part of the entry");
+        let nothing = || Error::new(Failure::NotFound, "no flavor shows anything in this part of the entry");
         return Err(fault.unwrap_or_else(nothing));
     }
     gathered.merge_sounds(presentation.container);
+    gathered.dolby_first();
     Ok(gathered)
 }
 
@@ -92,32 +96,24 @@ impl Gathered {
         &mut self,
         presentation: &Presentation,
         flavor: u32,
-        (reel, index): (&Reel, &Index),
+        (reel, views): (&Reel, &[View]),
         fault: &mut Option<Error>,
     ) {
-        let (mut videos, mut audios) = (0, 0);
-        for track in index.tracks.iter().filter(|track| !track.samples.is_empty()) {
-            let of = match track.media {
-                Media::Video(_) => {
-                    videos += 1;
-                    Selection::video(flavor, videos)
-                }
-                Media::Audio(_) => {
-                    audios += 1;
-                    Selection::audio(flavor, audios)
-                }
-                Media::Other => continue,
+        for view in views {
+            let of = match view.kind {
+                Kind::Pictures => Selection::video(flavor, view.number),
+                Kind::Sound => Selection::audio(flavor, view.number),
             };
-            let is_told = is_asked_for(presentation, &of);
-            if !is_told || (videos > 1 && track.video().is_some() && presentation.tracks.picks.is_empty()) {
+            let is_further = view.kind == Kind::Pictures && view.number > 1 && presentation.tracks.picks.is_empty();
+            if is_further || !is_asked_for(presentation, &of) {
                 self.left_out.push(format!("{} {}: not asked for", reel.source.location, tracks_of(&of)));
                 continue;
             }
-            match described(presentation, track) {
-                Ok(Some(rendition)) => {
-                    self.closed.channels |= track.captions.channels;
-                    self.closed.services |= track.captions.services;
-                    self.take(flavor, of, reel, rendition);
+            match shown(view, presentation.container) {
+                Ok(Some(shown)) => {
+                    self.closed.channels |= view.captions.channels;
+                    self.closed.services |= view.captions.services;
+                    self.take((flavor, of), reel, view.kind, &shown.rendition);
                 }
                 Ok(None) => {
                     let reason = "shows nothing in this part of the entry";
@@ -131,20 +127,21 @@ impl Gathered {
         }
     }
 
-    fn take(&mut self, flavor: u32, of: Selection, reel: &Reel, mut rendition: Rendition) {
-        let is_sound = rendition.sound().is_some();
-        if is_sound && let Some(language) = reel.language.as_deref().and_then(language::tag) {
-            rendition.language = Some(language);
-        }
+    fn take(&mut self, (flavor, of): (u32, Selection), reel: &Reel, kind: Kind, rendition: &Arc<Rendition>) {
+        let stated = reel.language.as_deref().and_then(language::tag);
         let offered = Offered {
             flavor,
             of,
-            rendition,
+            language: stated.or_else(|| rendition.language.clone()),
+            rendition: Arc::clone(rendition),
             label: reel.label.clone(),
             is_default: reel.is_default,
             is_description: reel.is_description,
         };
-        if is_sound { self.sounds.push(offered) } else { self.pictures.push(offered) }
+        match kind {
+            Kind::Pictures => self.pictures.push(offered),
+            Kind::Sound => self.sounds.push(offered),
+        }
     }
 
     /// Offers the same sound once: flavors that differ in their pictures carry the same language in the same coding, and the
@@ -177,13 +174,25 @@ impl Gathered {
         self.sounds = merged;
     }
 
+    /// Puts sound of Dolby's codings before other sound, the better one first, unless a player should begin with other sound.
+    fn dolby_first(&mut self) {
+        let rank = |sound: &Offered| match &sound.rendition.codec[..] {
+            "ec-3" => 0,
+            "ac-3" => 1,
+            _ => 2,
+        };
+        if !self.sounds.iter().any(|sound| sound.is_default && rank(sound) == 2) {
+            self.sounds.sort_by_key(rank);
+        }
+    }
+
     /// A track of pictures, with the sound that goes into its segments.
     fn video<'a>(&'a self, pictures: &'a Offered) -> Video<'a> {
         let muxed = self.inside.iter().find(|sound| sound.flavor == pictures.flavor);
         let mut of = pictures.of.clone();
         let audio = muxed.and_then(|sound| sound.of.picks.first()).and_then(|pick| pick.audio);
         of.picks.iter_mut().for_each(|pick| pick.audio = audio);
-        Video { of, rendition: &pictures.rendition, muxed: muxed.map(|sound| &sound.rendition) }
+        Video { of, rendition: &pictures.rendition, muxed: muxed.map(|sound| &*sound.rendition) }
     }
 
     /// How long the longest track is.
@@ -207,13 +216,14 @@ impl Gathered {
     /// The first sound with its language, where this offer has sound and another one has none.
     pub(super) fn sound_missing_in(&self, other: &Gathered) -> Option<(AudioFormat, Option<String>)> {
         let first = self.sounds.first().filter(|_| other.sounds.is_empty())?;
-        Some((*first.rendition.sound()?, first.rendition.language.clone()))
+        Some((*first.rendition.sound()?, first.language.clone()))
     }
 
     /// Adds sound that is of no flavor.
-    pub(super) fn add_sound(&mut self, of: Selection, rendition: Rendition) {
+    pub(super) fn add_sound(&mut self, of: Selection, rendition: Rendition, language: Option<String>) {
         let (label, is_default, is_description) = (None, false, false);
-        self.sounds.push(Offered { flavor: 0, of, rendition, label, is_default, is_description });
+        let rendition = Arc::new(rendition);
+        self.sounds.push(Offered { flavor: 0, of, rendition, language, label, is_default, is_description });
     }
 
     /// The same as [`Gathered::offer`], with captions named as their own entry numbers them.
@@ -235,6 +245,7 @@ impl Gathered {
                 .map(|offered| Sound {
                     of: offered.of.clone(),
                     rendition: &offered.rendition,
+                    language: offered.language.as_deref(),
                     label: offered.label.clone(),
                     is_default: offered.is_default,
                     is_description: offered.is_description,
@@ -255,13 +266,6 @@ fn closed(captions: ClosedCaptions) -> Vec<Closed> {
     all.map(|channel| Closed { channel, language: None, label: None, is_default: false }).collect()
 }
 
-/// The rendition of a track; `None` where it shows nothing in the window.
-fn described(presentation: &Presentation, track: &Track) -> Result<Option<Rendition>> {
-    check(track, presentation.container)?;
-    let timeline = Timeline::new(track, presentation.window)?;
-    Ok(timeline.map(|timeline| rendition(&timeline, &presentation.pace)))
-}
-
 /// Whether the tracks asked for are all, or this one is among them; number zero stands for all of a kind.
 fn is_asked_for(presentation: &Presentation, of: &Selection) -> bool {
     let is_met = |asked: Option<u32>, one: Option<u32>| one.is_some() && (asked == one || asked == Some(0));
@@ -279,7 +283,7 @@ fn is_same(one: &Offered, other: &Offered) -> bool {
     let key = |of: &Offered| {
         let codec = of.rendition.codec.split('.').next().unwrap_or_default().to_owned();
         let channels = of.rendition.sound().map(|format| format.channels);
-        (of.rendition.language.clone(), codec, channels, of.label.clone(), of.is_description)
+        (of.language.clone(), codec, channels, of.label.clone(), of.is_description)
     };
     key(one) == key(other)
 }

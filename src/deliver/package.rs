@@ -1,24 +1,24 @@
-//! From a piece of playback work to its artifact: indexes in, documents and segments out.
+//! From a piece of playback work to its artifact: views of files in, documents and segments out.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
 use super::artifact::{Artifact, Body, Muxed};
-use super::kit::{Film, Kit};
+use super::kit::{Kit, Show};
 use super::reading::multiplexed;
 use super::sources::blocking;
-use super::{offer, sequence, stored};
+use super::{offer, sequence, stored, transcript};
 use crate::entry::Source;
-use crate::error::{Code, Error, Kind, Result};
+use crate::error::{Code, Error, Kind as Failure, Result};
 use crate::media::time::Micros;
-use crate::media::{Index, Media, Track};
-use crate::packager::keyframes::keyframes;
 use crate::packager::mpegts::Mux;
-use crate::packager::name::{File, Selection};
-use crate::packager::rendition::rendition;
-use crate::packager::segments::{Segment, segments, stretches};
+use crate::packager::name::{File, Form, Selection};
+use crate::packager::rendition::Rendition;
+use crate::packager::segments::{Pace, stretches};
 use crate::packager::timeline::Timeline;
+use crate::packager::view::{Kind, Shown, View};
 use crate::packager::{Container, Protocol, captions, dash, fmp4, hls, mpegts};
 use crate::plan::Work;
 use crate::plan::playback::{Cues, Cut, Presentation, Strand, TrackPick};
@@ -26,27 +26,75 @@ use crate::plan::playback::{Cues, Cut, Presentation, Strand, TrackPick};
 /// What the dialect calls a multivariant playlist that `playManifest` answers with.
 const MANIFEST_TYPE: &str = "application/x-mpegurl";
 
+/// The registered type of a transport stream.
+pub(super) const TS_TYPE: &str = "video/MP2T";
+
+/// Most samples of files whose views are found on a thread that answers others too: each may be a keyframe, and a hundred
+/// nanoseconds' work.
+const SAMPLES_AT_ONCE: u64 = 5_000;
+
+/// Most pieces told of, and most samples laid out, on a thread that answers others too: less than a millisecond's work.
+const PIECES_AT_ONCE: usize = 5_000;
+
+/// The artifact of `work` where it is a matter of microseconds: all that it needs is remembered, and there is little of it.
+/// `None` for everything else.
+pub(super) fn at_once(kit: &Kit, work: &Work) -> Option<Result<Artifact>> {
+    match work {
+        Work::Presentation(presentation) => {
+            let Presentation { reels, window, pace, .. } = &**presentation;
+            let mut left = SAMPLES_AT_ONCE;
+            let shows = reels.iter().map(|reel| kit.glance(&reel.source, *window, pace, &mut left).map(Ok));
+            let shows = shows.collect::<Option<Vec<_>>>()?;
+            (pieces(shows.iter().flatten()) <= PIECES_AT_ONCE).then(|| document(presentation, &shows))
+        }
+        Work::Playlist { cut, of, iframes } => {
+            let shows = glances(kit, cut)?;
+            (pieces(&shows) <= PIECES_AT_ONCE).then(|| playlist(&shows, cut, of, *iframes))
+        }
+        Work::Init(cut) => Some(init(&glances(kit, cut)?, cut)),
+        Work::Segment { cut, number, iframe } => {
+            let shows = glances(kit, cut)?;
+            let laid = match Found::find(&shows, cut, *number, *iframe) {
+                Ok(found) if found.samples() > PIECES_AT_ONCE => return None,
+                Ok(found) => found.laid(cut),
+                Err(error) => Err(error),
+            };
+            match laid {
+                Ok(Laid::Out(artifact)) => Some(Ok(artifact)),
+                Ok(Laid::Unmeasured(_)) => None,
+                Err(error) => Some(Err(error)),
+            }
+        }
+        Work::Written { body, media_type } => Some(Ok(written(body.clone(), media_type))),
+        _ => None,
+    }
+}
+
 /// The artifact of `work`, which is of playback.
 pub(super) async fn artifact(kit: &Kit, work: Work) -> Result<Artifact> {
     match work {
-        Work::Presentation(presentation) => document(kit, *presentation).await,
-        Work::Playlist { cut, of, iframes } => playlist(kit, *cut, of, iframes).await,
-        Work::Init(cut) => init(kit, &cut).await,
-        Work::Segment { cut, number, iframe: false } => segment(kit, &cut, number).await,
-        Work::Segment { cut, number, iframe: true } => iframe(kit, &cut, number).await,
-        Work::CaptionList { of, length, pace } => {
-            let text = hls::captions_playlist(&stretches(length, &pace), &of, ToString::to_string);
-            Ok(written(text, File::Playlist(of).content_type()))
+        Work::Presentation(presentation) => {
+            let shows = offered(kit, &presentation).await;
+            computed(pieces(shows.iter().flatten()), move || document(&presentation, &shows)).await
         }
+        Work::Playlist { cut, of, iframes } => {
+            let shows = shows(kit, &cut).await?;
+            computed(pieces(&shows), move || playlist(&shows, &cut, &of, iframes)).await
+        }
+        Work::Init(cut) => init(&shows(kit, &cut).await?, &cut),
+        Work::Segment { cut, number, iframe } => segment(kit, *cut, number, iframe).await,
+        Work::CaptionList { of, length, pace } => blocking(move |_| Ok(caption_list(&of, length, &pace))).await,
         Work::Cues(work) => cues(kit, *work).await,
         Work::Stored { source, window, moov_first } => stored::artifact(kit, source, window, moov_first).await,
         Work::Chain(chain) => sequence::chain(kit, *chain).await,
-        Work::CaptionChain { words, pace } => Ok(sequence::captions(&words, &pace)),
+        Work::CaptionChain { words, pace } => blocking(move |_| Ok(sequence::captions(&words, &pace))).await,
         Work::Periods(periods) => sequence::periods(kit, periods).await,
         Work::Silence { silence, number, container, pace } => sequence::silence(silence, number, container, pace).await,
+        Work::Transcript { source, style } => transcript::artifact(kit, source, style).await,
+        Work::TranscriptList { seconds, total } => Ok(transcript::list(seconds, total)),
         Work::Written { body, media_type } => Ok(written(body, media_type)),
         Work::Thumbnail { .. } | Work::Strip { .. } => {
-            Err(Error::new(Kind::Internal, "this is not a work of playback"))
+            Err(Error::new(Failure::Internal, "this is not a work of playback"))
         }
     }
 }
@@ -55,58 +103,52 @@ pub(super) fn written(text: String, media_type: &'static str) -> Artifact {
     Artifact::new(Body::Bytes(text.into()), media_type)
 }
 
-/// Most samples whose tables are gone through on a thread that answers others too: well under a millisecond.
-const SAMPLES_AT_ONCE: u64 = 100_000;
-
-/// What `work` makes of tables of so many samples: at once where they are few, on a thread of its own where it takes longer.
-async fn computed<T: Send + 'static>(samples: u64, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    if samples <= SAMPLES_AT_ONCE { work() } else { blocking(move |_| work()).await }
+/// What `work` makes of so many pieces: at once where they are few, on a thread of its own where it takes longer.
+async fn computed<T: Send + 'static>(pieces: usize, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    if pieces <= PIECES_AT_ONCE { work() } else { blocking(move |_| work()).await }
 }
 
-fn samples(index: &Index) -> u64 {
-    index.tracks.iter().map(|track| u64::from(track.samples.len())).sum()
+fn pieces<'a>(shows: impl IntoIterator<Item = &'a Show>) -> usize {
+    shows.into_iter().flat_map(|show| show.views.iter()).map(View::pieces).sum()
 }
 
-/// A file's index; what cannot be read is as good as not there, as packagers have it.
-pub(super) async fn film(kit: &Kit, strand: &Strand) -> Result<Film> {
-    kit.film(&strand.source).await.map_err(|error| error.or_code(Code::FileNotFound))
+/// The files of each strand, as they are remembered.
+fn glances(kit: &Kit, cut: &Cut) -> Option<Vec<Show>> {
+    let mut left = SAMPLES_AT_ONCE;
+    cut.strands.iter().map(|strand| kit.glance(&strand.source, cut.window, &cut.pace, &mut left)).collect()
 }
 
-/// The index of each flavor of a presentation.
-async fn indexes(kit: &Kit, presentation: &Presentation) -> Vec<Result<Arc<Index>>> {
-    let indexes = presentation.reels.iter().map(|reel| async move {
-        let film = kit.film(&reel.source).await;
-        film.map(|film| film.index)
-    });
-    join_all(indexes).await
+/// The files of each strand; what cannot be read is as good as not there, as packagers have it.
+pub(super) async fn shows(kit: &Kit, cut: &Cut) -> Result<Vec<Show>> {
+    let shows = join_all(cut.strands.iter().map(|strand| kit.show(&strand.source, cut.window, &cut.pace))).await;
+    shows.into_iter().map(|show| show.map_err(|error| error.or_code(Code::FileNotFound))).collect()
+}
+
+/// The file of each flavor of a presentation.
+pub(super) async fn offered(kit: &Kit, presentation: &Presentation) -> Vec<Result<Show>> {
+    let Presentation { reels, window, pace, .. } = presentation;
+    join_all(reels.iter().map(|reel| kit.show(&reel.source, *window, pace))).await
 }
 
 /// What a player is not offered of the flavors of a presentation, and why; a line each.
-pub(super) async fn left_out(kit: &Kit, presentation: Presentation) -> Result<Vec<String>> {
-    let indexes = indexes(kit, &presentation).await;
-    blocking(move |_| Ok(offer::gather(&presentation, &indexes)?.left_out)).await
+pub(super) async fn left_out(kit: &Kit, presentation: &Presentation) -> Result<Vec<String>> {
+    Ok(offer::gather(presentation, &offered(kit, presentation).await)?.left_out)
 }
 
 /// A multivariant playlist or a manifest.
-async fn document(kit: &Kit, presentation: Presentation) -> Result<Artifact> {
-    let indexes = indexes(kit, &presentation).await;
-    let samples = indexes.iter().flatten().map(|index| samples(index)).sum();
-    computed(samples, move || {
-        let gathered = offer::gather(&presentation, &indexes)?;
-        for reason in &gathered.left_out {
-            tracing::info!(%reason, "left out of a presentation");
+fn document(presentation: &Presentation, shows: &[Result<Show>]) -> Result<Artifact> {
+    let gathered = offer::gather(presentation, shows)?;
+    for reason in &gathered.left_out {
+        tracing::debug!(%reason, "left out of a presentation");
+    }
+    let offer = gathered.offer();
+    let uri = |file: &File| offer::address(presentation, file);
+    Ok(match presentation.protocol {
+        Protocol::Hls => {
+            written(hls::multivariant(&offer, offer::form(presentation.container), uri), media_type(presentation))
         }
-        let offer = gathered.offer();
-        let uri = |file: &File| offer::address(&presentation, file);
-        let form = offer::form(presentation.container);
-        Ok(match presentation.protocol {
-            Protocol::Hls => written(hls::multivariant(&offer, form, uri), media_type(&presentation)),
-            Protocol::Dash => {
-                written(dash::manifest(&offer, presentation.base.as_deref()), File::Manifest.content_type())
-            }
-        })
+        Protocol::Dash => written(dash::manifest(&offer, presentation.base.as_deref()), File::Manifest.content_type()),
     })
-    .await
 }
 
 /// What a packager is asked for has the registered type, what `playManifest` answers with the dialect's.
@@ -114,70 +156,60 @@ fn media_type(presentation: &Presentation) -> &'static str {
     if presentation.is_entrance { MANIFEST_TYPE } else { File::Multivariant.content_type() }
 }
 
+/// What is shown of a track in a container that is to carry it: packagers take one that cannot for a wrong request.
+pub(super) fn shown(view: &View, container: Container) -> Result<Option<&Shown>> {
+    view.check(container).map_err(|error| Error::invalid(error.message().to_owned()).caused_by(error))?;
+    view.shown()
+}
+
 /// The track that a strand names.
-fn track<'a>(index: &'a Index, strand: &Strand) -> Result<&'a Track> {
-    let (mut found, number, kind): (Vec<&Track>, _, _) = match strand.track {
-        TrackPick::Video(number) => {
-            (index.tracks.iter().filter(|track| track.video().is_some()).collect(), number, "pictures")
-        }
-        TrackPick::Audio(number) => {
-            (index.tracks.iter().filter(|track| matches!(track.media, Media::Audio(_))).collect(), number, "sound")
-        }
+pub(super) fn view<'a>(show: &'a Show, strand: &Strand) -> Result<&'a View> {
+    let (kind, number, word) = match strand.track {
+        TrackPick::Video(number) => (Kind::Pictures, number, "pictures"),
+        TrackPick::Audio(number) => (Kind::Sound, number, "sound"),
     };
-    found.retain(|track| !track.samples.is_empty());
-    let count = found.len();
-    let missing =
-        || Error::new(Kind::NotFound, format!("the file has {count} tracks of {kind}, and no number {number}"));
-    (number as usize).checked_sub(1).and_then(|place| found.get(place).copied()).ok_or_else(missing)
-}
-
-/// The samples of a strand within its window.
-pub(super) fn timeline<'a>(index: &'a Index, strand: &Strand, cut: &Cut) -> Result<Timeline<'a>> {
-    let track = track(index, strand)?;
-    check(track, cut.container)?;
-    let nothing = || Error::new(Kind::NotFound, "the track shows nothing in this part of the entry");
-    Timeline::new(track, cut.window)?.ok_or_else(nothing)
-}
-
-/// Fails where a container cannot carry a track: packagers take that for a wrong request.
-pub(super) fn check(track: &Track, container: Container) -> Result<()> {
-    let checked = match container {
-        Container::Fmp4 => fmp4::check(track),
-        Container::Ts => mpegts::check(track),
+    let of_kind = || show.views.iter().filter(|view| view.kind == kind);
+    let missing = || {
+        let count = of_kind().count();
+        Error::new(Failure::NotFound, format!("the file has {count} tracks of {word}, and no number {number}"))
     };
-    checked.map_err(|error| Error::invalid(error.message().to_owned()).caused_by(error))
+    of_kind().find(|view| view.number == number).ok_or_else(missing)
 }
 
-/// The only strand of what is cut.
-pub(super) fn only(cut: &Cut) -> Result<&Strand> {
-    cut.strands.first().ok_or_else(|| Error::new(Kind::Internal, "nothing is cut"))
+/// What is shown of a strand, and the samples of it.
+pub(super) fn timeline<'a>(show: &'a Show, strand: &Strand, cut: &Cut) -> Result<(&'a Arc<Rendition>, Timeline<'a>)> {
+    let view = view(show, strand)?;
+    let nothing = || Error::new(Failure::NotFound, "the track shows nothing in this part of the entry");
+    let shown = shown(view, cut.container)?.ok_or_else(nothing)?;
+    Ok((&shown.rendition, view.timeline(&show.index).ok_or_else(nothing)?))
 }
 
-async fn playlist(kit: &Kit, cut: Cut, of: Selection, iframes: bool) -> Result<Artifact> {
-    let films = join_all(cut.strands.iter().map(|strand| film(kit, strand))).await;
-    let films = films.into_iter().collect::<Result<Vec<_>>>()?;
-    let samples = films.iter().map(|film| samples(&film.index)).sum();
-    computed(samples, move || {
-        for (film, strand) in films.iter().zip(&cut.strands) {
-            timeline(&film.index, strand, &cut)?;
-        }
-        let (Some(film), strand) = (films.first(), only(&cut)?) else { return Err(Error::invalid("nothing is cut")) };
-        let rendition = rendition(&timeline(&film.index, strand, &cut)?, &cut.pace);
-        let form = offer::form(cut.container);
-        let text = match iframes {
-            true => hls::iframe_playlist(&rendition, &of, form, ToString::to_string),
-            false => hls::media_playlist(&rendition, &of, form, ToString::to_string),
-        };
-        Ok(written(text, File::Playlist(of).content_type()))
-    })
-    .await
+/// The first strand of what is cut, which says where, with its file.
+pub(super) fn leader<'a>(shows: &'a [Show], cut: &'a Cut) -> Result<(&'a Show, &'a Strand)> {
+    let nothing = || Error::new(Failure::Internal, "nothing is cut");
+    shows.iter().zip(&cut.strands).next().ok_or_else(nothing)
 }
 
-async fn init(kit: &Kit, cut: &Cut) -> Result<Artifact> {
-    let strand = only(cut)?;
-    let film = film(kit, strand).await?;
-    let bytes = fmp4::init(&timeline(&film.index, strand, cut)?)?;
-    Ok(Artifact::new(Body::Bytes(bytes.into()), segment_type(cut)))
+fn playlist(shows: &[Show], cut: &Cut, of: &Selection, iframes: bool) -> Result<Artifact> {
+    for (show, strand) in shows.iter().zip(&cut.strands) {
+        timeline(show, strand, cut)?;
+    }
+    let (show, strand) = leader(shows, cut)?;
+    let (rendition, _) = timeline(show, strand, cut)?;
+    let pieces = if iframes { hls::Pieces::Keyframes } else { hls::Pieces::Segments };
+    let text = hls::playlist(&[hls::Link { place: "", of, rendition }], pieces, offer::form(cut.container));
+    Ok(written(text, File::Playlist(Selection::default()).content_type()))
+}
+
+fn caption_list(of: &Selection, length: Micros, pace: &Pace) -> Artifact {
+    let name = |_, number| File::Segment { number, of: of.clone(), form: Form::Vtt };
+    written(hls::captions(&[stretches(length, pace)], name), File::Playlist(Selection::default()).content_type())
+}
+
+fn init(shows: &[Show], cut: &Cut) -> Result<Artifact> {
+    let (show, strand) = leader(shows, cut)?;
+    let (_, timeline) = timeline(show, strand, cut)?;
+    Ok(Artifact::new(Body::Bytes(fmp4::init(&timeline)?.into()), segment_type(cut)))
 }
 
 fn segment_type(cut: &Cut) -> &'static str {
@@ -188,83 +220,103 @@ fn segment_type(cut: &Cut) -> &'static str {
     }
 }
 
-async fn segment(kit: &Kit, cut: &Cut, number: u32) -> Result<Artifact> {
-    if cut.container == Container::Ts {
-        return ts_segment(kit, cut, number).await;
-    }
-    let strand = only(cut)?;
-    let film = film(kit, strand).await?;
-    let timeline = timeline(&film.index, strand, cut)?;
-    let all = kit.grid(strand, cut, || segments(&timeline, &cut.pace));
-    let layout = fmp4::segment(&timeline, numbered(&all, number)?);
-    Ok(Artifact::new(Body::Slices { source: film.source, layout }, segment_type(cut)))
-}
-
-/// A segment of a transport stream: pictures say where it is cut, and sound goes along; sound alone is cut by itself.
-async fn ts_segment(kit: &Kit, cut: &Cut, number: u32) -> Result<Artifact> {
-    let films = join_all(cut.strands.iter().map(|strand| film(kit, strand))).await;
-    let films = films.into_iter().collect::<Result<Vec<_>>>()?;
-    let mut timelines = Vec::with_capacity(films.len());
-    for (film, strand) in films.iter().zip(&cut.strands) {
-        timelines.push(timeline(&film.index, strand, cut)?);
-    }
-    let leader = only(cut)?;
-    let first = timelines.first().ok_or_else(|| Error::new(Kind::Internal, "nothing is cut"))?;
-    let all = kit.grid(leader, cut, || segments(first, &cut.pace));
-    let segment = numbered(&all, number)?;
-    let sides = match (leader.track, &timelines[..]) {
-        (TrackPick::Audio(_), _) => (None, Some((first, segment.samples.clone()))),
-        (TrackPick::Video(_), [_]) => (Some((first, segment.samples.clone())), None),
-        (TrackPick::Video(_), _) => {
-            let sound = &timelines[1];
-            let is_last = segment.number as usize == all.len();
-            let from = first.micros(segment.start as i64);
-            let to = first.micros(segment.start.saturating_add(segment.duration) as i64);
-            let heard = mpegts::sound_of(sound, from, (!is_last).then_some(to));
-            (Some((first, segment.samples.clone())), Some((sound, heard)))
+async fn segment(kit: &Kit, cut: Cut, number: u32, iframe: bool) -> Result<Artifact> {
+    let shows = shows(kit, &cut).await?;
+    let samples = Found::find(&shows, &cut, number, iframe)?.samples();
+    let laid = computed(samples, move || Found::find(&shows, &cut, number, iframe)?.laid(&cut)).await?;
+    match laid {
+        Laid::Out(artifact) => Ok(artifact),
+        Laid::Unmeasured(muxed) => {
+            let bytes = multiplexed(&kit.origin, &muxed).await?;
+            Ok(Artifact::new(Body::Bytes(bytes), TS_TYPE))
         }
-    };
-    let source = |at: usize| films.get(at).map(|film| film.source.clone());
-    let places = match leader.track {
-        TrackPick::Video(_) => (source(0), source(1)),
-        TrackPick::Audio(_) => (None, source(0)),
-    };
-    muxed(kit, mpegts::segment(sides.0, sides.1, number)?, places).await
+    }
 }
 
-/// A segment as it is read, or at once where only its writing tells its length.
-async fn muxed(kit: &Kit, mux: Mux, (pictures, sound): (Option<Source>, Option<Source>)) -> Result<Artifact> {
+/// A segment that is found: the samples of its tracks, by their places in decoding order.
+struct Found<'a> {
+    number: u32,
+    pictures: Option<(Timeline<'a>, Range<u32>)>,
+    sound: Option<(Timeline<'a>, Range<u32>)>,
+    /// Whether it is a keyframe alone.
+    is_iframe: bool,
+}
+
+/// A segment whose samples have their places.
+enum Laid {
+    Out(Artifact),
+    /// Only its writing tells its length.
+    Unmeasured(Muxed),
+}
+
+impl<'a> Found<'a> {
+    /// Pictures say where it is cut, and sound goes along; sound alone is cut by itself.
+    fn find(shows: &'a [Show], cut: &'a Cut, number: u32, is_iframe: bool) -> Result<Found<'a>> {
+        let (show, strand) = leader(shows, cut)?;
+        let (rendition, first) = timeline(show, strand, cut)?;
+        if is_iframe {
+            let sample = numbered(&rendition.keyframes, number, "keyframes")?.sample;
+            let pictures = Some((first, sample..sample.saturating_add(1)));
+            return Ok(Found { number, pictures, sound: None, is_iframe });
+        }
+        let segment = numbered(&rendition.segments, number, "segments")?;
+        let samples = segment.samples.clone();
+        let (pictures, sound) = match (strand.track, shows.get(1).zip(cut.strands.get(1))) {
+            (TrackPick::Audio(_), _) => (None, Some((first, samples))),
+            (TrackPick::Video(_), None) => (Some((first, samples)), None),
+            (TrackPick::Video(_), Some((show, strand))) => {
+                let (_, sound) = timeline(show, strand, cut)?;
+                let is_last = number as usize == rendition.segments.len();
+                let from = first.micros(segment.start as i64);
+                let to = first.micros(segment.start.saturating_add(segment.duration) as i64);
+                let heard = mpegts::sound_of(&sound, from, (!is_last).then_some(to));
+                (Some((first, samples)), Some((sound, heard)))
+            }
+        };
+        Ok(Found { number, pictures, sound, is_iframe })
+    }
+
+    /// How many samples it has.
+    fn samples(&self) -> usize {
+        [&self.pictures, &self.sound].into_iter().flatten().map(|(_, samples)| samples.len()).sum()
+    }
+
+    fn laid(self, cut: &Cut) -> Result<Laid> {
+        let source = |at: usize| cut.strands.get(at).map(|strand| strand.source.clone());
+        if cut.container == Container::Ts {
+            let sources = if self.pictures.is_some() { (source(0), source(1)) } else { (None, source(0)) };
+            return Ok(muxed(self.mux()?, sources));
+        }
+        let only = self.pictures.or(self.sound).zip(source(0));
+        let ((timeline, samples), source) = only.ok_or_else(|| Error::new(Failure::Internal, "nothing is cut"))?;
+        let layout = match self.is_iframe {
+            true => fmp4::iframe(&timeline, self.number, samples.start),
+            false => fmp4::segment(&timeline, self.number, samples),
+        };
+        Ok(Laid::Out(Artifact::new(Body::slices(source, layout), segment_type(cut))))
+    }
+
+    fn mux(&self) -> Result<Mux> {
+        let [pictures, sound] = [&self.pictures, &self.sound]
+            .map(|side| side.as_ref().map(|(timeline, samples)| (timeline, samples.clone())));
+        mpegts::segment(pictures, sound, self.number)
+    }
+}
+
+fn muxed(mux: Mux, (pictures, sound): (Option<Source>, Option<Source>)) -> Laid {
     let length = mux.len();
     let muxed = Muxed { pictures, sound, mux: Arc::new(mux), range: 0..length.unwrap_or_default() };
-    let body = match length {
-        Some(_) => Body::Muxed(muxed),
-        None => Body::Bytes(multiplexed(&kit.origin, &muxed).await?),
-    };
-    Ok(Artifact::new(body, TS_TYPE))
-}
-
-/// The registered type of a transport stream.
-pub(super) const TS_TYPE: &str = "video/MP2T";
-
-pub(super) fn numbered(all: &[Segment], number: u32) -> Result<&Segment> {
-    let count = all.len();
-    let missing = || Error::new(Kind::NotFound, format!("there are {count} segments, and no number {number}"));
-    (number as usize).checked_sub(1).and_then(|place| all.get(place)).ok_or_else(missing)
-}
-
-async fn iframe(kit: &Kit, cut: &Cut, number: u32) -> Result<Artifact> {
-    let strand = only(cut)?;
-    let film = film(kit, strand).await?;
-    let timeline = timeline(&film.index, strand, cut)?;
-    let keyframes = keyframes(&timeline);
-    let count = keyframes.len();
-    let missing = || Error::new(Kind::NotFound, format!("there are {count} keyframes, and no number {number}"));
-    let keyframe = (number as usize).checked_sub(1).and_then(|place| keyframes.get(place)).ok_or_else(missing)?;
-    if cut.container == Container::Ts {
-        return muxed(kit, mpegts::iframe(&timeline, keyframe.sample, number)?, (Some(film.source), None)).await;
+    match length {
+        Some(_) => Laid::Out(Artifact::new(Body::Muxed(muxed), TS_TYPE)),
+        None => Laid::Unmeasured(muxed),
     }
-    let layout = fmp4::iframe(&timeline, number, keyframe.sample);
-    Ok(Artifact::new(Body::Slices { source: film.source, layout }, segment_type(cut)))
+}
+
+/// The piece of a number, from one, among all; `kind` is what they are.
+pub(super) fn numbered<'a, T>(all: &'a [T], number: u32, kind: &str) -> Result<&'a T> {
+    let count = all.len();
+    let missing = || Error::new(Failure::NotFound, format!("there are {count} {kind}, and no number {number}"));
+    (number as usize).checked_sub(1).and_then(|place| all.get(place)).ok_or_else(missing)
 }
 
 async fn cues(kit: &Kit, work: Cues) -> Result<Artifact> {
@@ -279,12 +331,10 @@ async fn cues(kit: &Kit, work: Cues) -> Result<Artifact> {
             None => captions::whole(&cues, window),
             Some(number) => {
                 let all = stretches(length, &pace);
-                let count = all.len();
-                let missing =
-                    || Error::new(Kind::NotFound, format!("there are {count} segments, and no number {number}"));
-                let stretch = (number as usize).checked_sub(1).and_then(|place| all.get(place)).ok_or_else(missing)?;
+                let stretch = numbered(&all, number, "segments")?;
                 let within = |at: Micros| Micros(at.0.saturating_add(window.from.0));
-                let map = (container == Container::Ts).then_some(mpegts::BASE);
+                let map = captions::TimestampMap { stream: mpegts::BASE, local: Micros(0) };
+                let map = (container == Container::Ts).then_some(map);
                 captions::segment(&cues, within(stretch.start), within(stretch.end), window.from, map)
             }
         };

@@ -5,82 +5,74 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::artifact::{Artifact, Body};
-use super::kit::Kit;
+use super::kit::{Kit, Show};
 use super::offer::{self, Gathered};
-use super::package::{TS_TYPE, film, numbered, only, timeline, written};
+use super::package::{TS_TYPE, leader, numbered, offered, shows, timeline, written};
 use super::sources::blocking;
-use crate::error::{Error, Kind, Result};
-use crate::media::{AudioFormat, Index, Media};
+use crate::error::{Error, Kind as Failure, Result};
+use crate::media::AudioFormat;
 use crate::packager::name::{File, Form, Selection};
 use crate::packager::rendition::{Rendition, rendition};
 use crate::packager::segments::{Pace, segments, stretches};
 use crate::packager::silence::Silence;
 use crate::packager::timeline::Timeline;
+use crate::packager::view::Kind;
 use crate::packager::{Container, dash, fmp4, hls, mpegts};
 use crate::plan::playback::{Cut, Presentation, Strand, TrackPick};
 use crate::plan::sequence::{Chain, Clip, Words};
 
 /// A playlist of several entries.
 pub(super) async fn chain(kit: &Kit, chain: Chain) -> Result<Artifact> {
-    let films = chain.clips.iter().map(|clip| async move {
+    let clips = chain.clips.iter().map(|clip| async move {
         match clip {
-            Clip::Cut { cut, .. } => join_all(cut.strands.iter().map(|strand| film(kit, strand))).await,
-            Clip::Silence { .. } => Vec::new(),
+            Clip::Cut { cut, .. } => shows(kit, cut).await,
+            Clip::Silence { .. } => Ok(Vec::new()),
         }
     });
-    let films = join_all(films).await;
-    blocking(move |_| {
-        let mut indexes = Vec::with_capacity(films.len());
-        for films in films {
-            indexes.push(films.into_iter().map(|film| film.map(|film| film.index)).collect::<Result<Vec<_>>>()?);
-        }
-        links(&chain, &indexes)
-    })
-    .await
+    let clips = join_all(clips).await.into_iter().collect::<Result<Vec<_>>>()?;
+    blocking(move |_| links(&chain, &clips)).await
 }
 
-fn links(chain: &Chain, indexes: &[Vec<Arc<Index>>]) -> Result<Artifact> {
-    let Some((Clip::Cut { cut: last, .. }, of_last)) = chain.clips.last().zip(indexes.last()) else {
-        return Err(Error::new(Kind::Internal, "a sequence ends with the entry asked for"));
+fn links(chain: &Chain, clips: &[Vec<Show>]) -> Result<Artifact> {
+    let Some((Clip::Cut { cut: last, .. }, of_last)) = chain.clips.last().zip(clips.last()) else {
+        return Err(Error::new(Failure::Internal, "a sequence ends with the entry asked for"));
     };
     let mut links = Vec::with_capacity(chain.clips.len());
-    for (clip, indexes) in chain.clips.iter().zip(indexes) {
+    for (clip, shows) in chain.clips.iter().zip(clips) {
         links.push(match clip {
-            Clip::Cut { cut, of, .. } => link(cut, of, indexes)?,
+            Clip::Cut { cut, of, .. } => link(cut, of, shows)?,
             Clip::Silence { length } => {
-                let sound = of_last.first().map(|index| timeline(index, only(last)?, last)).transpose()?;
-                let format = match sound.map(|sound| &sound.track().media) {
-                    Some(Media::Audio(format)) => *format,
-                    _ => QUIET,
-                };
-                let silence = Silence::like(&format, *length);
-                hls::Link { of: Selection::silence(silence), rendition: quiet(silence, &last.pace)? }
+                let (show, strand) = leader(of_last, last)?;
+                let (rendition, _) = timeline(show, strand, last)?;
+                let silence = Silence::like(rendition.sound().unwrap_or(&QUIET), *length);
+                (Selection::silence(silence), Arc::new(quiet(silence, &last.pace)?))
             }
         });
     }
+    let links = links.iter().zip(&chain.clips).map(|((of, rendition), clip)| {
+        let place = match clip {
+            Clip::Cut { place, .. } => place,
+            Clip::Silence { .. } => "",
+        };
+        hls::Link { place, of, rendition }
+    });
     let pieces = if chain.iframes { hls::Pieces::Keyframes } else { hls::Pieces::Segments };
-    let place = |at: usize| match chain.clips.get(at) {
-        Some(Clip::Cut { place, .. }) => &**place,
-        Some(Clip::Silence { .. }) | None => "",
-    };
-    let form = offer::form(last.container);
-    let text = hls::chain(&links, pieces, form, |at, file| format!("{}{file}", place(at)));
+    let text = hls::playlist(&links.collect::<Vec<_>>(), pieces, offer::form(last.container));
     Ok(written(text, File::Playlist(Selection::default()).content_type()))
 }
 
 /// What is said of silence where nothing is known of the sound around it.
 const QUIET: AudioFormat = AudioFormat { sample_rate: 48_000, channels: 2 };
 
-/// The pieces of an entry. Of a file with fewer tracks than that of the last entry, the last track is taken.
-fn link(cut: &Cut, of: &Selection, indexes: &[Arc<Index>]) -> Result<hls::Link> {
+/// The pieces of an entry, and how they are named. Of a file with fewer tracks than that of the last entry, the last track is
+/// taken.
+fn link(cut: &Cut, of: &Selection, shows: &[Show]) -> Result<(Selection, Arc<Rendition>)> {
     let (mut cut, mut of) = (cut.clone(), of.clone());
-    for (strand, index) in cut.strands.iter_mut().zip(indexes) {
-        let count = |is_kind: fn(&Media) -> bool| {
-            index.tracks.iter().filter(|track| is_kind(&track.media) && !track.samples.is_empty()).count() as u32
-        };
+    for (strand, show) in cut.strands.iter_mut().zip(shows) {
+        let count = |kind: Kind| show.views.iter().filter(|view| view.kind == kind).count() as u32;
         match &mut strand.track {
-            TrackPick::Video(number) => *number = (*number).min(count(|media| matches!(media, Media::Video(_)))).max(1),
-            TrackPick::Audio(number) => *number = (*number).min(count(|media| matches!(media, Media::Audio(_)))).max(1),
+            TrackPick::Video(number) => *number = (*number).min(count(Kind::Pictures)).max(1),
+            TrackPick::Audio(number) => *number = (*number).min(count(Kind::Sound)).max(1),
         }
     }
     for Strand { track, .. } in &cut.strands {
@@ -93,46 +85,41 @@ fn link(cut: &Cut, of: &Selection, indexes: &[Arc<Index>]) -> Result<hls::Link> 
             }
         }
     }
-    for (strand, index) in cut.strands.iter().zip(indexes) {
-        timeline(index, strand, &cut)?;
+    let mut first = None;
+    for (strand, show) in cut.strands.iter().zip(shows) {
+        let rendition = timeline(show, strand, &cut)?.0;
+        first.get_or_insert_with(|| Arc::clone(rendition));
     }
-    let index = indexes.first().ok_or_else(|| Error::new(Kind::Internal, "nothing is cut"))?;
-    let rendition = rendition(&timeline(index, only(&cut)?, &cut)?, &cut.pace);
-    Ok(hls::Link { of, rendition })
+    first.map(|rendition| (of, rendition)).ok_or_else(|| Error::new(Failure::Internal, "nothing is cut"))
 }
 
 fn quiet(silence: Silence, pace: &Pace) -> Result<Rendition> {
     let track = silence.track()?;
     let timeline = Timeline::new(&track, silence.window())?;
-    let timeline = timeline.ok_or_else(|| Error::new(Kind::Internal, "silence has a length"))?;
+    let timeline = timeline.ok_or_else(|| Error::new(Failure::Internal, "silence has a length"))?;
     Ok(rendition(&timeline, pace))
 }
 
 /// A playlist of the captions of several entries.
 pub(super) fn captions(words: &[Words], pace: &Pace) -> Artifact {
     let entries: Vec<_> = words.iter().map(|words| stretches(words.length, pace)).collect();
-    let text =
-        hls::captions_chain(&entries, |at, number| match words.get(at).and_then(|words| words.place.as_deref()) {
-            Some(place) => format!("{place}{}", File::Segment { number, of: Selection::caption(1), form: Form::Vtt }),
-            None => File::Blank.to_string(),
-        });
+    let text = hls::captions(&entries, |at, number| match words.get(at).and_then(|words| words.place.as_deref()) {
+        Some(place) => format!("{place}{}", File::Segment { number, of: Selection::caption(1), form: Form::Vtt }),
+        None => File::Blank.to_string(),
+    });
     written(text, File::Playlist(Selection::default()).content_type())
 }
 
 /// A manifest of several entries.
 pub(super) async fn periods(kit: &Kit, periods: Vec<Presentation>) -> Result<Artifact> {
-    let indexes = periods.iter().map(|period| async move {
-        join_all(period.reels.iter().map(|reel| async move { kit.film(&reel.source).await.map(|film| film.index) }))
-            .await
-    });
-    let indexes = join_all(indexes).await;
+    let shows = join_all(periods.iter().map(|period| offered(kit, period))).await;
     blocking(move |_| {
         let mut gathered = Vec::with_capacity(periods.len());
-        for (period, indexes) in periods.iter().zip(&indexes) {
-            gathered.push(offer::gather(period, indexes)?);
+        for (period, shows) in periods.iter().zip(&shows) {
+            gathered.push(offer::gather(period, shows)?);
         }
         let Some((last, before)) = gathered.split_last_mut() else {
-            return Err(Error::new(Kind::Internal, "a sequence ends with the entry asked for"));
+            return Err(Error::new(Failure::Internal, "a sequence ends with the entry asked for"));
         };
         for (one, period) in before.iter_mut().zip(&periods) {
             follow(one, last, &period.pace)?;
@@ -152,7 +139,7 @@ fn follow(one: &mut Gathered, last: &Gathered, pace: &Pace) -> Result<()> {
     one.keep_kinds_of(last);
     if let Some((format, language)) = last.sound_missing_in(one) {
         let silence = Silence::like(&format, length);
-        one.add_sound(Selection::silence(silence), Rendition { language, ..quiet(silence, pace)? });
+        one.add_sound(Selection::silence(silence), quiet(silence, pace)?, language);
     }
     Ok(())
 }
@@ -167,16 +154,16 @@ pub(super) async fn silence(
     blocking(move |_| {
         let track = silence.track()?;
         let timeline = Timeline::new(&track, silence.window())?;
-        let timeline = timeline.ok_or_else(|| Error::new(Kind::Internal, "silence has a length"))?;
+        let timeline = timeline.ok_or_else(|| Error::new(Failure::Internal, "silence has a length"))?;
         let Some(number) = number else {
             return Ok(Artifact::new(Body::Bytes(fmp4::init(&timeline)?.into()), "audio/mp4"));
         };
         let all = segments(&timeline, &pace);
-        let segment = numbered(&all, number)?;
+        let samples = numbered(&all, number, "segments")?.samples.clone();
         let (bytes, media_type) = match container {
-            Container::Fmp4 => (silence.fill(&fmp4::segment(&timeline, segment)), "audio/mp4"),
+            Container::Fmp4 => (silence.fill(&fmp4::segment(&timeline, number, samples)), "audio/mp4"),
             Container::Ts => {
-                let mux = mpegts::segment(None, Some((&timeline, segment.samples.clone())), number)?;
+                let mux = mpegts::segment(None, Some((&timeline, samples)), number)?;
                 let sound: Vec<_> = mux.sound().iter().map(|range| silence.bytes(range).collect()).collect();
                 (mux.write(&[], &sound)?, TS_TYPE)
             }

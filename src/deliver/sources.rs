@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::decode::limits::Limits;
 use crate::decode::scan::{ReadAt, scan};
 use crate::decode::{demux, frames, probe, stills};
 use crate::entry::Source;
@@ -49,21 +50,8 @@ pub enum Content {
 /// What the first bytes of a file tell it to be.
 pub fn content(head: &[u8]) -> Content {
     let starts = |magic: &[u8]| head.starts_with(magic);
-    let at = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic));
-    // A bitmap's header is 40 bytes or another of few lengths; two letters alone begin many a text.
-    let is_bitmap = starts(b"BM") && at(6, &[0; 4]) && at(15, &[0; 3]);
-    let is_still = starts(b"\xff\xd8\xff")
-        || starts(b"\x89PNG\r\n\x1a\n")
-        || starts(b"GIF87a")
-        || starts(b"GIF89a")
-        || (starts(b"RIFF") && at(8, b"WEBP"))
-        || starts(b"II*\0")
-        || starts(b"MM\0*")
-        || is_bitmap
-        || (at(4, b"ftyp")
-            && [&b"avif"[..], b"avis", b"heic", b"heix", b"mif1", b"msf1"].iter().any(|brand| at(8, brand)));
     match () {
-        () if is_still => Content::Still,
+        () if stills::recognises(head) => Content::Still,
         () if mp4::recognises(head) => Content::Mp4,
         () if starts(b"%PDF") || starts(b"PK\x03\x04") || starts(b"#EXTM3U") || starts(b"<") => Content::Foreign,
         () => Content::Other,
@@ -71,19 +59,20 @@ pub fn content(head: &[u8]) -> Content {
 }
 
 /// What the plan needs to know of `source`.
-pub async fn facts(origin: &Origin, source: &Source) -> Result<Facts> {
+pub async fn facts(origin: &Origin, source: &Source, limits: Limits) -> Result<Facts> {
     if recognise(origin, source).await? != Content::Still {
-        return facts_of(&*index(origin, source).await?, source);
+        return facts_of(&*index(origin, source, limits).await?, source, limits);
     }
     let file = read_still(origin, source).await?;
-    blocking(move |_| stills::facts(&file)).await
+    blocking(move |_| stills::facts(&file, limits)).await
 }
 
 /// What the plan needs to know of `source`, whose index is at hand. Fails where its pictures are of a codec that is not
-/// decoded.
-pub fn facts_of(index: &Index, source: &Source) -> Result<Facts> {
+/// decoded, or larger than what is.
+pub fn facts_of(index: &Index, source: &Source, limits: Limits) -> Result<Facts> {
     if let Some(track) = index.video() {
         frames::check_support(track)?;
+        frames::check_size(track, limits)?;
     }
     Ok(index.facts(source.size))
 }
@@ -102,7 +91,7 @@ pub async fn recognise(origin: &Origin, source: &Source) -> Result<Content> {
 }
 
 /// The index of `source`. Fails with [`Kind::Unsupported`] where it is no media, or damaged beyond use.
-pub async fn index(origin: &Origin, source: &Source) -> Result<Arc<Index>> {
+pub async fn index(origin: &Origin, source: &Source, limits: Limits) -> Result<Arc<Index>> {
     let opened = origin.open(source).await?;
     blocking(move |stop| {
         let head = opened.read(0..opened.size().min(HEAD_BYTES))?;
@@ -112,7 +101,7 @@ pub async fn index(origin: &Origin, source: &Source) -> Result<Arc<Index>> {
             Content::Still => return Err(Error::unsupported("the file is a picture and has no tracks")),
             Content::Foreign => return Err(Error::unsupported("the file is neither video nor sound nor picture")),
         };
-        complete(&mut index, &opened)?;
+        complete(&mut index, &opened, limits)?;
         configure(&mut index, &opened)?;
         look_for_captions(&mut index, &opened)?;
         opened.check_version()?;
@@ -179,10 +168,10 @@ impl ReadAt for Reading<'_> {
 }
 
 /// Asks the first keyframe of the video track for what the container left open, and takes pictures without a size for none.
-fn complete(index: &mut Index, opened: &Opened) -> Result<()> {
+fn complete(index: &mut Index, opened: &Opened, limits: Limits) -> Result<()> {
     let is_video = |track: &&mut Track| track.video().is_some() && !track.samples.is_empty();
     let Some(track) = index.tracks.iter_mut().find(is_video) else { return Ok(()) };
-    if frames::check_support(track).is_err() {
+    if frames::check_support(track).is_err() || frames::check_size(track, limits).is_err() {
         return Ok(());
     }
     // libavformat has looked at the pictures already.
@@ -190,7 +179,7 @@ fn complete(index: &mut Index, opened: &Opened) -> Result<()> {
     let is_unclear = track.video().is_some_and(|format| format.coded.is_empty());
     if (is_unclear || (is_ours && probe::is_needed(track)))
         && let Some(keyframe) = first_keyframe(track, opened)?
-        && let Some(format) = probe::complete(track, &keyframe)?
+        && let Some(format) = probe::complete(track, &keyframe, limits)?
     {
         track.media = Media::Video(format);
     }
@@ -219,15 +208,15 @@ fn look_for_captions(index: &mut Index, opened: &Opened) -> Result<()> {
     let may_have = |track: &&mut Track| matches!(track.codec, Codec::Avc | Codec::Hevc) && track.video().is_some();
     let tracks = index.tracks.iter_mut().filter(may_have);
     for track in tracks.filter(|track| track.packing == Packing::Plain) {
-        let (mut found, mut bytes) = (Vec::new(), 0u64);
-        for sample in track.samples.range(0..CAPTIONED_MAX) {
+        let mut bytes = 0u64;
+        let ranges = track.samples.range(0..CAPTIONED_MAX).map_while(|sample| {
             bytes = bytes.saturating_add(sample.size.into());
             let end = sample.offset.saturating_add(sample.size.into());
-            if bytes > CAPTIONED_BYTES_MAX || end > opened.size() {
-                break;
-            }
-            found.push(opened.read(sample.offset..end)?);
-        }
+            (bytes <= CAPTIONED_BYTES_MAX && end <= opened.size()).then_some(sample.offset..end)
+        });
+        let ranges: Vec<_> = ranges.collect();
+        opened.expect(|| ranges.clone());
+        let found = ranges.into_iter().map(|range| opened.read(range)).collect::<Result<Vec<_>>>()?;
         let samples = found.iter().map(|sample| &sample[..]);
         track.captions = codec::closed_captions(track.codec, &track.config, samples);
     }

@@ -1,12 +1,14 @@
 //! Stored files as they are, with `moov` in front where it is not, or a part of one as a file of its own.
 
+use std::borrow::Cow;
+
 use super::artifact::{Artifact, Body};
 use super::kit::Kit;
 use super::sources::blocking;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 use crate::media::mp4::front::{Finder, Late, Search, moved};
-use crate::media::{Container, Index};
+use crate::media::{Container, Index, Media, mime};
 use crate::origin::Opened;
 use crate::packager::fmp4;
 use crate::packager::layout::Layout;
@@ -18,17 +20,22 @@ pub(super) async fn artifact(kit: &Kit, source: Source, window: Window, moov_fir
     if window != Window::default() {
         return clip(kit, source, window).await;
     }
-    let media_type = media_type(&source.location);
+    let media_type = media_type(kit, &source).await?;
     let layout = match moov_first {
         true => with_moov_first(kit, &source).await?,
         false => None,
     };
-    let layout = layout.unwrap_or_else(|| {
-        let mut whole = Layout::default();
-        whole.source(0..source.size);
-        whole
-    });
-    Ok(Artifact::new(Body::Slices { source, layout }, media_type))
+    let layout = layout.unwrap_or_else(|| (0..source.size).into());
+    Ok(Artifact::new(Body::slices(source, layout), media_type))
+}
+
+/// What the file is: its first bytes tell, and of a text all of them.
+async fn media_type(kit: &Kit, source: &Source) -> Result<Cow<'static, str>> {
+    let mut sample = kit.origin.read(source, 0..source.size.min(mime::HEAD_BYTES)).await?;
+    if source.size <= mime::TEXT_BYTES_MAX && source.size > mime::HEAD_BYTES && mime::is_text(&sample) {
+        sample = kit.origin.read(source, 0..source.size).await?;
+    }
+    Ok(mime::media_type(&sample, sample.len() as u64 == source.size, &source.location))
 }
 
 /// The file with its `moov` in front; `None` where it is there already, or cannot be moved.
@@ -62,43 +69,66 @@ fn late(opened: &Opened) -> Result<Option<Late>> {
 /// The part of an MP4 file that is shown within `window`.
 async fn clip(kit: &Kit, source: Source, window: Window) -> Result<Artifact> {
     let film = kit.film(&source).await?;
-    let layout = blocking(move |_| clipped(&film.index, window)).await?;
-    Ok(Artifact::new(Body::Slices { source, layout }, "video/mp4"))
+    let _turn = kit.clip_turn().await?;
+    let (layout, media_type) = blocking(move |_| {
+        let clip = Clip::new(&film.index, window)?;
+        for reason in &clip.left_out {
+            tracing::info!(file = %film.source.location, %reason, "left out of a clip");
+        }
+        clip.written()
+    })
+    .await?;
+    Ok(Artifact::new(Body::slices(source, layout), media_type))
 }
 
-fn clipped(index: &Index, window: Window) -> Result<Layout> {
-    if !matches!(index.container, Container::Mp4 | Container::FragmentedMp4) {
-        return Err(Error::unsupported("a part is only taken of MP4 files"));
+/// What a client does not get of the tracks of a file with a part of it, and why; a line each.
+pub(super) async fn left_out(kit: &Kit, source: &Source, window: Window) -> Result<Vec<String>> {
+    if window == Window::default() {
+        return Ok(Vec::new());
     }
-    let mut timelines = Vec::new();
-    for track in index.tracks.iter().filter(|track| fmp4::check(track).is_ok()) {
-        timelines.extend(Timeline::new(track, window)?);
-    }
-    if timelines.is_empty() {
-        return Err(Error::new(Kind::NotFound, "the file shows nothing in this part of the entry"));
-    }
-    fmp4::whole(&timelines)
+    let film = kit.film(source).await?;
+    blocking(move |_| {
+        let clip = Clip::new(&film.index, window)?;
+        Ok(clip.left_out.iter().map(|reason| format!("{} {reason}", film.source.location)).collect())
+    })
+    .await
 }
 
-/// The registered type of a file by the end of its name.
-fn media_type(location: &str) -> &'static str {
-    const TYPES: [(&str, &str); 14] = [
-        ("mp4", "video/mp4"),
-        ("m4v", "video/mp4"),
-        ("m4a", "audio/mp4"),
-        ("mov", "video/quicktime"),
-        ("webm", "video/webm"),
-        ("mkv", "video/matroska"),
-        ("ts", "video/MP2T"),
-        ("mpg", "video/mpeg"),
-        ("avi", "video/x-msvideo"),
-        ("flv", "video/x-flv"),
-        ("mp3", "audio/mpeg"),
-        ("aac", "audio/aac"),
-        ("ogg", "audio/ogg"),
-        ("flac", "audio/flac"),
-    ];
-    let extension = location.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let known = TYPES.iter().find(|(known, _)| extension.eq_ignore_ascii_case(known));
-    known.map_or("application/octet-stream", |(_, media_type)| media_type)
+/// The tracks of a part of a file.
+struct Clip<'a> {
+    timelines: Vec<Timeline<'a>>,
+    /// Which tracks are not among them, and why.
+    left_out: Vec<String>,
+}
+
+impl<'a> Clip<'a> {
+    fn new(index: &'a Index, window: Window) -> Result<Clip<'a>> {
+        if !matches!(index.container, Container::Mp4 | Container::FragmentedMp4) {
+            return Err(Error::unsupported("a part is only taken of MP4 files"));
+        }
+        let (mut clip, mut videos, mut audios, mut others) =
+            (Clip { timelines: Vec::new(), left_out: Vec::new() }, 0, 0, 0);
+        for track in &index.tracks {
+            let (kind, count) = match track.media {
+                Media::Video(_) => ("v", &mut videos),
+                Media::Audio(_) => ("a", &mut audios),
+                Media::Other => ("other ", &mut others),
+            };
+            *count += 1;
+            match fmp4::check(track).and_then(|()| Timeline::new(track, window)) {
+                Ok(Some(timeline)) => clip.timelines.push(timeline),
+                Ok(None) => clip.left_out.push(format!("{kind}{count}: shows nothing in this part of the entry")),
+                Err(error) => clip.left_out.push(format!("{kind}{count}: {error}")),
+            }
+        }
+        Ok(clip)
+    }
+
+    fn written(&self) -> Result<(Layout, &'static str)> {
+        if self.timelines.is_empty() {
+            return Err(Error::new(Kind::NotFound, "the file shows nothing in this part of the entry"));
+        }
+        let is_sound = self.timelines.iter().all(|timeline| timeline.track().video().is_none());
+        Ok((fmp4::whole(&self.timelines)?, if is_sound { "audio/mp4" } else { "video/mp4" }))
+    }
 }

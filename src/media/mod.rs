@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod describe;
+pub mod mime;
 pub mod mp4;
 pub mod picture;
 pub mod samples;
@@ -148,6 +149,18 @@ pub enum Codec {
     ProRes,
     /// Motion JPEG.
     Mjpeg,
+    /// Theora.
+    Theora,
+    /// Sorenson Spark, the H.263 of Flash video.
+    Spark,
+    /// Windows Media Video 7.
+    Wmv1,
+    /// Windows Media Video 8.
+    Wmv2,
+    /// Microsoft's MPEG-4, version 2.
+    MsMpeg4V2,
+    /// Microsoft's MPEG-4, version 3, which DivX 3 is too.
+    MsMpeg4V3,
     /// AAC, ISO/IEC 14496-3.
     Aac,
     /// MP3.
@@ -188,6 +201,9 @@ pub struct PictureFacts {
     pub last_frame: Micros,
     /// Number of frames; 1 for a picture.
     pub frames: u32,
+    /// How often the sides of a stored picture can be halved while it is decoded, which saves work; zero where it is decoded
+    /// whole, as videos are.
+    pub halvings: u8,
 }
 
 impl Index {
@@ -211,7 +227,7 @@ impl Index {
         let picture = self.video().and_then(|track| {
             let format = track.video()?;
             let last_frame = track.samples.last_shown().micros(track.timescale).max(Micros(0));
-            Some(PictureFacts { shown: format.shown(), last_frame, frames: track.samples.len() })
+            Some(PictureFacts { shown: format.shown(), last_frame, frames: track.samples.len(), halvings: 0 })
         });
         let has_audio = self.tracks.iter().any(|track| matches!(track.media, Media::Audio(_)));
         Facts { duration, bitrate, picture, has_audio }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::IoSliceMut;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags};
 
 use crate::entry::Source;
 use crate::error::{Code, Error, Kind, Result};
@@ -26,6 +26,12 @@ const GAP_MAX: u64 = 64 * 1024;
 /// Most ranges of one read: the system takes 1024 pieces, and between two ranges lies one more.
 const PIECES_MAX: usize = 500;
 
+/// Most bytes between the ranges of one read, which are read along and dropped.
+const DROPPED_MAX: u64 = 4 * GAP_MAX;
+
+/// Bytes between looks at what is in memory: what the system reads ahead at least, where it reads at all.
+const PROBE_EVERY: usize = 128 * 1024;
+
 /// How often an open that met a rename under way is tried again (openat2 says EAGAIN then).
 const OPEN_TRIES: u32 = 8;
 
@@ -38,13 +44,13 @@ pub(super) struct Folder {
 
 #[derive(Debug)]
 struct Kept {
-    opened: Opened,
+    opened: Local,
     used: u64,
 }
 
 /// An open file at the version that the catalog saw. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Opened {
+pub struct Local {
     file: Arc<File>,
     source: Source,
 }
@@ -59,7 +65,7 @@ impl Folder {
     }
 
     /// The file of `source` if it is open already.
-    pub(super) fn opened(&self, source: &Source) -> Option<Opened> {
+    pub(super) fn opened(&self, source: &Source) -> Option<Local> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = open.values().map(|kept| kept.used).max().unwrap_or(0);
         let kept = open.get_mut(source)?;
@@ -68,11 +74,11 @@ impl Folder {
     }
 
     /// Opens the file of `source`, or finds it open.
-    pub(super) fn find(&self, source: &Source) -> Result<Opened> {
+    pub(super) fn find(&self, source: &Source) -> Result<Local> {
         if let Some(opened) = self.opened(source) {
             return Ok(opened);
         }
-        let opened = Opened { file: Arc::new(self.open_beneath(&source.location)?), source: source.clone() };
+        let opened = Local { file: Arc::new(self.open_beneath(&source.location)?), source: source.clone() };
         opened.check_version()?;
         self.keep(opened.clone());
         Ok(opened)
@@ -93,7 +99,7 @@ impl Folder {
         }
     }
 
-    fn keep(&self, opened: Opened) {
+    fn keep(&self, opened: Local) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = open.values().map(|kept| kept.used).max().unwrap_or(0);
         let mut closed = None;
@@ -118,7 +124,7 @@ fn failure(location: &str, errno: Errno) -> Error {
     error.caused_by(errno)
 }
 
-impl Opened {
+impl Local {
     /// The file's length in bytes.
     pub fn size(&self) -> u64 {
         self.source.size
@@ -143,15 +149,12 @@ impl Opened {
     /// The bytes of several ranges, one after another, in a buffer that is as long as they are together. What lies between
     /// ranges that follow each other closely is read along and dropped, so that interleaved tracks cost one read. Blocks.
     pub fn gather(&self, ranges: &[Range<u64>], mut buffer: &mut [u8]) -> Result<()> {
-        let mut dropped = Vec::new();
-        for run in ranges.chunk_by(|one, next| next.start.checked_sub(one.end).is_some_and(|gap| gap <= GAP_MAX)) {
-            for run in run.chunks(PIECES_MAX) {
-                let length: u64 = run.iter().map(|range| range.end - range.start).sum();
-                let (front, rest) =
-                    buffer.split_at_mut(usize::try_from(length).unwrap_or(usize::MAX).min(buffer.len()));
-                self.read_scattered(run, front, &mut dropped)?;
-                buffer = rest;
-            }
+        let (mut dropped, mut rest) = (Vec::new(), ranges);
+        while let Some((run, behind)) = rest.split_at_checked(together(rest)).filter(|(run, _)| !run.is_empty()) {
+            let length: u64 = run.iter().map(|range| range.end - range.start).sum();
+            let (front, after) = buffer.split_at_mut(usize::try_from(length).unwrap_or(usize::MAX).min(buffer.len()));
+            self.read_scattered(run, front, &mut dropped)?;
+            (buffer, rest) = (after, behind);
         }
         // After reading: what was written over in between shows in the time, and is thrown away.
         self.check_version()
@@ -196,6 +199,34 @@ impl Opened {
         self.file.read_at(buffer, offset)
     }
 
+    /// Whether the file can be sent from the system's memory: [`Opened::is_in_memory`] can tell what is there.
+    pub fn is_sendable(&self) -> bool {
+        !matches!(self.probe(0), Err(Errno::OPNOTSUPP | Errno::NOSYS))
+    }
+
+    /// Whether the bytes of `range` are in the system's memory, as far as a look here and there tells. Does not wait for a disk.
+    pub fn is_in_memory(&self, range: &Range<u64>) -> bool {
+        let mut places = range.clone().step_by(PROBE_EVERY).chain([range.end.saturating_sub(1)]);
+        places.all(|place| self.probe(place).is_ok())
+    }
+
+    /// Whether the byte at `offset` can be had at once.
+    fn probe(&self, offset: u64) -> std::result::Result<(), Errno> {
+        let mut byte = [0];
+        let pieces = &mut [IoSliceMut::new(&mut byte)];
+        rustix::io::preadv2(&self.file, pieces, offset, ReadWriteFlags::NOWAIT).map(|_count| ())
+    }
+
+    /// Sends bytes from the start of `range` to a socket that does not wait, without a copy of them in this process; how many.
+    pub fn send(&self, socket: impl AsFd, range: Range<u64>) -> std::io::Result<u64> {
+        let mut offset = range.start;
+        let count = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        match rustix::fs::sendfile(socket, &self.file, Some(&mut offset), count)? {
+            0 if count > 0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            sent => Ok(sent as u64),
+        }
+    }
+
     /// Fails where the file was changed since the catalog saw it.
     pub fn check_version(&self) -> Result<()> {
         let metadata = self.file.metadata().map_err(|cause| {
@@ -211,8 +242,19 @@ impl Opened {
 
     fn changed(&self) -> Error {
         let message = format!("the file {} was changed while it was being read", self.source.location);
-        Error::new(Kind::Unavailable, message)
+        Error::new(Kind::Changed, message)
     }
+}
+
+/// How many of the first ranges are read at once.
+fn together(ranges: &[Range<u64>]) -> usize {
+    let mut dropped = 0;
+    let gaps = ranges.windows(2).map(|pair| pair[1].start.checked_sub(pair[0].end).filter(|gap| *gap <= GAP_MAX));
+    let joined = gaps.take(PIECES_MAX - 1).map_while(|gap| {
+        dropped += gap?;
+        (dropped <= DROPPED_MAX).then_some(())
+    });
+    (joined.count() + 1).min(ranges.len())
 }
 
 fn version(metadata: &Metadata) -> Arc<str> {
@@ -279,6 +321,31 @@ mod tests {
         check(origin.read(&source, reversed).await, Err(Kind::Unsupported));
     }
 
+    #[test]
+    fn what_is_read_along_is_bounded() {
+        let sparse = |count: u64, gap: u64| (0..count).map(|at| at * (gap + 8)..at * (gap + 8) + 8).collect::<Vec<_>>();
+        let cases =
+            [(3, 0, 3), (600, 0, PIECES_MAX), (9, GAP_MAX, 5), (9, GAP_MAX + 1, 1), (600, 1000, 263), (0, 0, 0)];
+        for (count, gap, expected) in cases {
+            assert_eq!(together(&sparse(count, gap)), expected, "{count} {gap}");
+        }
+        assert_eq!(together(&[8..16, 0..8]), 1);
+    }
+
+    #[tokio::test]
+    async fn ranges_are_gathered_in_their_order() {
+        let library = Library::new("gather");
+        let bytes: Vec<u8> = (0..1_000_000u32).map(|at| (at.wrapping_mul(7919) >> 8) as u8).collect();
+        let opened = library.origin().open(&library.write("a", &bytes)).await.unwrap();
+        let ranges: Vec<Range<u64>> =
+            (0..40).map(|at| at * 20_000 + at..at * 20_000 + 3 * at).chain(std::iter::once(5..9)).collect();
+        let expected: Vec<u8> =
+            ranges.iter().flat_map(|range| bytes[range.start as usize..range.end as usize].to_vec()).collect();
+        let mut buffer = vec![0; expected.len()];
+        opened.gather(&ranges, &mut buffer).unwrap();
+        assert!(buffer == expected);
+    }
+
     #[tokio::test]
     async fn a_changed_file_is_not_mixed_with_what_it_was() {
         let library = Library::new("changed");
@@ -286,10 +353,10 @@ mod tests {
         let origin = library.origin();
         check(origin.read(&source, 0..2).await, Ok(b"01"));
         let longer = library.write("a", b"0123456789ab");
-        check(origin.read(&source, 0..2).await, Err(Kind::Unavailable));
+        check(origin.read(&source, 0..2).await, Err(Kind::Changed));
         check(origin.read(&longer, 10..12).await, Ok(b"ab"));
         library.write("a", b"0");
-        check(origin.read(&longer, 10..12).await, Err(Kind::Unavailable));
+        check(origin.read(&longer, 10..12).await, Err(Kind::Changed));
     }
 
     #[tokio::test]
@@ -328,7 +395,8 @@ mod tests {
             let source = library.write(&format!("inner/{number}"), number.to_string().as_bytes());
             check(origin.read(&source, 0..source.size).await, Ok(number.to_string().as_bytes()));
         }
-        assert_eq!(origin.folder.open.lock().unwrap().len(), OPEN_MAX);
-        assert!(origin.folder.opened(&library.source("inner/0")).is_none());
+        let folder = origin.folder.unwrap();
+        assert_eq!(folder.open.lock().unwrap().len(), OPEN_MAX);
+        assert!(folder.opened(&library.source("inner/0")).is_none());
     }
 }

@@ -33,8 +33,8 @@ pub fn keyframes(timeline: &Timeline<'_>) -> Vec<Keyframe> {
     let apart = APART.ticks(timeline.timescale()).0.max(1) as u64;
     let mut listed: Vec<Keyframe> = Vec::new();
     for number in track.samples.keyframes(timeline.numbers()) {
-        let Some(sample) = timeline.sample(number) else { continue };
-        let start = if listed.is_empty() { 0 } else { sample.shown.max(0) as u64 };
+        let Some(shown) = timeline.shown(number) else { continue };
+        let start = if listed.is_empty() { 0 } else { shown.max(0) as u64 };
         if start >= timeline.duration() || listed.last().is_some_and(|last| start < last.start.saturating_add(apart)) {
             continue;
         }
@@ -43,7 +43,8 @@ pub fn keyframes(timeline: &Timeline<'_>) -> Vec<Keyframe> {
             last.duration = start - last.start;
         }
         let duration = timeline.duration() - start;
-        listed.push(Keyframe { number: place.saturating_add(1), sample: number, start, duration, size: sample.size });
+        let size = u32::try_from(track.samples.bytes(number..number.saturating_add(1))).unwrap_or(u32::MAX);
+        listed.push(Keyframe { number: place.saturating_add(1), sample: number, start, duration, size });
     }
     listed
 }

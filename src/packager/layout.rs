@@ -17,7 +17,8 @@ pub enum Slice {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Layout {
     slices: Vec<Slice>,
-    len: u64,
+    /// Where each slice ends in the body.
+    ends: Vec<u64>,
 }
 
 impl Slice {
@@ -46,6 +47,15 @@ impl Slice {
     }
 }
 
+/// A range of the source alone.
+impl From<Range<u64>> for Layout {
+    fn from(range: Range<u64>) -> Layout {
+        let mut layout = Layout::default();
+        layout.source(range);
+        layout
+    }
+}
+
 impl Layout {
     /// Adds bytes made here at the end.
     pub fn made(&mut self, bytes: impl Into<Bytes>) {
@@ -62,24 +72,35 @@ impl Layout {
         if slice.is_empty() {
             return;
         }
-        self.len = self.len.saturating_add(slice.len());
+        let end = self.len().saturating_add(slice.len());
         if let (Some(Slice::Source(last)), Slice::Source(next)) = (self.slices.last_mut(), &slice)
             && last.end == next.start
         {
             last.end = next.end;
-            return;
+            self.ends.pop();
+        } else {
+            self.slices.push(slice);
         }
-        self.slices.push(slice);
+        self.ends.push(end);
     }
 
     /// How many bytes the body has.
     pub fn len(&self) -> u64 {
-        self.len
+        self.ends.last().copied().unwrap_or_default()
     }
 
     /// True where it has none.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.slices.is_empty()
+    }
+
+    /// Bytes it occupies in memory, roughly.
+    pub fn weight(&self) -> usize {
+        let made = self.slices.iter().map(|slice| match slice {
+            Slice::Made(bytes) => bytes.len(),
+            Slice::Source(_) => 0,
+        });
+        made.sum::<usize>() + size_of_val(&self.slices[..]) + size_of_val(&self.ends[..])
     }
 
     /// The slices in order.
@@ -87,15 +108,16 @@ impl Layout {
         &self.slices
     }
 
-    /// The body from one byte to another; what lies outside is left out.
+    /// The body from one byte to another; what lies outside is left out. Takes as long as the part is, however long the body.
     pub fn part(&self, range: Range<u64>) -> Layout {
-        let (mut part, mut at) = (Layout::default(), 0u64);
-        for slice in &self.slices {
-            let end = at.saturating_add(slice.len());
-            if end > range.start && at < range.end {
-                part.push(slice.part(range.start.saturating_sub(at)..range.end - at));
+        let mut part = Layout::default();
+        let first = self.ends.partition_point(|end| *end <= range.start);
+        for (place, slice) in self.slices.iter().enumerate().skip(first) {
+            let start = place.checked_sub(1).map_or(0, |last| self.ends[last]);
+            if start >= range.end {
+                break;
             }
-            at = end;
+            part.push(slice.part(range.start.saturating_sub(start)..range.end - start));
         }
         part
     }

@@ -16,6 +16,7 @@ pub mod silence;
 #[cfg(test)]
 mod tests;
 pub mod timeline;
+pub mod view;
 
 /// How a player is told what there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -36,6 +36,8 @@ pub struct Sound<'a> {
     pub of: Selection,
     /// What it is.
     pub rendition: &'a Rendition,
+    /// Its language, as a tag, where that is known.
+    pub language: Option<&'a str>,
     /// A name for people.
     pub label: Option<String>,
     /// Whether a player should begin with it.
@@ -83,7 +85,7 @@ impl Offer<'_> {
     /// The place of the sound to begin with among some of the offer's: the first in the language wanted, else the first that is
     /// marked, else the first that does not describe pictures, else the first.
     pub fn begins_with(&self, sounds: &[&Sound<'_>]) -> usize {
-        let speaks = |sound: &&Sound<'_>| self.language.is_some() && sound.rendition.language == self.language;
+        let speaks = |sound: &&Sound<'_>| self.language.is_some() && sound.language == self.language.as_deref();
         let wanted = sounds.iter().position(|sound| speaks(sound) && !sound.is_description);
         let marked = || sounds.iter().position(|sound| sound.is_default);
         let plain = || sounds.iter().position(|sound| !sound.is_description);

@@ -349,8 +349,7 @@ fn access(timeline: &Timeline<'_>, segments: &[Segment]) -> Access {
         return Access::Unknown;
     }
     let leads = |segment: &Segment| {
-        let first = timeline.sample(segment.samples.start);
-        first.is_some_and(|first| first.shown.max(0) as u64 > segment.start)
+        timeline.shown(segment.samples.start).is_some_and(|shown| shown.max(0) as u64 > segment.start)
     };
     if segments.iter().any(leads) { Access::Leading } else { Access::Independent }
 }

@@ -77,14 +77,13 @@ fn starts_of_pictures(timeline: &Timeline<'_>, pace: &Pace) -> Vec<(u32, u64)> {
     let mut starts = vec![(numbers.start, 0)];
     let mut marks = Marks::new(pace);
     for keyframe in timeline.track().samples.keyframes(numbers.start + 1..numbers.end) {
-        let near = timeline.samples(keyframe..keyframe.saturating_add(LEADING_MAX));
-        let mut near = near.map(|sample| sample.shown).peekable();
-        let at = timeline.micros(near.peek().copied().unwrap_or_default());
+        let at = timeline.micros(timeline.shown(keyframe).unwrap_or_default());
         if !marks.is_met(at) {
             continue;
         }
         // Leading pictures of an open GOP come before their keyframe.
-        let start = near.min().unwrap_or_default().max(0) as u64;
+        let near = timeline.samples(keyframe..keyframe.saturating_add(LEADING_MAX));
+        let start = near.map(|sample| sample.shown).min().unwrap_or_default().max(0) as u64;
         // Pictures of one tick at the front may leave nothing to cut.
         if starts.last().is_some_and(|(_, last)| start > *last) && start < timeline.duration() {
             starts.push((keyframe, start));

@@ -90,7 +90,20 @@ fn of_video(flavor: u32, rendition: &Rendition) -> Video<'_> {
 
 fn of_sound<'a>(flavor: u32, rendition: &'a Rendition, label: &str) -> Sound<'a> {
     let label = Some(label.to_owned()).filter(|label| !label.is_empty());
-    Sound { of: Selection::audio(flavor, 1), rendition, label, is_default: false, is_description: false }
+    let language = rendition.language.as_deref();
+    Sound { of: Selection::audio(flavor, 1), rendition, language, label, is_default: false, is_description: false }
+}
+
+fn one(rendition: &Rendition, of: &Selection, pieces: hls::Pieces, form: Form) -> String {
+    hls::playlist(&[hls::Link { place: "", of, rendition }], pieces, form)
+}
+
+fn media_playlist(rendition: &Rendition, of: &Selection, form: Form) -> String {
+    one(rendition, of, hls::Pieces::Segments, form)
+}
+
+fn iframe_playlist(rendition: &Rendition, of: &Selection, form: Form) -> String {
+    one(rendition, of, hls::Pieces::Keyframes, form)
 }
 
 fn relative(file: &File) -> String {
@@ -186,19 +199,19 @@ fn sound_inside_segments_of_pictures() {
     let videos = vec![Video { of: of.clone(), rendition: &pictures, muxed: Some(&sound) }];
     let prefixed = |file: &File| format!("/p/1/a/{file}");
     check("muxed.m3u8", &hls::multivariant(&Offer { videos, ..Offer::default() }, Form::Ts, prefixed));
-    check("media-ts.m3u8", &hls::media_playlist(&pictures, &of, Form::Ts, relative));
+    check("media-ts.m3u8", &media_playlist(&pictures, &of, Form::Ts));
 }
 
 #[test]
 fn playlists_of_one_rendition() {
     let pictures = described(&pictures(640, 360, 20_000));
     let of = Selection::video(1, 1);
-    check("media.m3u8", &hls::media_playlist(&pictures, &of, Form::M4s, relative));
-    check("iframes.m3u8", &hls::iframe_playlist(&pictures, &of, Form::M4s, relative));
-    check("iframes-ts.m3u8", &hls::iframe_playlist(&pictures, &of, Form::Ts, relative));
+    check("media.m3u8", &media_playlist(&pictures, &of, Form::M4s));
+    check("iframes.m3u8", &iframe_playlist(&pictures, &of, Form::M4s));
+    check("iframes-ts.m3u8", &iframe_playlist(&pictures, &of, Form::Ts));
     check(
         "captions.m3u8",
-        &hls::captions_playlist(&stretches(Micros(10_510_500), &pace()), &Selection::caption(1), relative),
+        &hls::captions(&[stretches(Micros(10_510_500), &pace())], |_, number| format!("seg-{number}-s1.vtt")),
     );
 }
 
@@ -208,16 +221,17 @@ fn entries_one_after_the_other() {
     let (pictures, quiet) = (described(&pictures(640, 360, 20_000)), described(&silence.track().unwrap()));
     let small = described(&video(track(12_800, 100, 512, (50, 40_000)), 320, 180));
     let sound = described(&sound(Codec::Aac, AAC, 2, "eng", 350));
-    let link = |of: Selection, rendition: &Rendition| hls::Link { of, rendition: rendition.clone() };
-    let at = |place: usize, file: &File| format!("/{}/{file}", ["a", "b"][place]);
-    let seen = [link(Selection::video(1, 1), &pictures), link(Selection::video(1, 1), &small)];
-    check("sequence.m3u8", &hls::chain(&seen, hls::Pieces::Segments, Form::M4s, at));
-    check("sequence-iframes.m3u8", &hls::chain(&seen, hls::Pieces::Keyframes, Form::M4s, at));
-    check("sequence-ts.m3u8", &hls::chain(&seen, hls::Pieces::Segments, Form::Ts, at));
-    let heard = [link(Selection::silence(silence), &quiet), link(Selection::audio(1, 1), &sound)];
-    check("sequence-sound.m3u8", &hls::chain(&heard, hls::Pieces::Segments, Form::M4s, at));
+    let [of_silence, of_pictures, of_sound_alone] =
+        [Selection::silence(silence), Selection::video(1, 1), Selection::audio(1, 1)];
+    let link = |place, of, rendition| hls::Link { place, of, rendition };
+    let seen = [link("/a/", &of_pictures, &pictures), link("/b/", &of_pictures, &small)];
+    check("sequence.m3u8", &hls::playlist(&seen, hls::Pieces::Segments, Form::M4s));
+    check("sequence-iframes.m3u8", &hls::playlist(&seen, hls::Pieces::Keyframes, Form::M4s));
+    check("sequence-ts.m3u8", &hls::playlist(&seen, hls::Pieces::Segments, Form::Ts));
+    let heard = [link("/a/", &of_silence, &quiet), link("/b/", &of_sound_alone, &sound)];
+    check("sequence-sound.m3u8", &hls::playlist(&heard, hls::Pieces::Segments, Form::M4s));
     let lengths = [Micros(10_510_500), Micros(4_000_000)].map(|length| stretches(length, &pace()));
-    check("sequence-captions.m3u8", &hls::captions_chain(&lengths, |place, number| format!("/{place}/{number}.vtt")));
+    check("sequence-captions.m3u8", &hls::captions(&lengths, |place, number| format!("/{place}/{number}.vtt")));
     let offer = |video, sound| Offer { videos: vec![video], sounds: vec![sound], ..Offer::default() };
     let silent = Sound { of: Selection::silence(silence), ..of_sound(1, &quiet, "") };
     let offers = [offer(of_video(1, &pictures), silent), offer(of_video(1, &small), of_sound(2, &sound, ""))];
@@ -239,7 +253,7 @@ fn tracks_that_do_not_tell_keyframes_promise_nothing() {
     assert_eq!((rendition.access, rendition.keyframes.len()), (Access::Unknown, 0));
     let offer = Offer { videos: vec![of_video(1, &rendition)], ..Offer::default() };
     assert!(!hls::multivariant(&offer, Form::M4s, relative).contains("I-FRAME"));
-    assert!(!hls::media_playlist(&rendition, &Selection::video(1, 1), Form::M4s, relative).contains("INDEPENDENT"));
+    assert!(!media_playlist(&rendition, &Selection::video(1, 1), Form::M4s).contains("INDEPENDENT"));
     assert!(!dash::manifest(&offer, None).contains("startWithSAP"));
 }
 
@@ -309,7 +323,7 @@ fn every_file_of_the_library_is_told() {
         for rendition in &renditions {
             let sum: u64 = rendition.segments.iter().map(|segment| segment.duration).sum();
             assert_eq!(sum, rendition.duration, "{}", path.display());
-            hls::media_playlist(rendition, &Selection::video(1, 1), Form::M4s, relative);
+            media_playlist(rendition, &Selection::video(1, 1), Form::M4s);
             told += 1;
         }
     }
@@ -345,8 +359,8 @@ proptest! {
         let of = Selection::video(1, 1);
         let units = |ticks: u64| (u128::from(ticks) * 200_000 / u128::from(rendition.timescale.get())).div_ceil(2);
         for text in [
-            hls::media_playlist(&rendition, &of, Form::M4s, relative),
-            hls::iframe_playlist(&rendition, &of, Form::M4s, relative),
+            media_playlist(&rendition, &of, Form::M4s),
+            iframe_playlist(&rendition, &of, Form::M4s),
         ] {
             let lengths = text.lines().filter_map(|line| line.strip_prefix("#EXTINF:")?.strip_suffix(','));
             let lengths: Vec<u128> = lengths.map(|length| length.replace('.', "").parse().unwrap()).collect();

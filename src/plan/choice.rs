@@ -5,7 +5,7 @@ use crate::entry::{Entry, Flavor};
 use crate::error::{Code, Error, Result};
 use crate::media::Facts;
 use crate::media::picture::Size;
-use crate::request::playback::{Choice, Format};
+use crate::request::playback::{Choice, Company, Format};
 
 /// A flavor that can be played, with what is known of it.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ fn levels(format: &Format) -> &'static [&'static [&'static str]] {
 }
 
 impl Candidate<'_> {
-    fn is_tagged(&self, tag: &str) -> bool {
+    pub(super) fn is_tagged(&self, tag: &str) -> bool {
         self.flavor.tags.iter().any(|given| given == tag)
     }
 
@@ -63,7 +63,7 @@ pub(super) fn choose<'a>(
     let all = candidates(entry, known)?;
     let mut chosen = by_name(&all, entry, choice).unwrap_or_else(|| by_tags(&all, choice, format));
     let is_adaptive = matches!(format, Format::Hls | Format::Dash);
-    if is_adaptive && !chosen.is_empty() {
+    if is_adaptive && choice.company == Company::All && !chosen.is_empty() {
         let is_new = |extra: &&Candidate<'_>| chosen.iter().all(|other| other.flavor.id != extra.flavor.id);
         let extra: Vec<_> = all.iter().filter(|other| other.is_tagged(ALT_AUDIO)).filter(is_new).cloned().collect();
         chosen.extend(extra);
@@ -113,7 +113,7 @@ fn by_name<'a>(all: &[Candidate<'a>], entry: &Entry, choice: &Choice) -> Option<
 }
 
 /// The flavor that was uploaded: the one that says so, else the one of the highest bitrate.
-fn original<'a>(all: &[Candidate<'a>], entry: &'a Entry) -> Option<&'a crate::entry::FlavorId> {
+pub(super) fn original<'a>(all: &[Candidate<'a>], entry: &'a Entry) -> Option<&'a crate::entry::FlavorId> {
     let flagged = entry.flavors.iter().find(|flavor| flavor.is_original);
     flagged.or_else(|| all.last().map(|candidate| candidate.flavor)).map(|flavor| &flavor.id)
 }
@@ -198,6 +198,7 @@ mod tests {
             shown: Size { width: height * 16 / 9, height },
             last_frame: Micros(0),
             frames: 1,
+            halvings: 0,
         });
         let facts = Facts { duration: Micros(1), bitrate: 0, picture, has_audio: true };
         let flavor = Flavor {
@@ -299,6 +300,11 @@ mod tests {
         let ladder = ["de 0 64 alt_audio", "a 480 900 mbr", "en 0 128 alt_audio", "other 0 96 web"];
         let tagged = |choice: &mut Choice| choice.tags = Some(vec!["mbr".into()]);
         check(&ladder, Format::Hls, tagged, "a de en");
+        let alone = |choice: &mut Choice| {
+            tagged(choice);
+            choice.company = Company::None;
+        };
+        check(&ladder, Format::Hls, alone, "a");
         check(&ladder, Format::Url, tagged, "a");
         assert!(chosen(&ladder[..1], &Choice::default(), &Format::Hls).is_err());
     }

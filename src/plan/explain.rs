@@ -4,13 +4,14 @@ use std::fmt::{self, Display};
 
 use super::playback::{Cues, Cut, Presentation, Reel, Strand, Text, TrackPick};
 use super::sequence::{Clip, Words};
-use super::{Decision, Freshness, Placeholder, Precision, Subject, Tiles, Work};
+use super::{Decision, Freshness, Placeholder, Precision, Style, Subject, Tiles, Work};
 use crate::entry::Source;
 use crate::media::time::Micros;
 use crate::packager::segments::Pace;
 use crate::packager::silence::Silence;
 use crate::packager::timeline::Window;
 use crate::packager::{Container, Protocol};
+use crate::request::shown::shown;
 use crate::request::thumbnail::format_name;
 use crate::thumbnail::{Encoding, Geometry};
 
@@ -69,6 +70,15 @@ impl Display for Work {
                 }
                 write!(f, " of {millis} ms, {channels} channels, {rate} Hz {} {}", Cuts(pace), wrapped(*container))
             }
+            Work::Transcript { source, style } => {
+                write!(f, "captions of {} ", Named(source))?;
+                match style {
+                    Style::Json => f.write_str("as JSON"),
+                    Style::WebVtt => f.write_str("as WebVTT"),
+                    Style::Segment { from, to, local } => write!(f, "as WebVTT from {from} to {to}, {local} at 10 s"),
+                }
+            }
+            Work::TranscriptList { seconds, total } => write!(f, "caption playlist of {total} s cut at {seconds}"),
             Work::Written { body, media_type } => write!(f, "text {media_type} {body:?}"),
         }
     }
@@ -260,7 +270,7 @@ pub(super) fn text(decision: &Decision) -> String {
     let plan = match decision {
         Decision::Make(plan) => plan,
         Decision::Redirect { location, max_age } => {
-            return lines(&[("redirect", location.clone()), ("max-age", format!("{max_age} s"))]);
+            return lines(&[("redirect", shown(location).into_owned()), ("max-age", format!("{max_age} s"))]);
         }
     };
     let mut rows = vec![("entry", format!("{} of partner {}", plan.entry, plan.partner.0))];
@@ -272,6 +282,9 @@ pub(super) fn text(decision: &Decision) -> String {
             rows.extend(picture(format!("a row of {tiles}"), geometry, encoding, plan.negotiated));
         }
         other => rows.push(("makes", other.to_string())),
+    }
+    if let Some(name) = &plan.attachment {
+        rows.push(("kept as", format!("{name:?}")));
     }
     let kept = match plan.freshness {
         Freshness::Public(seconds) => format!("{seconds} s"),
@@ -377,6 +390,19 @@ mod tests {
         check(&Work::Written { body: "a\n".into(), media_type: "text/x" }, r#"text text/x "a\n""#);
         let list = Work::CaptionList { of: Selection::caption(1), length: Micros(1_500_000), pace: pace() };
         check(&list, "caption playlist s1 of 1.5 s cut at 2,6");
+    }
+
+    #[test]
+    fn lines_of_captions() {
+        let (from, to, local) = (Micros(0), Micros(30_000_000), Micros(500_000));
+        for (style, expected) in [
+            (Style::Json, "as JSON"),
+            (Style::WebVtt, "as WebVTT"),
+            (Style::Segment { from, to, local }, "as WebVTT from 0 to 30, 0.5 at 10 s"),
+        ] {
+            check(&Work::Transcript { source: source(), style }, &format!(r#"captions of "a\n.mp4"@1-2 {expected}"#));
+        }
+        check(&Work::TranscriptList { seconds: 30, total: 61 }, "caption playlist of 61 s cut at 30");
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! What answers `playManifest`: a playlist, a redirect, or a description.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use super::choice::{self, Candidate};
 use super::key::version;
 use super::playback::{Presentation, beside, check_window, decided, extension, reel, text, with_tracks};
-use super::{Decision, Freshness, Known, Plan, Policy, Work};
+use super::{Decision, Freshness, Known, Plan, Policy, Work, filename};
 use crate::entry::{Entry, EntryKind, Flavor};
 use crate::error::{Code, Error, Result};
 use crate::packager::{Container, Protocol};
@@ -76,7 +75,7 @@ impl Desk<'_> {
 
     fn place(&self, protocol: Option<Protocol>, flavor: &Flavor) -> String {
         let is_download = self.asked.format == Format::Download;
-        let name = download_name(self.entry, flavor);
+        let name = filename::safe(&filename::of_flavor(self.entry, flavor));
         let place = Place {
             protocol,
             container: if protocol.is_some() { self.container() } else { Container::Fmp4 },
@@ -178,20 +177,6 @@ impl Desk<'_> {
         let plan = decided(work, self.entry, known, freshness);
         Decision::Make(Plan { failure: Some(Code::FlavorNotFound), ..plan })
     }
-}
-
-/// The name that a flavor is kept under: the entry's with the flavor's, every byte outside of a plain set as `_`.
-fn download_name(entry: &Entry, flavor: &Flavor) -> String {
-    let full = match &flavor.label {
-        Some(label) => format!("{} ({label})", entry.name),
-        None => entry.name.clone(),
-    };
-    let is_kept = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$()*+,;=:@".contains(byte);
-    let mut name: String = full.bytes().map(|byte| if is_kept(&byte) { byte.into() } else { '_' }).collect();
-    if let Some(extension) = extension(&flavor.source) {
-        let _ = write!(name, ".{extension}");
-    }
-    name
 }
 
 /// The description of an entry's flavors in JSON.

@@ -1,8 +1,10 @@
 //! From what was asked to what will be done: source chosen, times clamped, geometry resolved, everything decided.
 
+mod asset;
 mod choice;
 mod content;
 mod explain;
+mod filename;
 pub mod key;
 mod ladder;
 mod limits;
@@ -11,6 +13,7 @@ mod moments;
 mod package;
 mod picture;
 pub mod playback;
+mod raw;
 mod region;
 pub mod sequence;
 #[cfg(test)]
@@ -21,8 +24,8 @@ use std::sync::Arc;
 
 use self::key::Key;
 use self::playback::Rules;
-use self::sequence::Member;
-pub use self::work::{Placeholder, Precision, Subject, Tiles, Work};
+pub use self::sequence::preceded;
+pub use self::work::{Placeholder, Precision, Style, Subject, Tiles, Work};
 use crate::access::Grant;
 use crate::entry::{Entry, EntryId, PartnerId, Source};
 use crate::error::{Code, Error, Kind, Result};
@@ -95,6 +98,8 @@ pub struct Policy {
     pub max_age: u32,
     /// Seconds that a placeholder or an answer about an entry that is not ready may be kept.
     pub max_age_unready: u32,
+    /// Seconds that a stored file under a URL without a version may be kept.
+    pub max_age_file: u32,
     /// Whether a draft is an error instead of a placeholder.
     pub draft_is_error: bool,
 }
@@ -109,6 +114,9 @@ pub fn sources<'a>(request: &Request, entry: &'a Entry) -> Vec<&'a Source> {
         Request::PlayManifest(_) => playback::all(entry),
         Request::Package(package) => playback::sources_of_package(package, entry),
         Request::Served(_) => Vec::new(),
+        Request::Raw(asked) => raw::sources(asked, entry),
+        Request::Download(asked) => raw::sources_of_download(asked, entry),
+        Request::Asset(asked) => asset::sources(asked, entry),
     }
 }
 
@@ -122,8 +130,16 @@ pub fn failure(request: &Request) -> Option<Code> {
     match request {
         Request::Thumbnail(_) => Some(Code::ImageResizeFailed),
         Request::PlayManifest(_) => Some(Code::FlavorNotFound),
-        Request::Served(_) => Some(Code::FileNotFound),
+        Request::Served(_) | Request::Raw(_) | Request::Download(_) | Request::Asset(_) => Some(Code::FileNotFound),
         Request::Package(_) => None,
+    }
+}
+
+/// A failure to find what `request` is about, as a client may know of it.
+pub fn unseen(request: &Request, error: Error) -> Error {
+    match request {
+        Request::Asset(asked) if error.code() == Some(Code::EntryNotFound) => asked.unseen(),
+        _ => error,
     }
 }
 
@@ -152,18 +168,10 @@ pub fn plan(
         Request::PlayManifest(asked) => manifest::plan(asked, entry, known, client.base, policy),
         Request::Package(asked) => package::plan(asked, entry, known, policy),
         Request::Served(asked) => package::stored(asked, entry, policy),
+        Request::Raw(asked) => raw::plan(asked, entry, known, policy),
+        Request::Download(asked) => raw::download(asked, entry, known, policy),
+        Request::Asset(asked) => asset::plan(asked, entry, known, policy),
     }
-}
-
-/// What will be done where other entries play before that of `last`, for which `decision` is made.
-pub fn preceded(
-    request: &Request,
-    decision: Decision,
-    before: &[Member<'_>],
-    last: Member<'_>,
-    policy: &Policy,
-) -> Result<Decision> {
-    sequence::preceded(request, decision, before, last, policy)
 }
 
 /// What a plan comes to, for people: a few lines of a name and a value each.

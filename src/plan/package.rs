@@ -1,13 +1,13 @@
 //! What answers a packager's URL and that of a stored file: what it names is found, and what is to be made of it decided.
 
 use super::choice;
-use super::key::version;
+use super::key::{is_current, version};
 use super::playback::{
     Cues, Cut, Presentation, Strand, TrackPick, beside, caption_pick, check_window, decided, extension, names_tracks,
     reel, text, with_tracks,
 };
-use super::{Decision, Freshness, Known, Plan, Policy, Work, sequence};
-use crate::entry::{Entry, Flavor, Source};
+use super::{Decision, Freshness, Known, Plan, Policy, Work, filename, sequence};
+use crate::entry::{Entry, Flavor};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::packager::name::{File, Form, Pick, Selection};
@@ -41,7 +41,10 @@ pub(super) fn stored(asked: &Served, entry: &Entry, policy: &Policy) -> Result<D
     let moov_first = asked.file_name.is_none();
     let work = Work::Stored { source: flavor.source.clone(), window: asked.window, moov_first };
     let plan = decided(work, entry, &[], counter.freshness());
-    let (attachment, failure) = (asked.file_name.clone(), Some(Code::FileNotFound));
+    // The name that it was given by us, before URLs took its letters.
+    let own = filename::of_flavor(entry, flavor);
+    let own = |given: &String| if *given == filename::safe(&own) { own.clone() } else { given.clone() };
+    let (attachment, failure) = (asked.file_name.as_ref().map(own), Some(Code::FileNotFound));
     Ok(Decision::Make(Plan { attachment, failure, ..plan }))
 }
 
@@ -71,7 +74,7 @@ impl<'a> Counter<'a> {
             let missing =
                 || Error::coded(Code::FlavorNotFound, format!("the entry has no flavor {}", named.id.as_str()));
             let flavor = found.ok_or_else(missing)?;
-            counter.is_versioned &= counter.is_current(named.version.as_deref(), &flavor.source)?;
+            counter.is_versioned &= is_current(named.version.as_deref(), &flavor.source, &policy.playback.pace)?;
             counter.flavors.push(flavor);
         }
         if of.flavors.is_empty() {
@@ -80,18 +83,6 @@ impl<'a> Counter<'a> {
             counter.flavors = entry.flavors.iter().filter(named).collect();
         }
         Ok(counter)
-    }
-
-    /// Whether a version is the one of `source`; false for none, and for one that is not of this service's making. Fails for
-    /// one that is gone.
-    fn is_current(&self, given: Option<&str>, source: &Source) -> Result<bool> {
-        let Some(given) = given else { return Ok(false) };
-        let current = version(source, &self.policy.playback.pace);
-        let is_ours = given.len() == current.len() && given.bytes().all(|b| b.is_ascii_hexdigit());
-        match given == current {
-            false if is_ours => Err(Error::new(Kind::NotFound, format!("version {given} of the file is gone"))),
-            is_current => Ok(is_current),
-        }
     }
 
     fn freshness(&self) -> Freshness {
@@ -282,7 +273,7 @@ impl<'a> Counter<'a> {
                 let found = self.entry.captions.iter().find(|caption| caption.id == *id).filter(|_| place == 0);
                 let missing = || Error::new(Kind::NotFound, format!("the entry has no caption file {id:?}"));
                 let caption = found.ok_or_else(missing)?;
-                (caption, self.is_current(version.as_deref(), &caption.source)?)
+                (caption, is_current(version.as_deref(), &caption.source, &self.policy.playback.pace)?)
             }
             None => {
                 let count = self.entry.captions.len();

@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::media::picture::Size;
 use crate::request::Accepts;
 use crate::request::thumbnail::{Moment, Thumbnail};
-use crate::thumbnail::{Encoding, Fit, Format, Geometry, Rect, encode, geometry};
+use crate::thumbnail::{Encoding, Fit, Format, Geometry, Rect, Rgb, encode, geometry};
 
 /// The quality of formats without loss, whatever is asked for: they have only one.
 const LOSSLESS: u8 = 100;
@@ -52,7 +52,7 @@ fn work(thumbnail: &Thumbnail, scene: &Scene<'_>, accepts: Accepts, policy: &Pol
     let sheet = Sheet { tile: geometry.canvas, count };
     let format = thumbnail.format.unwrap_or_else(|| negotiated(accepts, sheet));
     limits::check_sheet(sheet, format, policy)?;
-    let encoding = encoding(thumbnail, format, policy);
+    let encoding = encoding(format, (thumbnail.quality, thumbnail.density, thumbnail.background), policy);
     let tiles = match &scene.content {
         _ if found.is_none() => copies(Subject::Blank, count),
         Content::Video(ladder) => frames(thumbnail, scene, ladder, &geometry),
@@ -66,12 +66,16 @@ fn work(thumbnail: &Thumbnail, scene: &Scene<'_>, accepts: Accepts, policy: &Pol
 }
 
 /// How the picture is written; what its format has no use for is the same for every request.
-fn encoding(thumbnail: &Thumbnail, format: Format, policy: &Policy) -> Encoding {
+pub(super) fn encoding(
+    format: Format,
+    (quality, density, background): (Option<u8>, u16, Rgb),
+    policy: &Policy,
+) -> Encoding {
     let lossy = matches!(format, Format::Jpeg | Format::Pdf | Format::Webp | Format::Avif);
-    let quality = if lossy { thumbnail.quality.unwrap_or(policy.quality) } else { LOSSLESS };
+    let quality = if lossy { quality.unwrap_or(policy.quality) } else { LOSSLESS };
     let has_density = !matches!(format, Format::Gif | Format::Webp | Format::Avif);
-    let density = if has_density { thumbnail.density } else { 0 };
-    Encoding { format, quality, density, background: thumbnail.background }
+    let density = if has_density { density } else { 0 };
+    Encoding { format, quality, density, background }
 }
 
 fn copies(subject: Subject, count: u32) -> Tiles {

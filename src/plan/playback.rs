@@ -215,7 +215,7 @@ fn modified(work: &Work, entry: &Entry, known: &[Known<'_>]) -> u64 {
         Work::Init(cut) | Work::Segment { cut, .. } | Work::Playlist { cut, .. } => {
             cut.strands.iter().map(|strand| strand.source.modified).max().unwrap_or_default()
         }
-        Work::Stored { source, .. } => source.modified,
+        Work::Stored { source, .. } | Work::Transcript { source, .. } => source.modified,
         Work::Cues(cues) => cues.source.modified,
         _ => known.iter().map(|(source, _)| source.modified).fold(entry.updated, u64::max),
     }

@@ -84,8 +84,8 @@ pub(super) fn filler(file: &File, pace: &Pace) -> Option<Work> {
     Some(Work::Silence { silence, number, container, pace: pace.clone() })
 }
 
-/// What is decided for the last entry, with the entries before it.
-pub(super) fn preceded(
+/// What will be done where other entries play before that of `last`, for which `decision` is made.
+pub fn preceded(
     request: &Request,
     decision: Decision,
     before: &[Member<'_>],
@@ -367,7 +367,14 @@ mod tests {
 
     fn caption(id: &str, language: &str) -> Caption {
         let source = source(id);
-        Caption { id: id.to_owned(), language: language.to_owned(), label: None, is_default: false, source }
+        Caption {
+            id: id.to_owned(),
+            params_id: None,
+            language: language.to_owned(),
+            label: None,
+            is_default: false,
+            source,
+        }
     }
 
     /// A flavor by its name, profile, tags between blanks, and language.
@@ -399,7 +406,7 @@ mod tests {
     fn known<'a>(entry: &'a Entry, heights: &[u32]) -> Vec<Known<'a>> {
         let facts = heights.iter().map(|height| {
             let shown = Size { width: height * 16 / 9, height: *height };
-            let picture = PictureFacts { shown, last_frame: Micros(0), frames: 1 };
+            let picture = PictureFacts { shown, last_frame: Micros(0), frames: 1, halvings: 0 };
             let (picture, has_audio) = ((*height > 0).then_some(picture), height % 2 == 0);
             let bitrate = u64::from(*height) * 1000 + 64_000;
             Ok(Arc::new(Facts { duration: Micros(2_500_000), bitrate, picture, has_audio }))

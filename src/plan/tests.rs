@@ -25,14 +25,14 @@ fn source(location: &str) -> Source {
 }
 
 fn still_facts(width: u32, height: u32) -> Facts {
-    let picture = PictureFacts { shown: Size { width, height }, last_frame: Micros(0), frames: 1 };
+    let picture = PictureFacts { shown: Size { width, height }, last_frame: Micros(0), frames: 1, halvings: 0 };
     Facts { duration: Micros(0), bitrate: 0, picture: Some(picture), has_audio: false }
 }
 
 /// Ten seconds of 25 frames a second.
 fn video_facts(width: u32, height: u32, bitrate: u64) -> Facts {
     let (duration, last_frame) = (Micros(10 * SECOND), Micros(10 * SECOND - 40_000));
-    let picture = PictureFacts { shown: Size { width, height }, last_frame, frames: 250 };
+    let picture = PictureFacts { shown: Size { width, height }, last_frame, frames: 250, halvings: 0 };
     Facts { duration, bitrate, picture: Some(picture), has_audio: true }
 }
 
@@ -51,6 +51,7 @@ impl Stage {
             thumb_offset: Micros(3 * SECOND),
             max_age: 3600,
             max_age_unready: 60,
+            max_age_file: 60,
             draft_is_error: false,
             playback: Rules::default(),
         };
@@ -83,7 +84,7 @@ impl Stage {
 
     fn thumb(mut self, id: &str, is_default: bool, facts: Result<Facts>) -> Stage {
         self.facts.push((source(id), facts.map(Arc::new)));
-        self.entry.thumbs.push(Thumb { id: id.into(), is_default, source: source(id) });
+        self.entry.thumbs.push(Thumb { id: id.into(), params_id: None, is_default, source: source(id) });
         self
     }
 
@@ -500,6 +501,7 @@ fn any_facts() -> impl Strategy<Value = Result<Facts>> {
             shown: Size { width, height },
             last_frame,
             frames: 1,
+            halvings: 0,
         });
         Ok(Facts { duration, bitrate, picture, has_audio: false })
     })

@@ -96,6 +96,20 @@ pub enum Work {
         /// How segments are cut.
         pace: Pace,
     },
+    /// Captions as the API has them.
+    Transcript {
+        /// The caption file.
+        source: Source,
+        /// What is made of it.
+        style: Style,
+    },
+    /// A playlist of the segments that the API cuts captions into.
+    TranscriptList {
+        /// How long each is.
+        seconds: u32,
+        /// How long they are together, in seconds.
+        total: u64,
+    },
     /// A text that needs nothing more.
     Written {
         /// The text.
@@ -115,10 +129,12 @@ impl Work {
             | Work::Segment { .. }
             | Work::CaptionList { .. }
             | Work::Silence { .. }
+            | Work::TranscriptList { .. }
             | Work::Written { .. } => true,
             Work::Thumbnail { .. }
             | Work::Strip { .. }
             | Work::Cues(_)
+            | Work::Transcript { .. }
             | Work::Chain(_)
             | Work::CaptionChain { .. }
             | Work::Periods(_)
@@ -136,6 +152,8 @@ impl Work {
             | Work::Chain(_)
             | Work::CaptionChain { .. }
             | Work::Periods(_)
+            | Work::Transcript { .. }
+            | Work::TranscriptList { .. }
             | Work::Written { .. } => true,
             Work::Thumbnail { .. }
             | Work::Strip { .. }
@@ -145,6 +163,24 @@ impl Work {
             | Work::Stored { .. } => false,
         }
     }
+}
+
+/// What the API makes of captions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Style {
+    /// JSON of all cues.
+    Json,
+    /// WebVTT of all cues.
+    WebVtt,
+    /// WebVTT of those cues that are shown in a stretch.
+    Segment {
+        /// Where it begins.
+        from: Micros,
+        /// Where it ends.
+        to: Micros,
+        /// The time that ten seconds of a transport stream stand for.
+        local: Micros,
+    },
 }
 
 /// What a picture is of.

@@ -29,6 +29,21 @@ impl<'a> Given<'a> {
         Ok(given)
     }
 
+    /// Those of a path whose pairs are read like a query's: a plus is a blank, and of a name the last counts.
+    pub(super) fn read_alike(of_path: &'a str, query: &'a str) -> Result<Given<'a>> {
+        let mut pairs = Vec::new();
+        path::pairs("", query, |name, value| {
+            pairs.push((of_query(name), of_query(value)));
+            Ok(())
+        })?;
+        path::pairs(of_path, "", |name, value| {
+            pairs.push((path::decode(name)?, plus_is_blank(value)?));
+            Ok(())
+        })?;
+        pairs.reverse();
+        Ok(Given { pairs, of_path: 0 })
+    }
+
     /// The value of the first of these names that was given at all.
     pub(super) fn get(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| find(&self.pairs, name))
@@ -37,6 +52,16 @@ impl<'a> Given<'a> {
     /// The value, where it is neither missing nor empty.
     pub(super) fn filled(&self, names: &[&str]) -> Option<&str> {
         self.get(names).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a field of an object: `object[field]`, or `object:field`.
+    pub(super) fn field(&self, object: &str, field: &str) -> Option<&str> {
+        let is_meant = |name: &str| {
+            let rest = name.strip_prefix(object).unwrap_or_default();
+            let bracketed = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            bracketed.or_else(|| rest.strip_prefix(':')) == Some(field)
+        };
+        self.pairs.iter().find(|(name, _)| is_meant(name)).map(|(_, value)| value.as_ref())
     }
 
     /// The value that the query gives.
@@ -57,6 +82,14 @@ impl<'a> Given<'a> {
 
 fn find<'a>(pairs: &'a [(Cow<'_, str>, Cow<'_, str>)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_ref())
+}
+
+/// A value whose pluses are blanks, but those that are encoded.
+fn plus_is_blank(text: &str) -> Result<Cow<'_, str>> {
+    match text.contains('+') {
+        true => Ok(Cow::Owned(path::decode(&text.replace('+', " "))?.into_owned())),
+        false => path::decode(text),
+    }
 }
 
 /// A plus in a query is a blank (URL standard, `application/x-www-form-urlencoded`). What is not encoded well is taken as it
@@ -94,6 +127,26 @@ mod tests {
         check("", "n%61me=a+b%2Bc", Some("a b+c"));
         check("", "clientTag=100%&name=1+%zz", Some("1 %zz"));
         assert!(Given::read("/name/%zz", "").is_err());
+    }
+
+    #[test]
+    fn paths_that_are_read_like_queries() {
+        #[track_caller]
+        fn check(path: &str, query: &str, expected: Option<&str>) {
+            assert_eq!(Given::read_alike(path, query).unwrap().get(&["name"]), expected, "{path}?{query}");
+        }
+        check("/name/a/name/b", "name=c", Some("b"));
+        check("/x/y", "name=c&name=d", Some("d"));
+        check("/name/a+b%2Bc%20d", "", Some("a b+c d"));
+        check("/name", "", None);
+        assert!(Given::read_alike("/name/a+%zz", "").is_err());
+    }
+
+    #[test]
+    fn fields_of_objects() {
+        let given = Given::read("/a:b/1/a%5Bc%5D/2", "a[d]=3&a[e]=&ab:b=4&a[b=5&a=6").unwrap();
+        let fields = ["b", "c", "d", "e", "f", ""].map(|field| given.field("a", field));
+        assert_eq!(fields, [Some("1"), Some("2"), Some("3"), Some(""), None, None]);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The URL grammar: what a request asks for, in types. Text does not travel past this module.
 
+pub mod asset;
 mod given;
+pub mod json;
 mod number;
 pub mod path;
 pub mod playback;
+pub mod raw;
 pub mod sequence;
 pub mod served;
 pub mod shown;
@@ -13,12 +16,14 @@ mod write;
 
 use std::borrow::Cow;
 
+use self::asset::{Asset, Named};
 use self::path::Action;
 use self::playback::PlayManifest;
+use self::raw::{Download, Raw};
 use self::served::{Package, Served};
 use self::thumbnail::Thumbnail;
 use crate::entry::{EntryId, PartnerId};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// What a URL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,21 @@ pub enum Request {
     Package(Box<Package>),
     /// A stored file, or a part of it.
     Served(Box<Served>),
+    /// The file of an entry.
+    Raw(Box<Raw>),
+    /// The file of an entry, to be kept.
+    Download(Box<Download>),
+    /// What an action of the API hands out.
+    Asset(Box<Asset>),
+}
+
+/// What of the library a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// An entry.
+    Entry(&'a EntryId),
+    /// The entry that has an attachment, captions or a picture of this name.
+    Asset(&'a str),
 }
 
 /// Where in a URL the partner stood, and who asks.
@@ -79,8 +99,8 @@ pub fn parse_with_form(target: &str, form: &str) -> Option<Result<Request>> {
     let form = form.replace('+', "%20");
     let joined = match route.action {
         _ if form.is_empty() => Cow::Borrowed(query),
-        // The last of a name counts in a picture's query, the first in the others'.
-        Action::Thumbnail => Cow::Owned(format!("{form}&{query}")),
+        // The last of a name counts in some queries, the first in the others.
+        Action::Thumbnail | Action::Raw | Action::Download => Cow::Owned(format!("{form}&{query}")),
         _ => Cow::Owned(format!("{query}&{form}")),
     };
     let query = &*joined;
@@ -91,6 +111,9 @@ pub fn parse_with_form(target: &str, form: &str) -> Option<Result<Request>> {
         Action::Package(protocol) => {
             served::parse_package(&route, query, protocol).map(|asked| Request::Package(Box::new(asked)))
         }
+        Action::Raw => raw::parse(&route, query).map(|asked| Request::Raw(Box::new(asked))),
+        Action::Download => raw::parse_download(&route, query).map(|asked| Request::Download(Box::new(asked))),
+        Action::Api => asset::parse(&route, query).map(|asked| Request::Asset(Box::new(asked))),
     })
 }
 
@@ -99,7 +122,12 @@ impl Request {
     pub fn expiry(&self) -> Option<i64> {
         match self {
             Request::PlayManifest(asked) => asked.expiry,
-            Request::Thumbnail(_) | Request::Package(_) | Request::Served(_) => None,
+            Request::Thumbnail(_)
+            | Request::Package(_)
+            | Request::Served(_)
+            | Request::Raw(_)
+            | Request::Download(_)
+            | Request::Asset(_) => None,
         }
     }
 
@@ -108,18 +136,33 @@ impl Request {
         match self {
             Request::PlayManifest(asked) => &asked.sequence,
             Request::Package(asked) if asked.file.is_document() => &asked.of.sequence,
-            Request::Thumbnail(_) | Request::Package(_) | Request::Served(_) => &[],
+            Request::Thumbnail(_)
+            | Request::Package(_)
+            | Request::Served(_)
+            | Request::Raw(_)
+            | Request::Download(_)
+            | Request::Asset(_) => &[],
         }
     }
 
-    /// The entry asked for.
-    pub fn entry(&self) -> &EntryId {
-        match self {
+    /// What it is about. Fails with `ENTRY_NOT_FOUND` where what is given names no entry.
+    pub fn subject(&self) -> Result<Subject<'_>> {
+        let entry = match self {
             Request::Thumbnail(asked) => &asked.entry,
-            Request::PlayManifest(asked) => &asked.entry,
+            Request::PlayManifest(asked) => asked
+                .entry
+                .as_ref()
+                .map_err(|given| Error::coded(Code::EntryNotFound, format!("entryId {given:?} names no entry")))?,
             Request::Package(asked) => &asked.of.entry,
             Request::Served(asked) => &asked.entry,
-        }
+            Request::Raw(asked) => &asked.entry,
+            Request::Download(asked) => &asked.entry,
+            Request::Asset(asked) => match &asked.named {
+                Named::Entry(id, _) => id,
+                Named::Asset(id) => return Ok(Subject::Asset(id)),
+            },
+        };
+        Ok(Subject::Entry(entry))
     }
 }
 

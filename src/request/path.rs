@@ -34,6 +34,12 @@ pub(super) enum Action {
     PlayManifest,
     /// A stored file.
     ServeFlavor,
+    /// The file of an entry.
+    Raw,
+    /// The file of an entry, to be kept.
+    Download,
+    /// What an action of the API hands out.
+    Api,
     /// What the packager of a protocol makes.
     Package(Protocol),
 }
@@ -66,6 +72,7 @@ pub(super) fn route(path: &str) -> Option<Route<'_>> {
         "thumbnail" => slashed(Route { action: Action::Thumbnail, partner: None, container: None, pairs: rest }),
         "extwidget" => widget_route(rest),
         "index.php" => (next_part(&mut rest)? == "extwidget").then(|| widget_route(rest))?,
+        "api_v3" => Some(api_route(rest)),
         _ => None,
     }
 }
@@ -85,6 +92,8 @@ fn partner_route(mut rest: &str) -> Option<Route<'_>> {
             "thumbnail" => Some(Action::Thumbnail),
             "playManifest" => Some(Action::PlayManifest),
             "serveFlavor" => Some(Action::ServeFlavor),
+            "raw" => Some(Action::Raw),
+            "download" => Some(Action::Download),
             _ => None,
         };
         if let Some(action) = action {
@@ -115,9 +124,18 @@ fn widget_route(mut rest: &str) -> Option<Route<'_>> {
     let action = match next_part(&mut rest)? {
         "thumbnail" => Action::Thumbnail,
         "playManifest" => Action::PlayManifest,
+        "raw" => Action::Raw,
+        "download" => Action::Download,
         _ => return None,
     };
     Some(Route { action, partner: None, container: None, pairs: rest })
+}
+
+/// What follows `/api_v3`: the name of its script, if it is there, and pairs.
+fn api_route(rest: &str) -> Route<'_> {
+    let mut behind = rest;
+    let pairs = if next_part(&mut behind) == Some("index.php") { behind } else { rest };
+    Route { action: Action::Api, partner: None, container: None, pairs }
 }
 
 /// The route if a slash follows its last fixed part, as the dialect's rewrites demand.
@@ -202,6 +220,11 @@ mod tests {
         check_action("/hls/container/ts/p/1/serveFlavor/entryId/0_x/a.m3u8", Some((hls, Some("ts"))));
         check_action("/dash/p/1/serveFlavor/e", Some((Action::Package(Protocol::Dash), None)));
         check_action("/dash/p/1/playManifest/e", None);
+        check_action("/p/1/sp/100/raw/entry_id/0_x", Some((Action::Raw, None)));
+        check_action("/index.php/extwidget/raw/entry_id/0_x", Some((Action::Raw, None)));
+        check_action("/p/1/download/entry_id/0_x", Some((Action::Download, None)));
+        check_action("/s/p/1/raw/entry_id/0_x", None);
+        check_action("/api_v3/service/x", Some((Action::Api, None)));
         check_action("/hls/thumbnail/entry_id/0_x", None);
     }
 
@@ -218,6 +241,10 @@ mod tests {
         check_route("/extwidget/thumbnail/a/b", Some((None, "/a/b")));
         check_route("/index.php/extwidget/thumbnail/a/b", Some((None, "/a/b")));
         check_route("/index.php/extwidget/thumbnail", Some((None, "")));
+        check_route("/api_v3/index.php/service/x", Some((None, "/service/x")));
+        check_route("/api_v3/service/x", Some((None, "/service/x")));
+        check_route("/api_v3/index.php", Some((None, "")));
+        check_route("/api_v3", Some((None, "")));
     }
 
     #[test]
@@ -237,7 +264,8 @@ mod tests {
             "/s/p/1/thumbnail/a/b",
             "/index.php/thumbnail/a",
             "/index.php",
-            "/extwidget/raw/a/b",
+            "/extwidget/serveFlavor/a/b",
+            "/api_v4/service/x",
             "/P/1/thumbnail/a",
             "/favicon.ico",
         ] {

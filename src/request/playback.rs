@@ -15,8 +15,8 @@ use crate::packager::timeline::Window;
 /// What a player asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlayManifest {
-    /// The entry asked for.
-    pub entry: EntryId,
+    /// The entry asked for; what was given instead where that names none. The URL may have expired before that matters.
+    pub entry: std::result::Result<EntryId, String>,
     /// Who asks.
     pub credentials: Credentials,
     /// How it wants to play.
@@ -86,6 +86,18 @@ pub struct Choice {
     pub min_bitrate: Option<u32>,
     /// The kbit/s to begin with.
     pub preferred_bitrate: Option<u32>,
+    /// What sound goes along with what is chosen.
+    pub company: Company,
+}
+
+/// What sound goes along with the flavors that a client chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Company {
+    /// All that is there to go along.
+    #[default]
+    All,
+    /// None: the client wants what it chose and nothing else (`type=media`).
+    None,
 }
 
 /// The longest name of a JSONP function.
@@ -96,11 +108,10 @@ pub(super) fn parse(route: &Route<'_>, query: &str) -> Result<PlayManifest> {
     let given = Given::read(route.pairs, query)?;
     let choice = choice(&given)?;
     let entry = given.get(&["entryId", "e"]).unwrap_or_default();
-    let unknown = || Error::coded(Code::EntryNotFound, format!("entryId {entry:?} names no entry"));
     let format = format(given.get(&["format", "f"]).unwrap_or("http"));
     let plays_several = matches!(format, Format::Hls | Format::Dash);
     Ok(PlayManifest {
-        entry: EntryId::new(entry).ok_or_else(unknown)?,
+        entry: EntryId::new(entry).ok_or_else(|| entry.to_owned()),
         credentials: credentials(&given, route),
         format,
         sequence: if plays_several { sequence(&given)? } else { Vec::new() },
@@ -108,7 +119,8 @@ pub(super) fn parse(route: &Route<'_>, query: &str) -> Result<PlayManifest> {
         choice,
         window: window(&given, &["seekFrom", "sf"], &["clipTo", "ct"]),
         response: response(&given),
-        default_audio: given.filled(&["defaultAudioLang"]).map(str::to_owned),
+        // Sound goes into no rendition of pictures: what is to be muxed is what to begin with.
+        default_audio: given.filled(&["defaultAudioLang", "muxedAudioLang"]).map(str::to_owned),
         captions: !given.is_set(&["disableCaptions"]),
         // What names no tracks asks for all.
         tracks: given.filled(&["tracks"]).and_then(|text| tracks(text).ok()).unwrap_or_default(),
@@ -185,6 +197,7 @@ fn choice(given: &Given<'_>) -> Result<Choice> {
             .filled(&["preferredBitrate", "pb"])
             .and_then(whole)
             .and_then(|rate| rate.try_into().ok()),
+        company: if given.get(&["type"]) == Some("media") { Company::None } else { Company::All },
     })
 }
 
@@ -255,7 +268,7 @@ mod tests {
     fn what_is_asked_for_without_a_word() {
         let PlayManifest { entry, format, scheme, choice, window, response, captions, container, expiry, .. } =
             parsed("");
-        assert_eq!((entry.as_str(), format, scheme.as_str()), ("0_x", Format::Other("http".into()), "http"));
+        assert_eq!((entry.unwrap().as_str(), format, scheme.as_str()), ("0_x", Format::Other("http".into()), "http"));
         assert_eq!((choice, window, response), (Choice::default(), Window::default(), None));
         assert_eq!((captions, container, expiry), (true, None, None));
     }
@@ -349,6 +362,13 @@ mod tests {
         check("ex/99999999999999999999", |asked| asked.expiry = Some(i64::MAX));
         check("ex/soon", |asked| asked.expiry = Some(0));
         check("defaultAudioLang/de", |asked| asked.default_audio = Some("de".into()));
+        check("muxedAudioLang/ger", |asked| asked.default_audio = Some("ger".into()));
+        check("muxedAudioLang/ger/defaultAudioLang/fr", |asked| asked.default_audio = Some("fr".into()));
+        check("type/media", |asked| asked.choice.company = Company::None);
+        // There is one way to deliver each format, and sound is not sped up.
+        for nothing in ["type/x", "deliveryProfileIds/1,2", "deliveryProfileId/3", "playbackRate/2"] {
+            check(nothing, |_| {});
+        }
         check("disableCaptions/1", |asked| asked.captions = false);
         check("disableCaptions/0", |_| {});
     }
@@ -368,8 +388,12 @@ mod tests {
 
     #[test]
     fn what_is_refused() {
-        check_error("/p/1/playManifest/format/url", Code::EntryNotFound);
-        check_error("/p/1/playManifest/entryId/..", Code::EntryNotFound);
+        for (target, given) in [("/p/1/playManifest/format/url", ""), ("/p/1/playManifest/entryId/..", "..")] {
+            let request = parse_target(target).unwrap().unwrap();
+            let error = request.subject().unwrap_err();
+            assert_eq!(error.code(), Some(Code::EntryNotFound), "{target}");
+            assert!(error.message().contains(&format!("{given:?}")), "{target}: {error}");
+        }
         for text in ["0", "-1", "x", "1x", "inf", "NaN"] {
             check_error(&format!("/p/1/playManifest/entryId/0_x/maxBitrate/{text}"), Code::InvalidMaxBitrate);
             check_error(&format!("/p/1/playManifest/entryId/0_x?mib={text}"), Code::InvalidMinBitrate);

@@ -153,7 +153,7 @@ fn check_clip(given: &Given<'_>) -> Result<()> {
 }
 
 /// What a path keeps as it is: the unreserved characters (RFC 3986 section 2.3).
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A stored file, or the folder of a packager's documents, as a path to be written.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::asset::Look;
 use super::thumbnail::{FORMATS, Moment, Region, SIDE_MAX, Thumbnail, Window, wanted};
 use super::{Credentials, number};
 use crate::entry::{EntryId, FlavorId, PartnerId};
@@ -118,13 +119,32 @@ impl Wish<'_> {
             nearest_aspect_ratio: self.nearest,
             region: self.region,
             format,
-            quality: u8::try_from(self.quality).ok().filter(|quality| *quality > 0),
+            quality: self.quality(),
             background,
             density: self.density,
             flavor: FlavorId::new(&self.flavor),
             from_original,
             credentials: Credentials { partner, session: given(self.session), referrer: referrer(&self.referrer) },
         })
+    }
+
+    /// What is to be made of a stored picture, which keeps its format unless another one is named.
+    pub(super) fn look(self) -> Result<Look> {
+        let format = if self.format.is_empty() { None } else { self.format()? };
+        Ok(Look {
+            width: self.width.pixels.unwrap_or(0),
+            height: self.height.pixels.unwrap_or(0),
+            fit: self.fit(),
+            background: self.background()?,
+            region: self.region,
+            format,
+            quality: self.quality(),
+            density: self.density,
+        })
+    }
+
+    fn quality(&self) -> Option<u8> {
+        u8::try_from(self.quality).ok().filter(|quality| *quality > 0)
     }
 
     /// The digits of `bgcolor` are one number, not the short form of a web colour.
@@ -141,7 +161,7 @@ impl Wish<'_> {
 
     fn check_slices(&self) -> Result<()> {
         if self.slices == 0 {
-            return Err(refused("vid_slices", 0, "1 or more"));
+            return Err(refused("vid_slices", "0, or text that begins with no number", "1 or more"));
         }
         let sides = (self.width.pixels, self.height.pixels);
         let by_profile = self.flavor_params.is_some() && sides == (None, None);

@@ -121,7 +121,7 @@ impl Display for Text<'_> {
 }
 
 /// Text in URL-safe base64 without padding (RFC 4648 section 5).
-struct Base64<'a>(&'a str);
+pub(super) struct Base64<'a>(pub(super) &'a str);
 
 impl Display for Base64<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

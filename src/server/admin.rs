@@ -12,9 +12,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use super::body::Body;
 use super::crowd::Crowd;
-use super::response::{self, Body};
-use super::telemetry;
+use super::{failure, response, telemetry};
 use crate::deliver::Delivery;
 
 /// What the pages are made of.
@@ -54,7 +54,7 @@ pub(super) async fn serve(listener: Option<TcpListener>, admin: Arc<Admin>) {
 
 fn page<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return response::method_not_allowed();
+        return failure::method_not_allowed();
     }
     let mut response = match request.uri().path() {
         "/livez" | "/health" | "/healthcheck" => response::plain(StatusCode::OK, "ok"),

@@ -7,16 +7,23 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::Site;
+use super::body::Body;
 use super::coding;
 use super::conditional::{self, Validators, Verdict};
 use super::connection::House;
+use super::failure;
+use super::field;
+use super::file;
 use super::form;
+use super::multipart;
 use super::range::{self, Wanted};
 use super::recent;
-use super::response::{self, Body, Content, Part, Standing};
+use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
+use crate::deliver::extent::Held;
 use crate::deliver::{Delivered, Outcome, artifact};
 use crate::error::{Error, Kind};
+use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision};
 use crate::request::path::TARGET_MAX;
@@ -45,10 +52,6 @@ pub(super) async fn answer<B: HttpBody>(house: &House, request: Request<B>) -> R
         },
         _ => routed(house, &asked, authority, (target, "")).await,
     };
-    if let Some(body) = response.body().bytes().filter(|_| is_at_hand(&asked, kind, &response)) {
-        let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&asked.headers) };
-        house.recent.remember(wanted, kind, response.headers(), body);
-    }
     let took = begun.elapsed();
     telemetry::answered(kind, response.status().as_u16(), took);
     tracing::debug!(target: "vedette::access", method = %asked.method, url = %shown(target), status = response.status().as_u16(), ms = millis(took));
@@ -62,14 +65,12 @@ struct Head {
     headers: HeaderMap,
 }
 
-/// Whether an equal request of this second has the same answer whatever its fields say but for the coding: a kept answer,
-/// whole, in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
+/// Whether a plain request of this second for the same has the same answer, or a part of it, whatever else its fields say but
+/// for the coding: a kept one in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
 fn is_at_hand(head: &Head, asked: Asked, response: &Response<Body>) -> bool {
     let vary = response.headers().get(header::VARY);
     head.method == Method::GET
-        && head.version == Version::HTTP_11
-        && matches!(asked, Asked::Thumbnail | Asked::Playlist | Asked::Segment)
-        && response.status() == StatusCode::OK
+        && matches!(asked, Asked::Thumbnail | Asked::Playlist | Asked::Segment | Asked::File)
         && response::is_hit(response.headers())
         && vary.is_none_or(|vary| vary == response::ACCEPT_ENCODING)
 }
@@ -77,7 +78,7 @@ fn is_at_hand(head: &Head, asked: Asked, response: &Response<Body>) -> bool {
 /// The form of a POST, or what is answered without it.
 async fn posted<B: HttpBody>(house: &House, head: &Head, target: &str, body: B) -> Result<String, Box<Response<Body>>> {
     if request::takes_form(target) == Some(false) {
-        return Err(Box::new(response::form_not_allowed()));
+        return Err(Box::new(failure::form_not_allowed()));
     }
     form::read(&head.headers, body, house.form_patience).await
 }
@@ -100,12 +101,17 @@ async fn routed(
             let status = if is_form { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::URI_TOO_LONG };
             (Asked::Other, response::plain(status, error.message()))
         }
-        Some(Err(error)) => (Asked::Other, response::failure(&error)),
+        Some(Err(error)) => (Asked::Other, failure::failure(&error)),
         Some(Ok(request)) => {
             let base = base(&house.site, head, authority, &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
-            let response = answered(house, head, &request, client).await;
-            (asked(&request), response.unwrap_or_else(|error| failed(target, &error)))
+            let mut response = answered(house, head, (target, &request), client).await;
+            if let Err(failure) = &response
+                && house.delivery.relearn(&request, failure).await
+            {
+                response = answered(house, head, (target, &request), client).await;
+            }
+            (asked(&request), response.unwrap_or_else(|error| failed(target, &request, &error)))
         }
     }
 }
@@ -120,7 +126,10 @@ fn asked(request: &request::Request) -> Asked {
                 Asked::Segment
             }
         },
-        request::Request::Served(_) => Asked::File,
+        request::Request::Served(_)
+        | request::Request::Raw(_)
+        | request::Request::Download(_)
+        | request::Request::Asset(_) => Asked::File,
     }
 }
 
@@ -148,7 +157,7 @@ fn refused(head: &Head) -> Option<Response<Body>> {
         Method::GET | Method::HEAD | Method::POST => None,
         Method::OPTIONS => Some(response::options()),
         Method::PUT | Method::DELETE | Method::PATCH | Method::TRACE | Method::CONNECT => {
-            Some(response::method_not_allowed())
+            Some(failure::method_not_allowed())
         }
         _ => Some(response::plain(StatusCode::NOT_IMPLEMENTED, "allowed are GET, HEAD, POST and OPTIONS")),
     }
@@ -157,11 +166,11 @@ fn refused(head: &Head) -> Option<Response<Body>> {
 async fn answered(
     house: &House,
     head: &Head,
-    request: &request::Request,
+    (target, request): (&str, &request::Request),
     client: Client<'_>,
 ) -> Result<Response<Body>, Error> {
     let begun = Instant::now();
-    let plan = match house.delivery.plan(request, client, response::now()).await? {
+    let plan = match house.delivery.plan(request, client, field::now()).await? {
         Decision::Make(plan) => plan,
         Decision::Redirect { location, max_age } => return Ok(response::redirect(&location, max_age)),
     };
@@ -171,7 +180,7 @@ async fn answered(
     let etag = if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) };
     let current = Validators { etag: &etag, modified: plan.modified };
     let standing = Standing {
-        etag: response::text(format_args!("{etag}")),
+        etag: field::text(format_args!("{etag}")),
         modified: plan.modified,
         freshness: plan.freshness,
         vary: if is_text { Some(response::ACCEPT_ENCODING) } else { plan.negotiated.then_some("Accept") },
@@ -196,47 +205,70 @@ async fn answered(
     let compressed = is_gzip.then(|| artifact.gzip()).flatten();
     let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
     let content = Content {
-        media_type: artifact.media_type,
+        media_type: artifact.media_type.clone(),
         length: body.len(),
-        shown: artifact.shown.map(|time| response::text(format_args!("{time}"))),
+        shown: artifact.shown.map(|time| field::text(format_args!("{time}"))),
         is_gzip,
-        attachment: plan.attachment.as_deref().map(response::attachment),
+        attachment: plan.attachment.as_deref().map(file::attachment),
     };
-    let mut response = sent(house, head, &standing, current, (&content, body)).await?;
+    let wanted = wanted(head, current, &content);
+    let Some((part, layout)) = arranged(wanted, &content, etag.trim_matches('"')) else {
+        return Ok(response::unsatisfiable(content.length));
+    };
+    let (held, body) = match head.method {
+        Method::HEAD => (None, Body::default()),
+        _ => {
+            let held = house.delivery.held(&body).await?;
+            let body = carried(house, &body, held.as_ref(), &layout).await?;
+            (held, body)
+        }
+    };
+    let mut response = response::success(&standing, &content, &part, body, HeaderMap::with_capacity(FIELDS_MAX));
     describe(response.headers_mut(), &delivered, planned, begun.elapsed());
+    let kind = asked(request);
+    let is_at_hand = !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
+    if let Some(held) = held.filter(|_| is_at_hand) {
+        let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
+        house.recent.remember(wanted, kind, response.headers(), held);
+    }
     Ok(response)
 }
 
-/// The part of a content that is asked for.
-async fn sent(
-    house: &House,
-    head: &Head,
-    standing: &Standing,
-    current: Validators<'_>,
-    (content, body): (&Content, artifact::Body),
-) -> Result<Response<Body>, Error> {
-    // A range is of GET alone (RFC 9110 section 14.2).
-    let range = head.headers.get(header::RANGE).filter(|_| head.method == Method::GET);
-    let part = match range.and_then(|value| value.to_str().ok()) {
-        Some(value) if conditional::range_counts(&head.headers, current, response::now()) => {
-            range::wanted(value, content.length)
+/// Which part of a content is asked for. A range is of GET alone, and a field that comes twice is none (RFC 9110 sections
+/// 14.2 and 5.3).
+fn wanted(head: &Head, current: Validators<'_>, content: &Content) -> Wanted {
+    let mut fields = head.headers.get_all(header::RANGE).iter();
+    let (Some(field), None, &Method::GET) = (fields.next(), fields.next(), &head.method) else { return Wanted::Whole };
+    if !conditional::range_counts(&head.headers, current, field::now()) {
+        return Wanted::Whole;
+    }
+    match field.to_str().map_or(Wanted::Whole, |value| range::wanted(value, content.length)) {
+        // The fields of an answer in parts could not say that it is the parts which are compressed.
+        Wanted::Parts(_) if content.is_gzip => Wanted::Whole,
+        wanted => wanted,
+    }
+}
+
+/// What is sent of a content with `length` bytes, and which part that is; `None` where no byte of it is asked for.
+fn arranged<'a>(wanted: Wanted, content: &Content, boundary: &'a str) -> Option<(Part<'a>, Layout)> {
+    Some(match wanted {
+        Wanted::Whole => (Part::Whole, (0..content.length).into()),
+        Wanted::Part(range) => (Part::Bytes(range.clone()), range.into()),
+        Wanted::Parts(ranges) => {
+            let layout = multipart::layout(&ranges, content.length, &content.media_type, boundary);
+            (Part::Several { boundary, length: layout.len() }, layout)
         }
-        _ => Wanted::Whole,
-    };
-    let (part, body) = match part {
-        Wanted::Whole => (Part::Whole, body),
-        Wanted::Part(range) => (Part::Bytes(range.clone()), body.part(range)),
-        Wanted::Unsatisfiable => return Ok(response::unsatisfiable(content.length)),
-    };
-    let body = match body {
-        _ if head.method == Method::HEAD => Body::default(),
-        artifact::Body::Bytes(bytes) => bytes.into(),
-        stored => {
-            let length = stored.len();
-            Body::reading(house.delivery.read(stored).await?, length)
-        }
-    };
-    Ok(response::success(standing, content, &part, body, HeaderMap::with_capacity(FIELDS_MAX)))
+        Wanted::Unsatisfiable => return None,
+    })
+}
+
+/// What a layout makes of a body: from where it is, or read.
+async fn carried(house: &House, body: &artifact::Body, held: Option<&Held>, layout: &Layout) -> Result<Body, Error> {
+    match (held, layout.slices()) {
+        (Some(held), []) => Ok(held.part(0..0).into()),
+        (Some(held), [Slice::Source(range)]) => Ok(held.part(range.clone()).into()),
+        _ => Ok(Body::reading(house.delivery.read(body.arranged(layout)).await?, layout.len())),
+    }
 }
 
 /// More fields than any answer has.
@@ -254,16 +286,24 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
-fn failed(target: &str, error: &Error) -> Response<Body> {
+fn failed(target: &str, request: &request::Request, error: &Error) -> Response<Body> {
     let target = shown(target);
     match error.kind() {
-        Kind::Internal | Kind::Unavailable | Kind::TimedOut => tracing::error!(url = %target, ?error),
+        Kind::Internal | Kind::Unavailable | Kind::Changed | Kind::TimedOut => tracing::error!(url = %target, ?error),
         Kind::Busy => tracing::warn!(url = %target, ?error),
         Kind::Invalid | Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
             tracing::debug!(url = %target, ?error)
         }
     }
-    response::failure(error)
+    match request {
+        request::Request::Raw(_) => failure::raw_failure(error),
+        request::Request::Served(_) | request::Request::Download(_) | request::Request::Asset(_) => {
+            failure::file_failure(error)
+        }
+        request::Request::Thumbnail(_) | request::Request::PlayManifest(_) | request::Request::Package(_) => {
+            failure::failure(error)
+        }
+    }
 }
 
 fn millis(duration: Duration) -> f64 {

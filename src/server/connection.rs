@@ -14,11 +14,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
+use super::body::Body;
 use super::express::Express;
 use super::pulse::{OpenRequest, Order, Pulse, Pulsed};
 use super::recent::Recent;
-use super::response::{self, Body};
-use super::{Site, answer};
+use super::siding::Siding;
+use super::{Site, answer, response};
 use crate::deliver::Delivery;
 
 /// Most requests at once on one HTTP/2 connection, as RFC 9113 section 6.5.2 recommends at least.
@@ -60,16 +61,17 @@ pub(super) struct House {
 
 /// Answers the requests of a connection until it ends or is told to.
 pub(super) async fn serve(house: Arc<House>, stream: TcpStream, pulse: Arc<Pulse>) {
+    let siding = Arc::new(Siding::default());
     let service = service_fn(|request: Request<Incoming>| {
         let open = OpenRequest::new(&pulse, request.version());
-        let house = Arc::clone(&house);
+        let (house, siding) = (Arc::clone(&house), Arc::clone(&siding));
         async move {
             let response = guarded(&house, request).await;
-            Ok::<_, Infallible>(response.map(|body| body.keeping(open)))
+            Ok::<_, Infallible>(siding.divert(response, open))
         }
     });
     let stream = Pulsed::new(stream, Arc::clone(&pulse));
-    let stream = TokioIo::new(Express::new(stream, Arc::clone(&pulse), Arc::clone(&house.recent)));
+    let stream = TokioIo::new(Express::new(stream, Arc::clone(&pulse), Arc::clone(&house.recent), Arc::clone(&siding)));
     let mut connection = pin!(house.protocol.serve_connection(stream, service));
     let mut last = None;
     loop {
@@ -78,11 +80,18 @@ pub(super) async fn serve(house: Arc<House>, stream: TcpStream, pulse: Arc<Pulse
             result = connection.as_mut() => {
                 if let Err(error) = result {
                     tracing::debug!(%error, "connection ended");
+                    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {
+                        // A body came to no end.
+                        pulse.break_off();
+                    }
                 }
                 return;
             }
             order = pulse.told(last) => {
                 if order == Order::Close {
+                    if pulse.is_answering() {
+                        pulse.break_off();
+                    }
                     return;
                 }
                 // One that hyper knows nothing of yet would be dropped with its answer half sent; it sees the end of its

@@ -2,8 +2,8 @@
 //!
 //! Between requests a connection is at a boundary, where nothing of the last answer is left to be sent and hyper waits for the
 //! next head. A plain request whose answer is at hand is answered right there. Any other complete head without a body is lent
-//! to hyper, byte for byte, and the boundary is reached again when its answer has been flushed. Whatever is neither gives the
-//! connection to hyper for good.
+//! to hyper, byte for byte, and the boundary is reached again when its answer has been flushed, or the one that waits at the
+//! siding has been sent in its place. Whatever is neither gives the connection to hyper for good.
 
 use std::io;
 use std::pin::Pin;
@@ -11,12 +11,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use bytes::{Buf, Bytes};
+use hyper::{StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::field;
 use super::head::{self, Head};
-use super::pulse::Pulse;
-use super::recent::{Answer, Recent, Wanted};
-use super::{response, telemetry};
+use super::line::Line;
+use super::pulse::{OpenRequest, Pulse};
+use super::recent::{Recent, Wanted};
+use super::siding::{Siding, Waiting};
+use super::telemetry::{self, Asked};
+use crate::deliver::extent::{Extent, Sending};
 use crate::request::shown::shown;
 
 /// A stream that answers what it can.
@@ -25,6 +31,7 @@ pub(super) struct Express<S> {
     stream: S,
     pulse: Arc<Pulse>,
     recent: Arc<Recent>,
+    siding: Arc<Siding>,
     phase: Phase,
     input: Input,
     output: Option<Output>,
@@ -51,38 +58,38 @@ struct Input {
 /// An answer that is being sent.
 #[derive(Debug)]
 struct Output {
-    answer: Arc<Answer>,
-    sent: usize,
-    begun: Instant,
+    bytes: Bytes,
+    file: Option<Sending>,
+    /// What is counted when it is sent.
+    counted: Option<(Asked, StatusCode, Instant)>,
+    _open: OpenRequest,
 }
 
 /// Most bytes that wait in a connection's input.
 const INPUT_MAX: usize = 8 * 1024;
 /// Most answers in a row before other connections have their turn.
 const ANSWERS_AT_ONCE: usize = 16;
+/// Bytes of files in a row before other connections have their turn.
+const BYTES_AT_ONCE: u64 = 2 << 20;
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
+impl<S: Line> Express<S> {
     /// A stream at a boundary.
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Arc<Recent>) -> Express<S> {
-        Express { stream, pulse, recent, phase: Phase::Boundary, input: Input::default(), output: None }
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Arc<Recent>, siding: Arc<Siding>) -> Express<S> {
+        Express { stream, pulse, recent, siding, phase: Phase::Boundary, input: Input::default(), output: None }
     }
 
-    /// Sends what is left of an answer.
+    /// Sends what is left of an answer. One that cannot be sent to its end breaks the connection off.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(output) = &mut self.output {
-            let rest = &output.answer.bytes[output.sent..];
-            if rest.is_empty() {
-                telemetry::express(output.answer.kind, output.begun.elapsed());
-                self.pulse.end();
-                self.output = None;
-                break;
-            }
-            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                sent => output.sent += sent,
-            }
+        let Some(output) = &mut self.output else { return Poll::Ready(Ok(())) };
+        let sent = ready!(output.poll(&mut self.stream, cx));
+        match &sent {
+            Ok(()) => output.counted.iter().for_each(|(kind, status, begun)| {
+                telemetry::express(*kind, *status, begun.elapsed());
+            }),
+            Err(_) => self.pulse.break_off(),
         }
-        Poll::Ready(Ok(()))
+        self.output = None;
+        Poll::Ready(sent)
     }
 
     /// Answers requests at a boundary for as long as answers are at hand. Ready at the end of the stream, or where the phase
@@ -110,26 +117,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
     /// Decides who answers the request at the front of the input.
     fn next(&mut self) {
         let (begun, _) = self.pulse.requests();
-        let (length, wanted) = match head::head(self.input.rest()) {
-            Head::Plain { length, target, gzip } => (length, Wanted { target, gzip }),
-            Head::Bodyless { length } => {
-                self.phase = Phase::Lent { left: length, begun };
-                return;
-            }
+        let (length, wanted, range) = match head::head(self.input.rest()) {
+            Head::Plain { length, target, gzip, range } => (length, Wanted { target, gzip }, range),
+            Head::Bodyless { length } => return self.lend(length, begun),
             Head::Other => {
+                self.siding.close();
                 self.phase = Phase::Given;
                 return;
             }
         };
-        match self.recent.get(wanted, response::now()) {
-            Some(answer) => {
-                tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = 200);
-                self.pulse.begin(hyper::Version::HTTP_11);
-                self.output = Some(Output { answer, sent: 0, begun: Instant::now() });
-                self.input.start += length;
-            }
-            None => self.phase = Phase::Lent { left: length, begun },
-        }
+        let answer = self.recent.get(wanted, field::now());
+        let Some((answer, reply)) = answer.and_then(|answer| answer.reply(range).map(|reply| (answer, reply))) else {
+            return self.lend(length, begun);
+        };
+        tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = reply.status.as_u16());
+        self.output = Some(Output {
+            bytes: reply.bytes,
+            file: reply.file.map(Extent::send),
+            counted: Some((answer.kind, reply.status, Instant::now())),
+            _open: OpenRequest::new(&self.pulse, Version::HTTP_11),
+        });
+        self.input.start += length;
+    }
+
+    fn lend(&mut self, length: usize, begun: u32) {
+        self.siding.open();
+        self.phase = Phase::Lent { left: length, begun };
     }
 
     /// Waits for the end of the stream while hyper works on a request, and keeps what else comes for later.
@@ -141,6 +154,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         }
         // The boundary wakes who waits here.
         Poll::Pending
+    }
+}
+
+impl Output {
+    fn poll(&mut self, stream: &mut impl Line, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.bytes.is_empty() {
+            match ready!(Pin::new(&mut *stream).poll_write(cx, &self.bytes))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.bytes.advance(sent),
+            }
+        }
+        let mut sent = 0;
+        while let Some(file) = self.file.as_mut().filter(|file| !file.is_over()) {
+            if sent >= BYTES_AT_ONCE {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            sent += ready!(stream.poll_send(cx, file))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl From<Waiting> for Output {
+    fn from(Waiting { head, body, open }: Waiting) -> Output {
+        Output { bytes: head, file: Some(body.send()), counted: None, _open: open }
     }
 }
 
@@ -174,7 +213,7 @@ impl Input {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Express<S> {
+impl<S: Line> AsyncRead for Express<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.phase == Phase::Boundary {
@@ -198,10 +237,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Express<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Express<S> {
+impl<S: Line> AsyncWrite for Express<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_output(cx))?;
+        if this.siding.is_taken() {
+            return Poll::Ready(Ok(buf.len()));
+        }
         Pin::new(&mut this.stream).poll_write(cx, buf)
     }
 
@@ -212,6 +254,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Express<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_output(cx))?;
+        if this.siding.is_taken() {
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+        }
         Pin::new(&mut this.stream).poll_write_vectored(cx, bufs)
     }
 
@@ -222,6 +267,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Express<S> {
     /// Hyper flushes when all it had to say is written: with its request answered, the connection is at a boundary again.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(waiting) = this.siding.leave() {
+            this.output = Some(waiting.into());
+        }
+        ready!(this.poll_output(cx))?;
         ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
         if let Phase::Lent { left: 0, begun } = this.phase {
             let (now, all_ended) = this.pulse.requests();

@@ -1,4 +1,4 @@
-//! Forms in the body of a POST: read whole, within a time and a size.
+//! Forms in the body of a POST, and JSON instead: read whole, within a time and a size.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -8,13 +8,26 @@ use hyper::body::{Body as HttpBody, Buf};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use super::response::{self, Body};
+use super::body::Body;
+use super::response;
+use crate::request::json;
 
 /// Most bytes of a form: four times the longest URL.
 const BYTES_MAX: usize = 64 * 1024;
 
-/// The media type of forms.
+/// The media types of forms, and of what is taken for one.
 const TYPE: &str = "application/x-www-form-urlencoded";
+const TYPE_JSON: &str = "application/json";
+
+/// What is taken, as `Accept-Post` tells it (W3C Linked Data Platform 1.0 section 7.1).
+const ACCEPTED: &str = "application/x-www-form-urlencoded, application/json";
+
+/// How parameters are written in a body.
+#[derive(Clone, Copy, PartialEq)]
+enum Language {
+    Form,
+    Json,
+}
 
 /// The form in a body; empty for no body. What comes instead is the answer to a body that is no form, is too large or takes
 /// longer than `patience`.
@@ -26,26 +39,34 @@ pub(super) async fn read<B: HttpBody>(
     if body.is_end_stream() {
         return Ok(String::new());
     }
-    check_type(headers)?;
+    let language = language(headers)?;
     if body.size_hint().lower() > BYTES_MAX as u64 {
         return Err(too_large());
     }
     match tokio::time::timeout(patience, collected(body)).await {
-        Ok(bytes) => String::from_utf8(bytes?).map_err(|_| bad("the form is not UTF-8")),
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes?).map_err(|_| bad("the form is not UTF-8"))?;
+            match language {
+                Language::Form => Ok(text),
+                Language::Json => json::as_form(&text).map_err(|error| bad(error.message())),
+            }
+        }
         Err(_elapsed) => Err(refusal(StatusCode::REQUEST_TIMEOUT, "the form took too long to arrive")),
     }
 }
 
-fn check_type(headers: &HeaderMap) -> Result<(), Box<Response<Body>>> {
+fn language(headers: &HeaderMap) -> Result<Language, Box<Response<Body>>> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
     let is_plain = headers.get(header::CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
-    if essence.eq_ignore_ascii_case(TYPE) && is_plain {
-        return Ok(());
+    let languages = [(TYPE, Language::Form), (TYPE_JSON, Language::Json)];
+    let found = languages.into_iter().find(|(name, _)| essence.eq_ignore_ascii_case(name) && is_plain);
+    if let Some((_, language)) = found {
+        return Ok(language);
     }
     let mut response =
-        refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body is a form: application/x-www-form-urlencoded");
-    response.headers_mut().insert("accept-post", HeaderValue::from_static(TYPE));
+        refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, &format!("a body is a form: {TYPE}, or {TYPE_JSON}"));
+    response.headers_mut().insert("accept-post", HeaderValue::from_static(ACCEPTED));
     Err(response)
 }
 

@@ -6,8 +6,8 @@ use super::coding;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head<'a> {
     /// A complete head of so many bytes that asks for a target with `GET` and says nothing that changes the answer, but
-    /// whether it may be compressed.
-    Plain { length: usize, target: &'a [u8], gzip: bool },
+    /// whether it may be compressed and what part of it is wanted.
+    Plain { length: usize, target: &'a [u8], gzip: bool, range: Option<&'a [u8]> },
     /// A complete head of so many bytes that no body follows.
     Bodyless { length: usize },
     /// Anything else: incomplete, malformed, with a body, or of another protocol.
@@ -15,8 +15,9 @@ pub(super) enum Head<'a> {
 }
 
 /// What one field does to a head.
-enum Effect {
+enum Effect<'a> {
     None,
+    Range(&'a [u8]),
     Matters,
     Frames,
     Host,
@@ -38,7 +39,7 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
     }
     let mut at = first.len() + 2;
     let mut plain = method == b"GET" && target.first() == Some(&b'/');
-    let (mut hosts, mut gzip) = (0, false);
+    let (mut hosts, mut gzip, mut range) = (0, false, None);
     loop {
         let field = line(buffer.get(at..)?)?;
         at += field.len() + 2;
@@ -47,15 +48,18 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
         }
         match effect(field)? {
             Effect::None => {}
+            Effect::Range(value) if range.is_none() => range = Some(value),
+            Effect::Range(_) => plain = false,
             Effect::Matters => plain = false,
             Effect::Frames => return None,
             Effect::Host => hosts += 1,
             Effect::Gzip => gzip = true,
         }
     }
-    let head =
-        if plain && hosts == 1 { Head::Plain { length: at, target, gzip } } else { Head::Bodyless { length: at } };
-    Some(head)
+    Some(match plain && hosts == 1 {
+        true => Head::Plain { length: at, target, gzip, range },
+        false => Head::Bodyless { length: at },
+    })
 }
 
 /// The bytes before CR LF; `None` where there is no line end yet, or a control character before it.
@@ -70,7 +74,7 @@ fn word(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..end], &line[end + 1..]))
 }
 
-fn effect(field: &[u8]) -> Option<Effect> {
+fn effect(field: &[u8]) -> Option<Effect<'_>> {
     let colon = field.iter().position(|&byte| byte == b':')?;
     let (name, value) = (&field[..colon], field[colon + 1..].trim_ascii());
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
@@ -90,7 +94,7 @@ fn effect(field: &[u8]) -> Option<Effect> {
         b'i' if begins(b"if-") => Effect::Matters,
         b'k' if is(b"keep-alive") => Effect::Frames,
         b'p' if begins(b"proxy-") => Effect::Frames,
-        b'r' if is(b"range") => Effect::Matters,
+        b'r' if is(b"range") => Effect::Range(value),
         b't' if is(b"te") || begins(b"transfer-") || begins(b"trailer") => Effect::Frames,
         b'u' if is(b"upgrade") => Effect::Frames,
         _ => Effect::None,
@@ -119,8 +123,8 @@ mod tests {
     #[test]
     fn plain_heads() {
         let target = b"/p/1/thumbnail/entry_id/0_x";
-        check(PLAIN, Head::Plain { length: PLAIN.len(), target, gzip: false });
-        check(&format!("{PLAIN}GET"), Head::Plain { length: PLAIN.len(), target, gzip: false });
+        check(PLAIN, Head::Plain { length: PLAIN.len(), target, gzip: false, range: None });
+        check(&format!("{PLAIN}GET"), Head::Plain { length: PLAIN.len(), target, gzip: false, range: None });
         for field in [
             "Cookie: a=b",
             "Accept: image/webp",
@@ -131,13 +135,15 @@ mod tests {
         ] {
             let text = with(field);
             let gzip = field == "Accept-Encoding: gzip";
-            check(&text, Head::Plain { length: text.len(), target: b"/", gzip });
+            check(&text, Head::Plain { length: text.len(), target: b"/", gzip, range: None });
         }
+        let (text, range) = (with("range:  bytes=0-1 "), Some(&b"bytes=0-1"[..]));
+        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range });
     }
 
     #[test]
     fn what_matters_to_the_answer() {
-        for field in ["Range: bytes=0-1", "If-None-Match: \"x\"", "if-range: x", "Host: y"] {
+        for field in ["Range: bytes=0-1\r\nRange: bytes=0-1", "If-None-Match: \"x\"", "if-range: x", "Host: y"] {
             let text = with(field);
             check(&text, Head::Bodyless { length: text.len() });
         }

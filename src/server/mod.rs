@@ -2,17 +2,25 @@
 
 mod admin;
 mod answer;
+mod body;
 mod coding;
 mod conditional;
 mod connection;
 mod crowd;
 mod express;
+mod failure;
+mod field;
+mod file;
 mod form;
 mod head;
+mod line;
+mod multipart;
 mod pulse;
 mod range;
 mod recent;
+mod reply;
 mod response;
+mod siding;
 mod telemetry;
 
 use std::future::Future;

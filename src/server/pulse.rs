@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
+use super::line::Line;
+use crate::deliver::extent::Sending;
+
 /// What a connection does, as far as it matters to patience. Counters wrap; only their change is looked at.
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
@@ -22,6 +25,7 @@ pub(super) struct Pulse {
     reads_at_head: AtomicU32,
     multiplexed: AtomicBool,
     lent: AtomicBool,
+    broken: AtomicBool,
     order: AtomicU8,
     ordered: Notify,
 }
@@ -109,6 +113,16 @@ impl Pulse {
         self.lent.load(Relaxed)
     }
 
+    /// An answer cannot be sent to its end: the connection is to end with a reset.
+    pub(super) fn break_off(&self) {
+        self.broken.store(true, Relaxed);
+    }
+
+    /// Whether an answer is on its way.
+    pub(super) fn is_answering(&self) -> bool {
+        self.write_pending.load(Relaxed) || !self.requests().1
+    }
+
     /// Waits for an order that is news after `last`.
     pub(super) async fn told(&self, last: Option<Order>) -> Order {
         loop {
@@ -161,12 +175,12 @@ impl Watch {
 
 /// A stream that keeps a pulse up to date.
 #[derive(Debug)]
-pub(super) struct Pulsed<S> {
+pub(super) struct Pulsed<S: Line> {
     stream: S,
     pulse: Arc<Pulse>,
 }
 
-impl<S> Pulsed<S> {
+impl<S: Line> Pulsed<S> {
     /// The same stream with a pulse.
     pub(super) fn new(stream: S, pulse: Arc<Pulse>) -> Pulsed<S> {
         Pulsed { stream, pulse }
@@ -182,7 +196,7 @@ impl<S> Pulsed<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Pulsed<S> {
+impl<S: Line> AsyncRead for Pulsed<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_read(cx, buf);
@@ -193,7 +207,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Pulsed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Pulsed<S> {
+impl<S: Line> AsyncWrite for Pulsed<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_write(cx, buf);
@@ -220,6 +234,25 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Pulsed<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+impl<S: Line> Line for Pulsed<S> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, file: &mut Sending) -> Poll<std::io::Result<u64>> {
+        let result = self.stream.poll_send(cx, file);
+        self.wrote(result)
+    }
+
+    fn break_off(&self) {
+        self.stream.break_off();
+    }
+}
+
+impl<S: Line> Drop for Pulsed<S> {
+    fn drop(&mut self) {
+        if self.pulse.broken.load(Relaxed) {
+            self.stream.break_off();
+        }
     }
 }
 

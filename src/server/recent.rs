@@ -4,10 +4,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use hyper::header::HeaderMap;
+use hyper::StatusCode;
+use hyper::header::{self, HeaderMap, HeaderValue};
 
-use super::response;
 use super::telemetry::Asked;
+use super::{field, range, reply};
+use crate::deliver::extent::{Extent, Held};
 
 /// Places for answers. Each holds the last answer that came to it, so their number bounds what is held.
 const PLACES: usize = 1024;
@@ -38,15 +40,29 @@ pub(super) struct Wanted<'a> {
     pub(super) gzip: bool,
 }
 
-/// An answer to `GET` over HTTP/1.1, head and body.
+/// An answer to `GET` over HTTP/1.1.
 #[derive(Debug)]
 pub(super) struct Answer {
     target: Box<[u8]>,
     gzip: bool,
     /// What it is an answer of.
     pub(super) kind: Asked,
-    /// Its bytes.
+    /// The fields of its head but those that tell how much of it is sent, and the end of the head.
+    fields: Box<[u8]>,
+    held: Held,
+    /// The whole answer, ready to be sent.
+    whole: Reply,
+}
+
+/// What is sent: bytes, then a part of a file where there is one.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    /// Its status.
+    pub(super) status: StatusCode,
+    /// Its head, and its body where that is in memory.
     pub(super) bytes: Bytes,
+    /// Its body in a file.
+    pub(super) file: Option<Extent>,
 }
 
 impl Recent {
@@ -67,26 +83,24 @@ impl Recent {
         place.answer.as_ref().filter(is_meant).cloned()
     }
 
-    /// Holds the answer to a request, given now with 200 and these fields, if it is asked for again within a second: what comes
-    /// once is not worth the copy. The answer depends on nothing but what is wanted and the time.
-    pub(super) fn remember(&self, wanted: Wanted<'_>, kind: Asked, headers: &HeaderMap, body: &Bytes) {
-        if body.len() > BODY_MAX {
+    /// Holds the answer to a request, given now with these fields and the whole of this or a part, if it is asked for again
+    /// within a second: what comes once is not worth the copy. The answer depends on nothing but what is wanted and the time.
+    pub(super) fn remember(&self, wanted: Wanted<'_>, kind: Asked, headers: &HeaderMap, held: Held) {
+        if matches!(&held, Held::Bytes(bytes) if bytes.len() > BODY_MAX) {
             return;
         }
-        let (hash, second) = (self.hasher.hash_one(wanted), response::now());
+        let (hash, second) = (self.hasher.hash_one(wanted), field::now());
         let mut place = self.place(hash);
         if place.target != hash || place.second != second {
             *place = Place { target: hash, second, answer: None };
         } else if place.answer.is_none() {
-            let bytes = written(headers, body, second);
-            let Wanted { target, gzip } = wanted;
-            place.answer = Some(Arc::new(Answer { target: target.into(), gzip, kind, bytes }));
+            place.answer = Some(Arc::new(Answer::new(wanted, kind, headers, held, second)));
         }
     }
 
     /// Lets go of the answers of earlier seconds.
     pub(super) fn sweep(&self) {
-        let second = response::now();
+        let second = field::now();
         for place in &self.places {
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
             if place.second != second {
@@ -101,28 +115,50 @@ impl Recent {
     }
 }
 
-/// The answer as HTTP/1.1 has it (RFC 9112 section 2.1).
-fn written(headers: &HeaderMap, body: &Bytes, second: u64) -> Bytes {
-    let mut bytes = Vec::with_capacity(1024 + body.len());
-    bytes.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
-    for (name, value) in headers {
-        field(&mut bytes, name.as_str(), value.as_bytes());
+impl Answer {
+    fn new(wanted: Wanted<'_>, kind: Asked, headers: &HeaderMap, held: Held, second: u64) -> Answer {
+        let mut fields = Vec::with_capacity(1024);
+        reply::fields(&mut fields, headers, |name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_RANGE);
+        let fields = reply::finished(fields, second);
+        let whole = reply(&fields, StatusCode::OK, None, held.clone());
+        let Wanted { target, gzip } = wanted;
+        Answer { target: target.into(), gzip, kind, fields: fields.into(), held, whole }
     }
-    field(&mut bytes, "date", response::http_date(second).as_bytes());
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(body);
-    bytes.into()
+
+    /// What is sent to whoever wants all of it, or with a `Range` field a part; `None` where that asks for anything else.
+    pub(super) fn reply(&self, range: Option<&[u8]>) -> Option<Reply> {
+        let Some(range) = range else { return Some(self.whole.clone()) };
+        match range::wanted(std::str::from_utf8(range).ok()?, self.held.len()) {
+            range::Wanted::Whole => Some(self.whole.clone()),
+            range::Wanted::Part(part) => {
+                let said = field::content_range(&part, self.held.len());
+                Some(reply(&self.fields, StatusCode::PARTIAL_CONTENT, Some(said), self.held.part(part)))
+            }
+            range::Wanted::Parts(_) | range::Wanted::Unsatisfiable => None,
+        }
+    }
 }
 
-fn field(bytes: &mut Vec<u8>, name: &str, value: &[u8]) {
-    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-        bytes.extend_from_slice(part);
+fn reply(fields: &[u8], status: StatusCode, content_range: Option<HeaderValue>, held: Held) -> Reply {
+    let mut bytes = reply::begun(status);
+    reply::field(&mut bytes, &header::CONTENT_LENGTH, HeaderValue::from(held.len()).as_bytes());
+    if let Some(content_range) = content_range {
+        reply::field(&mut bytes, &header::CONTENT_RANGE, content_range.as_bytes());
     }
+    bytes.extend_from_slice(fields);
+    let file = match held {
+        Held::Bytes(body) => {
+            bytes.extend_from_slice(&body);
+            None
+        }
+        Held::File(extent) => Some(extent),
+    };
+    Reply { status, bytes: bytes.into(), file }
 }
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::{CONTENT_TYPE, HeaderValue};
+    use hyper::header::CONTENT_TYPE;
 
     use super::*;
 
@@ -137,10 +173,10 @@ mod tests {
     /// Remembers twice within one second of the clock.
     fn remembered(recent: &Recent, target: &str, body: &Bytes) -> u64 {
         loop {
-            let second = response::now();
-            recent.remember(wanted(target), Asked::Thumbnail, &headers(), body);
-            recent.remember(wanted(target), Asked::Thumbnail, &headers(), body);
-            if second == response::now() {
+            let second = field::now();
+            recent.remember(wanted(target), Asked::Thumbnail, &headers(), Held::Bytes(body.clone()));
+            recent.remember(wanted(target), Asked::Thumbnail, &headers(), Held::Bytes(body.clone()));
+            if second == field::now() {
                 return second;
             }
         }
@@ -151,10 +187,17 @@ mod tests {
         let recent = Recent::new();
         let second = remembered(&recent, "/a", &Bytes::from_static(b"body"));
         let answer = recent.get(wanted("/a"), second).unwrap();
-        let date = response::http_date(second);
-        let expected =
-            format!("HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\ndate: {}\r\n\r\nbody", date.to_str().unwrap());
-        assert_eq!(answer.bytes, expected);
+        let date = field::http_date(second);
+        let fields = format!("content-type: image/jpeg\r\ndate: {}\r\n\r\n", date.to_str().unwrap());
+        let sent = |range: &str| answer.reply((!range.is_empty()).then_some(range.as_bytes())).map(|reply| reply.bytes);
+        let whole = format!("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n{fields}body");
+        for range in ["", "bytes=3-2", "lines=1-2"] {
+            assert_eq!(sent(range).unwrap(), whole, "{range}");
+        }
+        let sizes = "content-length: 2\r\ncontent-range: bytes 1-2/4";
+        let part = format!("HTTP/1.1 206 Partial Content\r\n{sizes}\r\n{fields}od");
+        assert_eq!(sent("bytes=1-2").unwrap(), part);
+        assert_eq!((sent("bytes=0-0,2-2"), sent("bytes=4-")), (None, None), "hyper knows what to say");
         assert!(recent.get(wanted("/a"), second + 1).is_none());
         assert!(recent.get(wanted("/b"), second).is_none());
         assert!(recent.get(Wanted { gzip: true, ..wanted("/a") }, second).is_none());
@@ -163,8 +206,8 @@ mod tests {
     #[test]
     fn what_comes_once_or_is_large_is_not_held() {
         let recent = Recent::new();
-        recent.remember(wanted("/a"), Asked::Thumbnail, &headers(), &Bytes::from_static(b"body"));
-        assert!(recent.get(wanted("/a"), response::now()).is_none());
+        recent.remember(wanted("/a"), Asked::Thumbnail, &headers(), Bytes::from_static(b"body").into());
+        assert!(recent.get(wanted("/a"), field::now()).is_none());
         let second = remembered(&recent, "/b", &Bytes::from(vec![0; BODY_MAX + 1]));
         assert!(recent.get(wanted("/b"), second).is_none());
     }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use metrics::{Counter, Histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -68,15 +69,17 @@ pub(super) fn answered(asked: Asked, status: u16, took: Duration) {
 }
 
 /// Counts an answer that was at hand, without a look-up of what counts it.
-pub(super) fn express(asked: Asked, took: Duration) {
+pub(super) fn express(asked: Asked, status: StatusCode, took: Duration) {
     struct Handles {
         requests: Counter,
         hits: Counter,
         duration: Histogram,
     }
-    static HANDLES: [OnceLock<Handles>; Asked::COUNT] = [const { OnceLock::new() }; Asked::COUNT];
-    let handles = HANDLES[asked as usize].get_or_init(|| Handles {
-        requests: metrics::counter!("vedette_requests_total", "kind" => asked.label(), "status" => "200"),
+    static HANDLES: [OnceLock<Handles>; 2 * Asked::COUNT] = [const { OnceLock::new() }; 2 * Asked::COUNT];
+    // All of it or a part: nothing else is at hand.
+    let is_part = status == StatusCode::PARTIAL_CONTENT;
+    let handles = HANDLES[2 * asked as usize + usize::from(is_part)].get_or_init(|| Handles {
+        requests: metrics::counter!("vedette_requests_total", "kind" => asked.label(), "status" => status_label(status.as_u16())),
         hits: metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts"),
         duration: metrics::histogram!("vedette_request_duration_seconds", "kind" => asked.label()),
     });
@@ -85,14 +88,14 @@ pub(super) fn express(asked: Asked, took: Duration) {
     handles.duration.record(took);
 }
 
-/// Counts an artifact handed out, and the steps of one that was made.
+/// Counts an artifact handed out, and the steps that one took that was made.
 pub(super) fn delivered(outcome: Outcome, timings: &Timings) {
     match outcome {
         Outcome::Hit => metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts").increment(1),
         Outcome::Shared => metrics::counter!("vedette_cache_shared_total", "cache" => "artifacts").increment(1),
         Outcome::Made => {
             metrics::counter!("vedette_cache_misses_total", "cache" => "artifacts").increment(1);
-            for (step, took) in timings.steps() {
+            for (step, took) in timings.steps().into_iter().filter(|(_, took)| !took.is_zero()) {
                 metrics::histogram!("vedette_request_span_duration_seconds", "span" => step).record(took);
             }
         }

@@ -162,6 +162,8 @@ pub struct Planes {
     pub shift: (u8, u8),
     /// Whether chroma samples sit on the left luma sample (MPEG) instead of between two (JPEG).
     pub left_sited: bool,
+    /// Whether its lines show two moments in turn, as television cameras took them.
+    pub interlaced: bool,
 }
 
 /// One plane of samples.

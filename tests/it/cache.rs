@@ -139,3 +139,35 @@ fn sizes_of_one_frame_are_keys_of_their_own() {
         assert_ne!(tag(other), same, "{other}");
     }
 }
+
+/// How many of the answers for these widths had to decode the picture.
+fn decodings(server: &Server, entry: &str, widths: &[u32]) -> usize {
+    let decodes = |width: &&u32| {
+        let answer = server.thumbnail(entry, &format!("width/{width}"));
+        let timing = answer.header("server-timing").unwrap().to_owned();
+        let decode = timing.split(", ").find_map(|step| step.strip_prefix("decode;dur=")).map(str::parse::<f64>);
+        decode.is_some_and(|took| took.unwrap() > 0.0)
+    };
+    widths.iter().filter(decodes).count()
+}
+
+#[test]
+fn ten_sizes_of_a_picture_decode_once() {
+    let server = Server::of_library();
+    let widths = [60, 64, 100, 120, 160, 200, 300, 400, 500, 640];
+    assert_eq!(decodings(&server, "0_png", &widths), 1);
+    // A JPEG of 1600 pixels across is decoded at an eighth of that, a quarter, a half, or whole, each once.
+    assert_eq!(decodings(&server, "0_jpeg", &[60, 100, 160, 199, 200]), 1);
+    assert_eq!(decodings(&server, "0_jpeg", &[320, 400, 640, 800, 900, 1600]), 3);
+}
+
+/// What else was asked for before does not change the bytes of an answer.
+#[test]
+fn the_bytes_of_a_size_are_the_same_whatever_is_kept() {
+    let (fresh, used) = (Server::of_library(), Server::of_library());
+    for width in [1600, 800, 400] {
+        used.thumbnail("0_jpeg", &format!("width/{width}"));
+    }
+    let (alone, after) = (fresh.thumbnail("0_jpeg", "width/100"), used.thumbnail("0_jpeg", "width/100"));
+    assert!(alone.header("etag") == after.header("etag") && alone.body == after.body);
+}

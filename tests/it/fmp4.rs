@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::UNIX_EPOCH;
 
 use mp4_atom::{Any, Codec, Decode, Moof, Moov};
+use vedette::decode::limits::Limits;
 use vedette::deliver::sources;
 use vedette::entry::Source;
 use vedette::media::time::Micros;
@@ -32,7 +33,7 @@ fn index(path: &Path) -> Index {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let origin = Origin::folder(path.parent().unwrap()).unwrap();
-    let index = runtime.block_on(sources::index(&origin, &source)).unwrap();
+    let index = runtime.block_on(sources::index(&origin, &source, Limits::default())).unwrap();
     Index::clone(&index)
 }
 
@@ -63,7 +64,13 @@ fn packaged(path: &Path, stream: &str, window: Window) -> (Vec<u8>, Vec<Vec<u8>>
     let timeline = Timeline::new(track(&index, stream), window).unwrap().unwrap();
     let init = fmp4::init(&timeline).unwrap();
     let segments = segments(&timeline, &PACE);
-    (init, segments.iter().map(|segment| bytes(&fmp4::segment(&timeline, segment), &file)).collect())
+    (
+        init,
+        segments
+            .iter()
+            .map(|segment| bytes(&fmp4::segment(&timeline, segment.number, segment.samples.clone()), &file))
+            .collect(),
+    )
 }
 
 /// A frame as ffmpeg decodes it: when it is shown in seconds, and the digest of its pixels.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use image::{Rgba, RgbaImage};
 use vedette::decode::demux::demux;
 use vedette::decode::frames::{Coded, Decoders, Run};
+use vedette::decode::limits::Limits;
 use vedette::decode::scan::{ReadAt, scan};
 use vedette::deliver::{frames, sources};
 use vedette::entry::Source;
@@ -42,7 +43,7 @@ impl Clip {
             version: Source::file_version(metadata.len(), modified.as_nanos()),
         };
         let origin = Origin::folder(path.parent().unwrap())?;
-        let index = sources::index(&origin, &source).await?;
+        let index = sources::index(&origin, &source, Limits::default()).await?;
         Ok(Clip { origin, source, index, decoders: Decoders::default() })
     }
 
@@ -175,8 +176,20 @@ fn every_frame_of_transport_streams() {
 
 #[test]
 fn every_frame_of_avi_and_flv() {
-    for name in ["0_avi.avi", "0_mjpeg.avi", "0_flv.flv"] {
+    for name in ["0_avi.avi", "0_mjpeg.avi", "0_flv.flv", "0_packed.avi"] {
         check(name, 0);
+    }
+}
+
+/// Two pictures end the clip in one sample, without a placeholder after them. FFmpeg gives the second of them no more.
+#[tokio::test]
+async fn the_last_of_packed_pictures() {
+    let clip = Clip::of("0_packed.avi").await;
+    let samples = &clip.index.video().unwrap().samples;
+    assert_eq!((samples.len(), samples.last_shown()), (74, Ticks(73)));
+    // The encoder drops frame 73.
+    for (at, frame) in [(70, 70), (71, 71), (72, 72), (73, 74), (1000, 74)] {
+        assert_eq!(clip.number(at * 40_000, Precision::Exact).await, Some(frame));
     }
 }
 
@@ -200,6 +213,37 @@ fn every_frame_of_copies_of_other_codecs() {
     check_copies("0_vp8.webm", &["ogg", "avi"]);
     check_copies("0_prores.mov", &["mkv"]);
     check_copies("0_mpeg2.ts", &["mpg", "mkv"]);
+}
+
+/// Codes a clip anew and checks every frame.
+#[track_caller]
+fn check_coded(coder: &str, container: &str) {
+    let folder = Folder::new(&format!("frames-{coder}"));
+    let path = folder.path().join(format!("coded.{container}"));
+    let made = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-y", "-i"])
+        .arg(media("0_avc.mp4"))
+        .args(["-an", "-c:v", coder, "-q:v", "3", "-g", "25"])
+        .arg(&path)
+        .status()
+        .unwrap();
+    assert!(made.success(), "{coder}");
+    check_file(&path, 0);
+}
+
+#[test]
+fn every_frame_of_codecs_that_few_still_write() {
+    for (coder, container) in [
+        ("libtheora", "ogv"),
+        ("libtheora", "mkv"),
+        ("flv", "flv"),
+        ("wmv1", "wmv"),
+        ("wmv2", "wmv"),
+        ("msmpeg4v2", "avi"),
+        ("msmpeg4", "avi"),
+    ] {
+        check_coded(coder, container);
+    }
 }
 
 /// The opacity in the middle of the picture and in a corner below the number.
@@ -402,7 +446,7 @@ async fn sound_alone_has_no_picture() {
         let tone = ["-nostdin", "-v", "error", "-f", "lavfi", "-i", "sine=duration=5"];
         assert!(Command::new("ffmpeg").args(tone).arg(&path).status().unwrap().success());
         let clip = Clip::open(&path).await.unwrap();
-        let facts = sources::facts(&clip.origin, &clip.source).await.unwrap();
+        let facts = sources::facts(&clip.origin, &clip.source, Limits::default()).await.unwrap();
         assert!(facts.picture.is_none() && facts.has_audio, "{container}");
         assert!((4_900_000..5_200_000).contains(&facts.duration.0), "{container}: {:?}", facts.duration);
     }

@@ -3,19 +3,29 @@
 #![cfg(test)]
 
 mod access;
+mod assets;
 mod cache;
+#[allow(dead_code, reason = "the tests of origins use the rest")]
+mod conditional;
 mod decoded;
+mod far;
 mod fmp4;
 mod frames;
+mod hostile;
 mod http;
 mod index;
 mod limits;
 mod mpegts;
+mod origin;
 mod parsers;
 mod playback;
 mod players;
+mod raw;
+mod redbot;
 mod regression;
 mod samples;
 mod sequence;
+mod sessions;
 mod support;
 mod thumbnail;
+mod whole;

@@ -4,13 +4,14 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use vedette::media::mp4::{Reader, Step};
 use vedette::media::samples::{Collector, Raw, Sample};
 use vedette::media::time::{Micros, Timescale};
 use vedette::media::{Index, Track};
-use vedette::packager::mpegts::{self, BASE, Mux};
+use vedette::packager::mpegts::{self, BASE, Flow, Mux};
 use vedette::packager::segments::{Pace, Segment, segments};
 use vedette::packager::timeline::{Timeline, Window};
 
@@ -31,10 +32,25 @@ fn read(file: &[u8], ranges: &[Range<u64>]) -> Vec<Bytes> {
 }
 
 fn write(mux: &Mux, file: &[u8]) -> Vec<u8> {
-    let bytes = mux.write(&read(file, mux.pictures()), &read(file, mux.sound())).unwrap();
+    let bytes = mux.write(&read(file, &mux.pictures()), &read(file, &mux.sound())).unwrap();
     assert!(mux.len().is_none_or(|len| len == bytes.len() as u64), "{:?} is not {}", mux.len(), bytes.len());
     assert_eq!(bytes.len() % 188, 0);
     bytes
+}
+
+/// The bytes of a segment from one on, in pieces of at most so many bytes.
+fn flow(mux: &Arc<Mux>, file: &[u8], at: u64, bytes_max: u64) -> Vec<u8> {
+    let (mut flow, before) = Flow::new(Arc::clone(mux), at).unwrap();
+    let mut out = Vec::new();
+    while let Some(piece) = flow.next(bytes_max) {
+        let [mut pictures, mut sound] = [&piece.pictures, &piece.sound].map(|ranges| read(file, ranges).concat());
+        let length = out.len();
+        flow.write(&piece, &mut pictures, &mut sound, &mut out).unwrap();
+        assert!(out.len() - length == piece.len() && piece.len() as u64 <= bytes_max.max(188));
+        // No more is read than is written, but for what tells how a sample goes on.
+        assert!(pictures.len() + sound.len() <= piece.len() + 8);
+    }
+    out.split_off(before as usize)
 }
 
 fn sound(index: &Index) -> Option<&Track> {
@@ -350,17 +366,46 @@ fn short_lengths_give_the_same_bytes() {
     assert_eq!(mpegts::iframe(&timeline, 0, 1).unwrap().len(), None);
 }
 
+/// Any part of a segment, read piece by piece, is that part of the whole.
+#[test]
+fn parts_are_those_of_the_whole() {
+    let mut luck = 1u64;
+    let mut below = |most: u64| {
+        luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (luck >> 33) % most
+    };
+    for name in ["0_hills.mp4", "0_avc.mp4", "0_hevc.mp4"] {
+        let file = fs::read(media(name)).unwrap();
+        let index = index(&file);
+        let timeline = |track| Timeline::new(track, Window::default()).unwrap().unwrap();
+        let (pictures, heard) = (timeline(index.video().unwrap()), sound(&index).map(timeline));
+        let heard = heard.as_ref().map(|heard| (heard, mpegts::sound_of(heard, Micros(0), Some(Micros(2_000_000)))));
+        let mux = Arc::new(mpegts::segment(Some((&pictures, 0..60)), heard, 3).unwrap());
+        let whole = write(&mux, &file);
+        for bytes_max in [0, 188, 1000, 20_000, u64::MAX] {
+            assert!(flow(&mux, &file, 0, bytes_max) == whole, "{name} by {bytes_max}");
+        }
+        for _ in 0..200 {
+            let (at, bytes_max) = (below(whole.len() as u64), below(30_000));
+            assert!(flow(&mux, &file, at, bytes_max) == whole[at as usize..], "{name} from {at} by {bytes_max}");
+        }
+    }
+}
+
 #[test]
 fn what_was_not_read_is_missed() {
     let file = fs::read(media("0_avc.mp4")).unwrap();
     let index = index(&file);
     let timeline = Timeline::new(index.video().unwrap(), Window::default()).unwrap().unwrap();
     let mux = mpegts::segment(Some((&timeline, 0..25)), None, 1).unwrap();
-    let mut bytes = read(&file, mux.pictures());
+    let mut bytes = read(&file, &mux.pictures());
     assert!(mux.write(&[], &[]).is_err());
     assert!(mux.write(&bytes, &[Bytes::new()]).is_err());
     bytes[0].truncate(10);
     assert!(mux.write(&bytes, &[]).is_err());
+    let (mut flow, _) = Flow::new(Arc::new(mux), 0).unwrap();
+    let piece = flow.next(10_000).unwrap();
+    assert!(flow.write(&piece, &mut [0; 10], &mut [], &mut Vec::new()).is_err());
 }
 
 /// Windows that follow each other share out all sound, wherever they meet.

@@ -93,11 +93,6 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// The URL of a target, for other programs.
     pub(crate) fn url_of(&self, target: &str) -> String {
         format!("http://{}{target}", self.address)

@@ -7,7 +7,7 @@ use toml::{Spanned, Value};
 use crate::entry::{EntryKind, Moderation, Status};
 
 /// The most bytes of a sidecar: room for thousands of rows.
-pub(super) const BYTES_MAX: usize = 256 * 1024;
+pub(in crate::catalog) const BYTES_MAX: usize = 256 * 1024;
 
 /// All that may be said. What is not said is `None`, or empty.
 #[derive(Debug, Default, Deserialize)]
@@ -15,6 +15,7 @@ pub(super) const BYTES_MAX: usize = 256 * 1024;
 pub(super) struct Sidecar {
     pub(super) name: Option<String>,
     pub(super) partner_id: Option<i64>,
+    pub(super) owner: Option<String>,
     #[serde(rename = "type", default, deserialize_with = "kind")]
     pub(super) kind: Option<EntryKind>,
     #[serde(default, deserialize_with = "status")]
@@ -69,6 +70,7 @@ pub(super) struct FlavorRow {
 pub(super) struct CaptionRow {
     pub(super) id: Option<String>,
     pub(super) file: Option<String>,
+    pub(super) params_id: Option<i64>,
     pub(super) language: Option<String>,
     pub(super) label: Option<String>,
     pub(super) default: Option<bool>,
@@ -80,6 +82,7 @@ pub(super) struct CaptionRow {
 pub(super) struct ThumbRow {
     pub(super) id: Option<String>,
     pub(super) file: Option<String>,
+    pub(super) params_id: Option<i64>,
     pub(super) default: Option<bool>,
 }
 
@@ -310,6 +313,7 @@ mod tests {
         let text = r#"
             name = "Bunny"
             partner_id = 102
+            owner = "jane"
             type = "audio"
             status = "error_importing"
             tags = "a, b,,c"

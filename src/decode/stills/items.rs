@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::profile::{self, Inks};
-use super::{Header, PIXELS_MAX, check_size, damaged};
+use super::{Header, check_size, damaged};
 use crate::decode::frames::{Coded, Decoders, Run};
+use crate::decode::limits::Limits;
 use crate::error::{Error, Result};
 use crate::media::mp4::items::{self, Layer, Region, StillItem, Tile};
 use crate::media::picture::{Color, Matrix, Primaries, Range, Size, Transfer};
@@ -23,20 +24,20 @@ pub(super) fn recognises(head: &[u8]) -> bool {
 /// Size and orientation.
 pub(super) fn header(file: &[u8]) -> Result<Header> {
     let item = items::picture(file)?;
-    Ok(Header { size: item.visible.size, orientation: item.orientation })
+    Ok(Header { size: item.visible.size, orientation: item.orientation, halvings: 0 })
 }
 
 /// The picture.
-pub(super) fn decode(file: &[u8]) -> Result<Picture> {
+pub(super) fn decode(file: &[u8], limits: Limits) -> Result<Picture> {
     let item = items::picture(file)?;
-    let decoders = Decoders::default();
-    let mut picture = layer(&decoders, &item.color)?;
+    let decoders = Decoders::new(limits.still_pixels_max);
+    let mut picture = layer(&decoders, &item.color, limits)?;
     // ISO/IEC 23000-22 section 7.3.6.4: what is not said is sRGB by the matrix of BT.601 in full range.
     let unsaid = Color { matrix: Matrix::Bt601, range: Range::Full, ..Color::default() };
     picture.color = item.stated.unwrap_or_default().or(picture.color).or(unsaid);
     picture.orientation = Default::default();
     if let Some(alpha) = &item.alpha {
-        give_alpha(&mut picture, layer(&decoders, alpha)?)?;
+        give_alpha(&mut picture, layer(&decoders, alpha, limits)?)?;
     }
     cut(&mut picture, item.visible);
     let mut picture = in_srgb(picture, &item)?;
@@ -45,12 +46,14 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture> {
 }
 
 /// Decodes the tiles of a layer and puts them together.
-fn layer(decoders: &Decoders, layer: &Layer<'_>) -> Result<Picture> {
-    check_size(layer.size)?;
+fn layer(decoders: &Decoders, layer: &Layer<'_>, limits: Limits) -> Result<Picture> {
+    check_size(layer.size, limits)?;
     let covered: u64 = layer.tiles.iter().map(|tile| tile.size.area()).sum();
-    if covered > 2 * PIXELS_MAX {
+    // Tiles reach beyond the picture, at most by one in each direction.
+    let allowed = limits.still_pixels_max.saturating_mul(2);
+    if covered > allowed {
         return Err(Error::too_large(format!(
-            "the tiles of the picture have {covered} pixels; at most {PIXELS_MAX} are decoded"
+            "the tiles of the picture have {covered} pixels; at most {allowed} are decoded"
         )));
     }
     if let [single] = &layer.tiles[..] {
@@ -164,7 +167,15 @@ impl Mosaic {
         let mut planes = self.planes.into_iter().map(plane);
         let y = planes.next().unwrap_or(Plane { data: Bytes::new(), stride: 0, size: self.size });
         let chroma = planes.next().zip(planes.next());
-        Planes { y, chroma, alpha: None, depth: self.depth, shift: self.shift, left_sited: self.left_sited }
+        Planes {
+            y,
+            chroma,
+            alpha: None,
+            depth: self.depth,
+            shift: self.shift,
+            left_sited: self.left_sited,
+            interlaced: false,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, 
 use super::markers::{self, Markers};
 use super::profile::{self, Conversion, Inks};
 use super::{Header, check_size, damaged};
+use crate::decode::limits::Limits;
 use crate::error::Result;
 use crate::media::picture::{Color, Matrix, Orientation, Range, Size};
 use crate::thumbnail::{Packed, Picture, Pixels, Plane, Planes};
@@ -14,23 +15,24 @@ use crate::thumbnail::{Packed, Picture, Pixels, Plane, Planes};
 const SCANS_MAX: u32 = 100;
 /// Rows of planes start at multiples of this.
 const ALIGN: usize = 32;
-/// Scales that libjpeg decodes fast, smallest first.
+/// Scales that libjpeg decodes fast, by how often the sides are halved.
 const SCALES: [ScalingFactor; 4] =
-    [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF, ScalingFactor::ONE];
+    [ScalingFactor::ONE, ScalingFactor::ONE_HALF, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_EIGHTH];
 
 /// Size and orientation.
 pub(super) fn header(file: &[u8]) -> Result<Header> {
     let (_, header) = open(file)?;
-    Ok(Header { size: size_of(&header), orientation: markers::read(file).orientation })
+    let halvings = if header.is_lossless { 0 } else { SCALES.len() as u8 - 1 };
+    Ok(Header { size: size_of(&header), orientation: markers::read(file).orientation, halvings })
 }
 
-/// The picture, covering `at_least` (upright) where it can.
-pub(super) fn decode(file: &[u8], at_least: Size) -> Result<Picture> {
+/// The picture, with its sides halved so many times.
+pub(super) fn decode(file: &[u8], halvings: u8, limits: Limits) -> Result<Picture> {
     let (mut decompressor, header) = open(file)?;
-    check_size(size_of(&header))?;
+    check_size(size_of(&header), limits)?;
     let markers = markers::read(file);
-    let scale =
-        if header.is_lossless { ScalingFactor::ONE } else { scale_for(&header, at_least.turned(markers.orientation)) };
+    let halvings = if header.is_lossless { 0 } else { usize::from(halvings) };
+    let scale = SCALES.get(halvings).copied().unwrap_or(ScalingFactor::ONE);
     decompressor.set_scaling_factor(scale).map_err(damaged)?;
     let mut reader = Reader { file, decompressor, header: header.scaled(scale) };
     let conversion = match &markers.profile {
@@ -77,15 +79,6 @@ fn inks(header: &DecompressHeader) -> Inks {
         Colorspace::Gray => Inks::Grey,
         Colorspace::RGB | Colorspace::YCbCr => Inks::Colours,
     }
-}
-
-/// The smallest scale that covers `at_least`, as stored.
-fn scale_for(header: &DecompressHeader, at_least: Size) -> ScalingFactor {
-    let covers = |scale: &ScalingFactor| {
-        let size = size_of(&header.scaled(*scale));
-        size.width >= at_least.width && size.height >= at_least.height
-    };
-    SCALES.into_iter().find(covers).unwrap_or(ScalingFactor::ONE)
 }
 
 /// Colours of inks stored inverted, without a profile: light is what each ink lets through times what black does.
@@ -143,7 +136,7 @@ impl Reader<'_> {
             let first = y_stride * y_rows;
             Some((plane(first, stride, rows, chroma_size)?, plane(first + stride * rows, stride, rows, chroma_size)?))
         };
-        Ok(Planes { y, chroma, alpha: None, depth: 8, shift, left_sited: false })
+        Ok(Planes { y, chroma, alpha: None, depth: 8, shift, left_sited: false, interlaced: false })
     }
 }
 

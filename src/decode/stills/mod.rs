@@ -1,5 +1,6 @@
 //! Stored pictures: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC files to a decoded picture in sRGB.
 
+mod chunks;
 mod items;
 mod jpeg;
 mod markers;
@@ -8,16 +9,16 @@ mod profile;
 
 use bytes::Bytes;
 
+use super::limits::Limits;
 use crate::error::{Error, Result};
 use crate::media::picture::{Orientation, Size};
 use crate::media::time::Micros;
 use crate::media::{Facts, PictureFacts};
 use crate::thumbnail::Picture;
 
-/// Most pixels of a stored picture. One with more would take over a gigabyte while it is decoded.
-pub const PIXELS_MAX: u64 = 100_000_000;
-/// Most bytes that a decoder may take at once, for formats whose decoders can be told.
-const BYTES_MAX: u64 = 1 << 30;
+/// Bytes that a decoder may take at once for each pixel that a picture may have, for formats whose decoders can be told: the
+/// widest colours have eight.
+const BYTES_A_PIXEL: u64 = 10;
 
 /// What a file of a stored picture is, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ struct Header {
     /// As stored.
     size: Size,
     orientation: Orientation,
+    /// How often its sides can be halved while it is decoded.
+    halvings: u8,
 }
 
 /// True where the first bytes of a file (18 are enough) are those of a picture that [`decode`] knows. AVIF and HEIC are
@@ -42,26 +45,36 @@ pub fn recognises(head: &[u8]) -> bool {
 
 /// What the header of a stored picture says. Fails with `unsupported` for what is no picture, and with `too large` for
 /// one that would not be decoded.
-pub fn facts(file: &[u8]) -> Result<Facts> {
+pub fn facts(file: &[u8], limits: Limits) -> Result<Facts> {
     let header = match kind(file)? {
         Kind::Jpeg => jpeg::header(file)?,
         Kind::Items => items::header(file)?,
-        Kind::Other(format) => others::header(file, format)?,
+        Kind::Other(format) => others::header(file, format, limits)?,
     };
-    check_size(header.size)?;
-    let shown = header.size.turned(header.orientation);
-    let picture = Some(PictureFacts { shown, last_frame: Micros(0), frames: 1 });
+    check_size(header.size, limits)?;
+    let Header { size, orientation, halvings } = header;
+    let picture = PictureFacts { shown: size.turned(orientation), last_frame: Micros(0), frames: 1, halvings };
+    let picture = Some(picture);
     Ok(Facts { duration: Micros(0), bitrate: 0, picture, has_audio: false })
 }
 
-/// The picture in a file, first frame of several. May be smaller than stored where that decodes faster, but covers
-/// `at_least` (upright) unless the stored picture itself is smaller. Fails as [`facts`] does, and with `unsupported` for
-/// a damaged file.
-pub fn decode(file: Bytes, at_least: Size) -> Result<Picture> {
+/// How often the sides of a picture with these facts are to be halved while it is decoded, so that it still covers `at_least`
+/// (upright).
+pub fn halvings(facts: &PictureFacts, at_least: Size) -> u8 {
+    let covers = |times: &u8| {
+        let halved = |side: u32| side.div_ceil(1 << times);
+        halved(facts.shown.width) >= at_least.width && halved(facts.shown.height) >= at_least.height
+    };
+    (1..=facts.halvings).rev().find(covers).unwrap_or(0)
+}
+
+/// The picture in a file, first frame of several, with its sides halved so many times where its format can. Fails as
+/// [`facts`] does, and with `unsupported` for a damaged file.
+pub fn decode(file: Bytes, halvings: u8, limits: Limits) -> Result<Picture> {
     match kind(&file)? {
-        Kind::Jpeg => jpeg::decode(&file, at_least),
-        Kind::Items => items::decode(&file),
-        Kind::Other(format) => others::decode(&file, format),
+        Kind::Jpeg => jpeg::decode(&file, halvings, limits),
+        Kind::Items => items::decode(&file, limits),
+        Kind::Other(format) => others::decode(&file, format, limits),
     }
 }
 
@@ -88,14 +101,14 @@ fn kind_of(head: &[u8]) -> Option<Kind> {
 }
 
 /// Refuses what would take too much to decode.
-fn check_size(size: Size) -> Result<()> {
+fn check_size(size: Size, limits: Limits) -> Result<()> {
     if size.is_empty() {
         return Err(Error::unsupported("the picture has no size"));
     }
-    if size.area() > PIXELS_MAX {
-        let pixels = size.area();
+    let (pixels, allowed) = (size.area(), limits.still_pixels_max);
+    if pixels > allowed {
         return Err(Error::too_large(format!(
-            "the stored picture is {size}, {pixels} pixels; at most {PIXELS_MAX} are decoded"
+            "the stored picture is {size}, {pixels} pixels; at most {allowed} are decoded"
         )));
     }
     Ok(())

@@ -4,35 +4,50 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::profile::{self, Inks};
-use super::{BYTES_MAX, Header, check_size, damaged};
+use super::chunks;
+use super::profile::{self, Conversion, Inks};
+use super::{BYTES_A_PIXEL, Header, check_size, damaged};
+use crate::decode::limits::Limits as Allowed;
 use crate::error::{Error, Result};
 use crate::media::picture::{Color, Orientation, Size};
 use crate::thumbnail::{Packed, Picture, Pixels};
 
 /// Size and orientation.
-pub(super) fn header(file: &[u8], format: ImageFormat) -> Result<Header> {
-    let mut decoder = open(file, format)?;
+pub(super) fn header(file: &[u8], format: ImageFormat, allowed: Allowed) -> Result<Header> {
+    let mut decoder = open(file, format, allowed)?;
     Ok(header_of(&mut decoder))
 }
 
 /// The picture.
-pub(super) fn decode(file: &[u8], format: ImageFormat) -> Result<Picture> {
-    let mut decoder = open(file, format)?;
-    let Header { size, orientation } = header_of(&mut decoder);
-    check_size(size)?;
-    if decoder.total_bytes() > BYTES_MAX {
+pub(super) fn decode(file: &[u8], format: ImageFormat, allowed: Allowed) -> Result<Picture> {
+    let mut decoder = open(file, format, allowed)?;
+    let Header { size, orientation, .. } = header_of(&mut decoder);
+    check_size(size, allowed)?;
+    if decoder.total_bytes() > bytes_max(allowed) {
         return Err(refused());
     }
     let profile = decoder.icc_profile().ok().flatten();
     let image = DynamicImage::from_decoder(decoder).map_err(failed)?;
-    let pixels = Pixels::Packed(in_srgb(image, profile.as_deref())?);
+    let inks = inks_of(&image);
+    let conversion = match profile {
+        Some(profile) => profile::conversion(&profile, inks),
+        None if format == ImageFormat::Png => {
+            chunks::profile(file, inks, bytes_max(allowed)).and_then(|profile| profile::conversion_from(profile, inks))
+        }
+        None => None,
+    };
+    let pixels = Pixels::Packed(in_srgb(image, conversion)?);
     Ok(Picture { size, sample_aspect: (1, 1), orientation, color: Color::default(), pixels })
 }
 
-fn open(file: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_> {
+/// Most bytes that a decoder may take at once.
+fn bytes_max(allowed: Allowed) -> u64 {
+    allowed.still_pixels_max.saturating_mul(BYTES_A_PIXEL)
+}
+
+fn open(file: &[u8], format: ImageFormat, allowed: Allowed) -> Result<impl ImageDecoder + '_> {
     let mut limits = Limits::default();
-    limits.max_alloc = Some(BYTES_MAX);
+    limits.max_alloc = Some(bytes_max(allowed));
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
     reader.limits(limits);
     reader.into_decoder().map_err(failed)
@@ -41,7 +56,7 @@ fn open(file: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_> {
 fn header_of(decoder: &mut impl ImageDecoder) -> Header {
     let (width, height) = decoder.dimensions();
     let orientation = decoder.orientation().map_or(1, image::metadata::Orientation::to_exif);
-    Header { size: Size { width, height }, orientation: Orientation::from_exif(orientation.into()) }
+    Header { size: Size { width, height }, orientation: Orientation::from_exif(orientation.into()), halvings: 0 }
 }
 
 fn failed(error: image::ImageError) -> Error {
@@ -55,19 +70,21 @@ fn failed(error: image::ImageError) -> Error {
 }
 
 fn refused() -> Error {
-    Error::too_large(format!("the stored picture takes more than {BYTES_MAX} bytes to decode, which is the limit"))
+    Error::too_large("the stored picture takes more bytes to decode than its pixels account for")
 }
 
-fn in_srgb(image: DynamicImage, profile: Option<&[u8]>) -> Result<Packed> {
-    let grey = matches!(image, DynamicImage::ImageLuma8(_) | DynamicImage::ImageLuma16(_));
-    let alpha = image.color().has_alpha();
-    let wide = image.color().bytes_per_pixel() / image.color().channel_count() > 1;
-    let inks = match (grey, alpha) {
+fn inks_of(image: &DynamicImage) -> Inks {
+    let is_grey = matches!(image, DynamicImage::ImageLuma8(_) | DynamicImage::ImageLuma16(_));
+    match (is_grey, image.color().has_alpha()) {
         (_, true) => Inks::ColoursAndAlpha,
         (true, false) => Inks::Grey,
         (false, false) => Inks::Colours,
-    };
-    let conversion = profile.and_then(|profile| profile::conversion(profile, inks));
+    }
+}
+
+fn in_srgb(image: DynamicImage, conversion: Option<Conversion>) -> Result<Packed> {
+    let (grey, alpha) = (inks_of(&image) == Inks::Grey, image.color().has_alpha());
+    let wide = image.color().bytes_per_pixel() / image.color().channel_count() > 1;
     Ok(match (conversion, wide, alpha) {
         (None, false, false) => Packed::Rgb8(image.into_rgb8().into_raw().into()),
         (None, false, true) => Packed::Rgba8(image.into_rgba8().into_raw().into()),

@@ -26,9 +26,13 @@ pub(super) struct Conversion {
     from: Inks,
 }
 
-/// The way to sRGB; `None` where the profile is sRGB or so near that nobody sees it, or cannot be used.
+/// The way to sRGB of an embedded profile; `None` where there is none as [`conversion_from`] says, or it cannot be read.
 pub(super) fn conversion(profile: &[u8], from: Inks) -> Option<Conversion> {
-    let profile = ColorProfile::new_from_slice(profile).ok()?;
+    conversion_from(ColorProfile::new_from_slice(profile).ok()?, from)
+}
+
+/// The way to sRGB; `None` where the profile is sRGB or so near that nobody sees it, or is one of other inks.
+pub(super) fn conversion_from(profile: ColorProfile, from: Inks) -> Option<Conversion> {
     let fits = match from {
         Inks::Grey => profile.color_space == DataColorSpace::Gray,
         Inks::Colours | Inks::ColoursAndAlpha => profile.color_space == DataColorSpace::Rgb,

@@ -57,6 +57,18 @@ const SMALL: Size = Size { width: 1, height: 1 };
 /// Never reached: decoded in full.
 const FULL: Size = Size { width: 60000, height: 60000 };
 
+/// What the header of a picture says, within the common limits.
+fn facts(file: &[u8]) -> Result<Facts> {
+    super::facts(file, Limits::default())
+}
+
+/// The picture, no larger than what covers `at_least`, within the common limits.
+fn decode(file: Bytes, at_least: Size) -> Result<Picture> {
+    let picture = facts(&file).ok().and_then(|facts| facts.picture);
+    let times = picture.map_or(0, |picture| halvings(&picture, at_least));
+    super::decode(file, times, Limits::default())
+}
+
 /// The upright colours of a picture at its own size.
 fn shown(picture: &Picture) -> (Size, Vec<u8>) {
     let size = picture.shown();
@@ -223,6 +235,85 @@ fn profiles_are_honoured() {
     check_quarters(&picture, [RED; 4]);
 }
 
+/// A PNG of one colour with more chunks after its header.
+fn png_with(chunks: &[(&[u8; 4], &[u8])], color: ExtendedColorType, data: &[u8]) -> Vec<u8> {
+    const HEADER_END: usize = 8 + 25;
+    let mut file = Vec::new();
+    image::codecs::png::PngEncoder::new(&mut file).write_image(data, 8, 8, color).unwrap();
+    let chunks = chunks.iter().flat_map(|(name, body)| {
+        let named = [&name[..], body].concat();
+        [&(body.len() as u32).to_be_bytes()[..], &named, &crc(&named).to_be_bytes()].concat()
+    });
+    let chunks: Vec<u8> = chunks.collect();
+    [&file[..HEADER_END], &chunks, &file[HEADER_END..]].concat()
+}
+
+/// What guards a chunk of PNG (section 5.5).
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
+    })
+}
+
+/// Numbers of PNG chunks are hundred thousandths.
+fn hundred_thousandths(numbers: &[u32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+}
+
+const CHROMATICITIES_P3: [u32; 8] = [31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000];
+
+#[test]
+fn gamma_and_primaries_of_png_are_honoured() {
+    let level = |file: Vec<u8>| shown(&decode(file.into(), FULL).unwrap()).1[0];
+    let grey = [128; 64];
+    let colours = [128; 64 * 3];
+    // Light of 128/255 in sRGB is 188; the gamma of sRGB's writers, and whatever stands beside an sRGB chunk, changes nothing.
+    for (gamma, expected) in [(100_000, 188), (45_455, 128), (55_556, 146)] {
+        let gamma = hundred_thousandths(&[gamma]);
+        for (color, data) in [(ExtendedColorType::L8, &grey[..]), (ExtendedColorType::Rgb8, &colours[..])] {
+            let got = level(png_with(&[(b"gAMA", &gamma)], color, data));
+            assert!(got.abs_diff(expected) <= 1, "{color:?}: {got}, not {expected}");
+            assert_eq!(level(png_with(&[(b"sRGB", &[0]), (b"gAMA", &gamma)], color, data)), 128);
+        }
+    }
+    // Display P3 (234, 51, 35) is the red of sRGB.
+    let primaries = hundred_thousandths(&CHROMATICITIES_P3);
+    let gamma = hundred_thousandths(&[45_455]);
+    let red = [234, 51, 35].repeat(64);
+    for chunks in [&[(b"cHRM", &primaries[..])][..], &[(b"gAMA", &gamma), (b"cHRM", &primaries)]] {
+        check_quarters(&decode(png_with(chunks, ExtendedColorType::Rgb8, &red).into(), FULL).unwrap(), [RED; 4]);
+    }
+}
+
+#[test]
+fn gamma_and_primaries_that_cannot_be_meant_change_nothing() {
+    let colours = [128; 64 * 3];
+    for chunk in [
+        (b"gAMA", hundred_thousandths(&[0])),
+        (b"gAMA", hundred_thousandths(&[u32::MAX])),
+        (b"cHRM", hundred_thousandths(&[0; 8])),
+        (b"cHRM", hundred_thousandths(&[u32::MAX; 8])),
+        (b"cHRM", hundred_thousandths(&[31270, 32900, 10000, 10000, 20000, 20000, 30000, 30000])),
+    ] {
+        let file = png_with(&[(chunk.0, &chunk.1)], ExtendedColorType::Rgb8, &colours);
+        assert_eq!(shown(&decode(file.into(), FULL).unwrap()).1[..3], [128; 3], "{chunk:?}");
+    }
+}
+
+/// A still picture, then a frame of an animation that is black (section 4.9).
+#[test]
+fn the_still_picture_of_an_animated_png_is_shown() {
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, 20, 20);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_animated(2, 0).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(quarters(20, 20).as_raw()).unwrap();
+    writer.write_image_data(&[0; 20 * 20 * 3]).unwrap();
+    writer.finish().unwrap();
+    check(out);
+}
+
 #[test]
 fn a_profile_of_a_jpeg_comes_in_chunks_of_any_order() {
     let profile = ColorProfile::new_display_p3().encode().unwrap();
@@ -275,12 +366,8 @@ fn bombs_are_refused_by_their_header() {
     // A PNG of 65500 by 65500 pixels whose data is missing.
     let mut bomb = file_of(quarters(2, 2), ImageFormat::Png);
     bomb[16..24].copy_from_slice(&[0, 0, 0xFF, 0xDC, 0, 0, 0xFF, 0xDC]);
-    let mut crc = !0u32;
-    for &byte in &bomb[12..29] {
-        crc ^= u32::from(byte);
-        (0..8).for_each(|_| crc = if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 });
-    }
-    bomb[29..33].copy_from_slice(&(!crc).to_be_bytes());
+    let sum = crc(&bomb[12..29]);
+    bomb[29..33].copy_from_slice(&sum.to_be_bytes());
     check_refused(&bomb, error::Kind::TooLarge, "65500x65500");
     assert_eq!(facts(&bomb).unwrap_err().kind(), error::Kind::TooLarge);
     // A JPEG whose frame header says the same.
@@ -290,11 +377,20 @@ fn bombs_are_refused_by_their_header() {
     check_refused(&bomb, error::Kind::TooLarge, "100000000");
 }
 
+/// Never a picture that is grey where bytes are missing, which caches would keep.
 #[test]
-fn a_cut_jpeg_is_damaged() {
-    let file = jpeg(&quarters(200, 200), Subsamp::Sub2x2);
-    for kept in [file.len() / 2, file.len() - 30] {
-        check_refused(&file[..kept], error::Kind::Unsupported, "damaged");
+fn a_jpeg_cut_at_any_byte_is_refused() {
+    const MAGIC: usize = 3;
+    let mut compressor = Compressor::new().unwrap();
+    compressor.set_progressive(true).unwrap();
+    let pixels = quarters(48, 32);
+    let image = Image { pixels: &pixels.as_raw()[..], width: 48, pitch: 144, height: 32, format: PixelFormat::RGB };
+    let progressive = compressor.compress_to_vec(image).unwrap();
+    for file in [jpeg(&quarters(48, 32), Subsamp::Sub2x2), progressive] {
+        check(file.clone());
+        for kept in MAGIC..file.len() {
+            check_refused(&file[..kept], error::Kind::Unsupported, "damaged");
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::{Codec, Track};
 
 pub use self::aac::{Adts, adts, channels};
 pub use self::closed::closed_captions;
+pub use self::mpeg::Part;
 pub use self::name::{dolby_vision, dolby_vision_beside, name};
 pub use self::sets::{Setup, setup};
 
@@ -54,6 +55,11 @@ pub fn starts_decoding(codec: Codec, config: &[u8], sample: &[u8]) -> Option<boo
         Codec::ProRes | Codec::Mjpeg => Some(true),
         _ => None,
     }
+}
+
+/// The coded pictures of a sample, where the codec lets writers put several into one; `None` for other codecs.
+pub fn parts(codec: Codec, sample: &[u8]) -> Option<Vec<Part>> {
+    (codec == Codec::Mpeg4).then(|| mpeg::parts_mpeg4(sample))
 }
 
 /// The configuration that `track` should have, made of what `keyframe`, its first one, says; `None` where that says nothing,

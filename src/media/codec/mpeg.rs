@@ -1,6 +1,8 @@
 //! MPEG-1, MPEG-2 and MPEG-4 part 2: kinds of pictures by their start codes (ISO/IEC 13818-2 section 6.2, ISO/IEC 14496-2
 //! section 6.2).
 
+use std::ops::Range;
+
 use super::nal::Framing;
 
 /// How a picture is predicted.
@@ -37,6 +39,49 @@ fn pictures_mpeg4(sample: &[u8]) -> impl Iterator<Item = Prediction> + '_ {
             _ => Prediction::Inter,
         })
     })
+}
+
+/// Longest sample that can be a mere placeholder: it holds the header of a picture that is not coded, and no picture of more
+/// than a few blocks is so short.
+const PLACEHOLDER_BYTES_MAX: usize = 19;
+
+/// Most pictures that are told apart in one sample: writers packed two. Any more belong to the last.
+const PARTS_MAX: usize = 4;
+
+/// A coded picture within a sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Where its bytes lie in the sample, what comes before the picture included.
+    pub bytes: Range<usize>,
+    /// Whether it is predicted from both sides, so that it is shown as soon as it is decoded.
+    pub is_between: bool,
+    /// Whether it may stand for a picture that came packed with another one before.
+    pub is_placeholder: bool,
+}
+
+/// The pictures of a sample of MPEG-4 part 2: several where old writers packed them for containers that have no other place
+/// for a picture that is decoded early. The whole sample is one part where no picture starts in it.
+pub(super) fn parts_mpeg4(sample: &[u8]) -> Vec<Part> {
+    const PICTURE: [u8; 4] = [0, 0, 1, 0xb6];
+    // The last byte of the code is the rarest: looking for it is quickest.
+    let starts = (3..sample.len().saturating_sub(1)).filter(|&last| sample[last] == PICTURE[3]);
+    let starts = starts.map(|last| last - 3).filter(|&at| sample[at..].starts_with(&PICTURE));
+    let starts: Vec<usize> = starts.take(PARTS_MAX).collect();
+    let ends = starts.iter().skip(1).copied().chain([sample.len()]);
+    let mut parts: Vec<Part> = starts
+        .iter()
+        .zip(ends)
+        .map(|(&start, end)| Part {
+            bytes: start..end,
+            is_between: sample[start + PICTURE.len()] >> 6 == 2,
+            is_placeholder: sample.len() <= PLACEHOLDER_BYTES_MAX && sample[start + PICTURE.len()] >> 6 == 1,
+        })
+        .collect();
+    match parts.first_mut() {
+        Some(first) => first.bytes.start = 0,
+        None => parts.push(Part { bytes: 0..sample.len(), is_between: false, is_placeholder: false }),
+    }
+    parts
 }
 
 fn only_both(mut pictures: impl Iterator<Item = Prediction>) -> bool {
@@ -106,5 +151,25 @@ mod tests {
         check(&[&picture(2)], true, Some(false));
         check(&[&picture(1), &picture(2)], false, Some(false));
         check(&[b"text"], false, None);
+    }
+
+    #[test]
+    fn packed_pictures_of_mpeg4_are_told_apart() {
+        let picture = |kind: u8| [0, 0, 1, 0xb6, kind << 6 | 0x10, 0x60];
+        let check = |sample: &[u8], expected: &[(Range<usize>, bool, bool)]| {
+            let parts: Vec<_> =
+                parts_mpeg4(sample).into_iter().map(|p| (p.bytes, p.is_between, p.is_placeholder)).collect();
+            assert_eq!(parts, expected, "{sample:?}");
+        };
+        let long = [0x55; 20];
+        check(&[&[0, 0, 1, 0xb3, 0, 0x10, 7][..], &picture(0), &long].concat(), &[(0..33, false, false)]);
+        check(&[&picture(1)[..], &long, &picture(2), &long].concat(), &[(0..26, false, false), (26..52, true, false)]);
+        check(&picture(1), &[(0..6, false, true)]);
+        check(&picture(2), &[(0..6, true, false)]);
+        let many = picture(0).repeat(9);
+        check(&many, &[(0..6, false, false), (6..12, false, false), (12..18, false, false), (18..54, false, false)]);
+        check(b"text", &[(0..4, false, false)]);
+        check(b"", &[(0..0, false, false)]);
+        check(&[0, 0, 1, 0xb6], &[(0..4, false, false)]);
     }
 }

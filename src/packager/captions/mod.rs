@@ -51,12 +51,21 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Cue>> {
     Err(Error::unsupported("the captions are neither SubRip nor WebVTT nor TTML"))
 }
 
+/// A time of an MPEG transport stream, and the one on the clock of captions that is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimestampMap {
+    /// In ticks of 90 kHz.
+    pub stream: u64,
+    /// On the captions' clock.
+    pub local: Micros,
+}
+
 /// A WebVTT file of those of `cues`, in the order of [`parse`], that are shown at some time from `from` to before `to`, each
-/// with all its time, `shift` earlier. `map` is the time of an MPEG transport stream, in ticks of 90 kHz, that is zero here (RFC 8216 section 3.5).
-pub fn segment(cues: &[Cue], from: Micros, to: Micros, shift: Micros, map: Option<u64>) -> String {
+/// with all its time, `shift` earlier. `map` says where it belongs in an MPEG transport stream (RFC 8216 section 3.5).
+pub fn segment(cues: &[Cue], from: Micros, to: Micros, shift: Micros, map: Option<TimestampMap>) -> String {
     let mut text = String::from("WEBVTT\n");
-    if let Some(base) = map {
-        text += &format!("X-TIMESTAMP-MAP=MPEGTS:{base},LOCAL:00:00:00.000\n");
+    if let Some(TimestampMap { stream, local }) = map {
+        text += &format!("X-TIMESTAMP-MAP=MPEGTS:{stream},LOCAL:{}\n", clock(local.0.max(0) / 1000));
     }
     // Those behind the first that starts too late all do.
     let near = &cues[..cues.partition_point(|cue| cue.start < to)];
@@ -169,7 +178,8 @@ mod tests {
     #[test]
     fn segments_have_what_they_show() {
         let cues = [cue(0, 9000, "long"), cue(1000, 2000, "a"), cue(4000, 6000, "b")];
-        let text = segment(&cues, millis(5000), millis(10_000), millis(500), Some(900_000));
+        let map = TimestampMap { stream: 900_000, local: Micros(0) };
+        let text = segment(&cues, millis(5000), millis(10_000), millis(500), Some(map));
         let expected = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n\
             00:00:00.000 --> 00:00:08.500\nlong\n\n00:00:03.500 --> 00:00:05.500\nb\n";
         assert_eq!(text, expected);
@@ -220,6 +230,13 @@ mod tests {
                 let shown = cues.iter().filter(|cue| cue.start < to && cue.end > from).cloned();
                 prop_assert_eq!(found, shown.collect::<Vec<_>>());
             }
+        }
+
+        #[test]
+        fn what_is_told_in_json_is_json(text in "\\PC{0,20}[\0-\x1f\u{2028}\"\\\\<&;]{0,9}\\PC{0,5}x") {
+            let cues = [cue(1, 2, &markup::normal(&text, markup::Dialect::SubRip))];
+            let value: serde_json::Value = serde_json::from_str(&json(&cues)).unwrap();
+            prop_assert_eq!(value["objects"][0]["content"][0]["text"].as_str(), Some(&*markup::plain(&cues[0].text)));
         }
 
         #[test]

@@ -134,7 +134,7 @@ impl<'a> Set<'a> {
     /// The set of a sound beside that of the one to begin with.
     fn of_sound(sound: &'a Sound<'_>, main: &Sound<'_>) -> Set<'a> {
         let rendition = sound.rendition;
-        let role = match (sound.is_description, rendition.language == main.rendition.language) {
+        let role = match (sound.is_description, sound.language == main.language) {
             (true, _) => "description",
             (false, true) if sound.label == main.label => "main",
             (false, _) => "alternate",
@@ -143,7 +143,7 @@ impl<'a> Set<'a> {
             kind: Kind::Sound,
             coding: rendition.coding(),
             range: None,
-            language: rendition.language.as_deref(),
+            language: sound.language,
             label: sound.label.as_deref(),
             role,
             members: vec![Member { of: sound.of.clone(), rendition }],

@@ -6,8 +6,9 @@ mod fragment;
 mod movie;
 mod whole;
 
+use std::ops::Range;
+
 use super::layout::Layout;
-use super::segments::Segment;
 use super::timeline::{Timed, Timeline};
 use crate::error::{Error, Result};
 use crate::media::{Packing, Track};
@@ -30,9 +31,9 @@ pub fn init(timeline: &Timeline<'_>) -> Result<Vec<u8>> {
     Ok(movie::write(timeline))
 }
 
-/// A segment of a track, as one fragment.
-pub fn segment(timeline: &Timeline<'_>, segment: &Segment) -> Layout {
-    fragment::write(segment.number, || timeline.samples(segment.samples.clone()).map(|sample| late(timeline, sample)))
+/// The segment `number` of a track, of samples by their places in decoding order, as one fragment.
+pub fn segment(timeline: &Timeline<'_>, number: u32, samples: Range<u32>) -> Layout {
+    fragment::write(number, || timeline.samples(samples.clone()).map(|sample| late(timeline, sample)))
 }
 
 /// A sample on the clock of the media, on which nothing is shown before it is decoded: the edit list takes the delay back. Many

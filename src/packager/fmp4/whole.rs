@@ -12,8 +12,9 @@ use crate::packager::timeline::Timeline;
 /// Ticks a second of the movie as a whole.
 const MOVIE: u32 = 1000;
 
-/// Most samples of all tracks together: twelve bytes each in the tables.
-const SAMPLES_MAX: u32 = 4 << 20;
+/// Most samples of all tracks together, seven hours of pictures and sound: twelve bytes each in the tables, and as much as fifty
+/// in the layout where they lie apart.
+const SAMPLES_MAX: u32 = 2 << 20;
 
 /// A run of samples of one track that lie together.
 struct Chunk {

@@ -51,7 +51,7 @@ struct Group<'a> {
 }
 
 fn is_ladder_of_sound(offer: &Offer<'_>) -> bool {
-    let languages: BTreeSet<_> = offer.sounds.iter().map(|sound| &sound.rendition.language).collect();
+    let languages: BTreeSet<_> = offer.sounds.iter().map(|sound| sound.language).collect();
     offer.videos.is_empty() && languages.len() <= 1 && !offer.sounds.iter().any(|sound| sound.is_description)
 }
 
@@ -79,7 +79,7 @@ fn media_of_sound<U: Display>(offer: &Offer<'_>, group: &Group<'_>, uri: impl Fn
     let first = offer.begins_with(&group.sounds);
     let mut names = Names::default();
     let lines = group.sounds.iter().enumerate().map(|(place, sound)| {
-        let language = sound.rendition.language.as_deref();
+        let language = sound.language;
         let mut line = Attributes::new("#EXT-X-MEDIA");
         line.word("TYPE", "AUDIO").quoted("GROUP-ID", &group.id);
         line.quoted("NAME", &names.unique(sound.label.as_deref().or(language), "Audio"));

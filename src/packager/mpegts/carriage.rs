@@ -1,5 +1,7 @@
 //! How a track is carried in a transport stream: what announces it, and what is put around its samples.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::media::codec::{self, Adts, Setup};
 use crate::media::{AudioFormat, Codec, Media, Packing, Track};
@@ -88,34 +90,116 @@ impl Carriage {
         let size = size as usize;
         let too_long = || Error::unsupported(format!("a frame of sound of {size} bytes does not go into MPEG-TS"));
         match &self.wrapping {
-            Wrapping::Avc(setup) => Ok(DELIMITER_AVC.len() + sets(setup, keyframe).len() + size),
-            Wrapping::Hevc(setup) => Ok(DELIMITER_HEVC.len() + sets(setup, keyframe).len() + size),
             Wrapping::Adts(_) if size + ADTS_BYTES > ADTS_FRAME_MAX => Err(too_long()),
-            Wrapping::Adts(_) => Ok(size + ADTS_BYTES),
             Wrapping::Plain if size > SOUND_MAX => Err(too_long()),
-            Wrapping::Plain => Ok(size),
+            _ => Ok(self.front_len(keyframe) + size),
+        }
+    }
+
+    /// Bytes of what comes before a sample.
+    pub(super) fn front_len(&self, keyframe: Keyframe) -> usize {
+        match &self.wrapping {
+            Wrapping::Avc(setup) => DELIMITER_AVC.len() + sets(setup, keyframe).len(),
+            Wrapping::Hevc(setup) => DELIMITER_HEVC.len() + sets(setup, keyframe).len(),
+            Wrapping::Adts(_) => ADTS_BYTES,
+            Wrapping::Plain => 0,
+        }
+    }
+
+    /// Adds what comes before a sample of `size` bytes to `out`.
+    pub(super) fn front(&self, size: u32, keyframe: Keyframe, out: &mut Vec<u8>) {
+        match &self.wrapping {
+            Wrapping::Avc(setup) => {
+                out.extend_from_slice(DELIMITER_AVC);
+                out.extend_from_slice(sets(setup, keyframe));
+            }
+            Wrapping::Hevc(setup) => {
+                out.extend_from_slice(DELIMITER_HEVC);
+                out.extend_from_slice(sets(setup, keyframe));
+            }
+            Wrapping::Adts(adts) => out.extend_from_slice(&adts_header(*adts, size as usize + ADTS_BYTES)),
+            Wrapping::Plain => {}
         }
     }
 
     /// Adds a sample as it is carried to `out`.
     pub(super) fn wrap(&self, sample: &[u8], keyframe: Keyframe, out: &mut Vec<u8>) {
+        self.front(sample.len() as u32, keyframe, out);
+        let start = out.len();
         match &self.wrapping {
-            Wrapping::Avc(setup) => {
-                out.extend_from_slice(DELIMITER_AVC);
-                out.extend_from_slice(sets(setup, keyframe));
-                add_units(sample, setup.length_size, |head| head & 0x1f == 9, out);
-            }
-            Wrapping::Hevc(setup) => {
-                out.extend_from_slice(DELIMITER_HEVC);
-                out.extend_from_slice(sets(setup, keyframe));
-                add_units(sample, setup.length_size, |head| head >> 1 & 0x3f == 35, out);
-            }
-            Wrapping::Adts(adts) => {
-                out.extend_from_slice(&adts_header(*adts, sample.len() + ADTS_BYTES));
-                out.extend_from_slice(sample);
-            }
-            Wrapping::Plain => out.extend_from_slice(sample),
+            Wrapping::Avc(setup) | Wrapping::Hevc(setup) => widen(sample, setup.length_size, out),
+            Wrapping::Adts(_) | Wrapping::Plain => out.extend_from_slice(sample),
         }
+        let size = out.len() - start;
+        self.start_codes(&mut out[start..], 0..size, size, &mut Unit::default());
+    }
+
+    /// How many bytes behind a part of a sample tell what the part becomes.
+    pub(super) fn ahead(&self) -> usize {
+        match &self.wrapping {
+            // The length of a unit that begins at the last byte, and the first byte of the unit.
+            Wrapping::Avc(_) | Wrapping::Hevc(_) => 4,
+            Wrapping::Adts(_) | Wrapping::Plain => 0,
+        }
+    }
+
+    /// Turns the part of a sample of `size` bytes into what is carried of it; `bytes` has those [`Carriage::ahead`] too. The
+    /// unit that the part begins in is that which the part before it ended in.
+    ///
+    /// Lengths become start codes of as many bytes. Delimiters of the sample, empty units and remains of damage become zeros,
+    /// which may stand between units (ISO/IEC 14496-10 section B.1).
+    pub(super) fn start_codes(&self, bytes: &mut [u8], part: Range<usize>, size: usize, unit: &mut Unit) {
+        let is_delimiter: fn(u8) -> bool = match &self.wrapping {
+            Wrapping::Avc(_) => |head| head & 0x1f == 9,
+            Wrapping::Hevc(_) => |head| head >> 1 & 0x3f == 35,
+            Wrapping::Adts(_) | Wrapping::Plain => return,
+        };
+        if part.start == 0 {
+            *unit = Unit::default();
+        }
+        let mut at = part.start;
+        while at < part.end {
+            if at == unit.end {
+                *unit = Unit::read(&bytes[at - part.start..], at, size, is_delimiter);
+            }
+            let end = unit.end.min(part.end);
+            unit.mark(&mut bytes[at - part.start..end - part.start], at);
+            at = end;
+        }
+    }
+}
+
+/// Bytes of the length of a unit, and of a start code.
+const LENGTH: usize = 4;
+
+/// A unit of a sample, by the places of its length and of its end in the sample; at first none, which ends where the first
+/// begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) struct Unit {
+    start: usize,
+    end: usize,
+    is_kept: bool,
+}
+
+impl Unit {
+    /// The unit that begins at a place of a sample of `size` bytes, which has its length and its first byte in `bytes`.
+    fn read(bytes: &[u8], at: usize, size: usize, is_delimiter: fn(u8) -> bool) -> Unit {
+        let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>().filter(|_| at + LENGTH <= size) else {
+            return Unit { start: at, end: size, is_kept: false };
+        };
+        let body = at + LENGTH;
+        let end = body.saturating_add(u32::from_be_bytes(*length) as usize).min(size);
+        Unit { start: at, end, is_kept: end > body && rest.first().is_some_and(|head| !is_delimiter(*head)) }
+    }
+
+    /// Writes the start code over its part of some bytes of the unit, the first of which lies at a place of the sample.
+    fn mark(&self, bytes: &mut [u8], at: usize) {
+        if !self.is_kept {
+            return bytes.fill(0);
+        }
+        let code = [0, 0, 0, 1];
+        let rest = code.get(at - self.start..).unwrap_or_default();
+        bytes.iter_mut().zip(rest).for_each(|(byte, code)| *byte = *code);
     }
 }
 
@@ -170,35 +254,52 @@ fn adts_header(adts: Adts, length: usize) -> [u8; ADTS_BYTES] {
     ]
 }
 
-/// Adds the units of a sample behind start codes of four bytes. Delimiters of its own, empty units and remains of damage
-/// become zeros, which may stand between units (ISO/IEC 14496-10 section B.1), so that fields of four bytes keep the size.
-fn add_units(sample: &[u8], length_size: u8, is_delimiter: impl Fn(u8) -> bool, out: &mut Vec<u8>) {
+/// Adds a sample with lengths of four bytes to `out`.
+fn widen(sample: &[u8], length_size: u8, out: &mut Vec<u8>) {
+    if usize::from(length_size) == LENGTH {
+        return out.extend_from_slice(sample);
+    }
     let mut rest = sample;
     while let Some((length, behind)) = rest.split_at_checked(length_size.into()) {
         let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
         let (unit, behind) = behind.split_at(length.min(behind.len()));
-        match unit.first() {
-            Some(head) if !is_delimiter(*head) => {
-                out.extend_from_slice(&[0, 0, 0, 1]);
-                out.extend_from_slice(unit);
-            }
-            _ => out.resize(out.len() + usize::from(length_size) + unit.len(), 0),
-        }
+        out.extend_from_slice(&(unit.len() as u32).to_be_bytes());
+        out.extend_from_slice(unit);
         rest = behind;
     }
-    out.resize(out.len() + rest.len(), 0);
+    out.extend_from_slice(rest);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn carriage(length_size: u8) -> Carriage {
+        let wrapping = Wrapping::Avc(Setup { length_size, sets: Vec::new() });
+        Carriage { stream_type: 0x1b, stream_id: 0xe0, descriptors: Vec::new(), wrapping }
+    }
+
     #[track_caller]
     fn check(sample: &[u8], length_size: u8, expected: &[u8]) {
-        let mut out = Vec::new();
-        add_units(sample, length_size, |head| head == 9, &mut out);
-        assert_eq!(out, expected, "{sample:x?}");
-        assert!(length_size != 4 || out.len() == sample.len());
+        let (carriage, mut out) = (carriage(length_size), Vec::new());
+        carriage.wrap(sample, Keyframe::No, &mut out);
+        assert_eq!(&out[DELIMITER_AVC.len()..], expected, "{sample:x?}");
+        assert!(length_size != 4 || expected.len() == sample.len());
+        for cut in (0..=sample.len()).filter(|_| length_size == 4) {
+            assert_eq!(in_parts(&carriage, sample, cut.max(1)), expected, "{sample:x?} by {cut}");
+        }
+    }
+
+    /// The sample in parts of so many bytes.
+    fn in_parts(carriage: &Carriage, sample: &[u8], step: usize) -> Vec<u8> {
+        let (mut out, mut unit) = (Vec::new(), Unit::default());
+        for start in (0..sample.len()).step_by(step) {
+            let end = sample.len().min(start + step);
+            let mut bytes = sample[start..sample.len().min(end + carriage.ahead())].to_vec();
+            carriage.start_codes(&mut bytes, start..end, sample.len(), &mut unit);
+            out.extend_from_slice(&bytes[..end - start]);
+        }
+        out
     }
 
     #[test]

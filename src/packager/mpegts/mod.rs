@@ -7,6 +7,7 @@
 //! - Decoding times are those of the timeline, all earlier by one delay, which follows from the track and the window alone.
 
 mod carriage;
+mod flow;
 mod packets;
 mod tables;
 mod units;
@@ -16,8 +17,9 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use self::carriage::Carriage;
-use self::packets::{PACKET, Stream, count, rounded};
-use self::units::{Kind, Unit, interleaved};
+pub use self::flow::{Flow, Piece};
+use self::packets::{PACKET, Packing, write_clock};
+use self::units::{Kind, Spot, Unit, interleaved};
 use super::timeline::Timeline;
 use crate::error::{Error, Kind as Failure, Result};
 use crate::media::time::Micros;
@@ -32,9 +34,14 @@ pub const BYTES_MAX: u64 = 1 << 29;
 /// Most samples of a segment from either track: more than an hour of pictures.
 pub const SAMPLES_MAX: u32 = 1 << 18;
 
+/// Most bytes of the samples of a segment that must be written to know its length: it is made in memory.
+const UNMEASURED_BYTES_MAX: u64 = 1 << 25;
+
 /// Where the packets of pictures and sound lie.
-const PICTURES: u16 = 0x100;
-const SOUND: u16 = 0x101;
+const PIDS: [u16; 2] = [0x100, 0x101];
+
+/// How many packets the tables take.
+const TABLES: u64 = 2;
 
 /// Samples of a track, by their places in its decoding order.
 pub type Stretch<'a> = (&'a Timeline<'a>, Range<u32>);
@@ -55,8 +62,6 @@ struct Carried {
     carriage: Carriage,
     /// Where each sample lies.
     places: Vec<Range<u64>>,
-    /// The ranges that hold them all, in ascending order.
-    needed: Vec<Range<u64>>,
 }
 
 /// Whether a track goes into a transport stream: AVC, HEVC, AAC, MP3, AC-3 and E-AC-3 do. Fails with
@@ -83,6 +88,9 @@ pub fn segment(pictures: Option<Stretch<'_>>, sound: Option<Stretch<'_>>, number
     mux.len = mux.measured();
     match mux.len {
         Some(len) if len > BYTES_MAX => Err(too_large()),
+        None if bytes > UNMEASURED_BYTES_MAX => Err(Error::too_large(format!(
+            "a segment of more than {UNMEASURED_BYTES_MAX} bytes whose units have lengths of fewer than four bytes"
+        ))),
         _ => Ok(mux),
     }
 }
@@ -116,9 +124,7 @@ fn carry((timeline, numbers): Stretch<'_>) -> Result<(Carried, Vec<Unit>)> {
         Media::Audio(_) | Media::Other => units::sound(&carriage, timeline, samples())?,
     };
     let places = samples().map(|sample| sample.offset..sample.offset.saturating_add(sample.size.into()));
-    let places: Vec<Range<u64>> = places.collect();
-    let needed = merged(places.clone());
-    Ok((Carried { carriage, places, needed }, units))
+    Ok((Carried { carriage, places: places.collect() }, units))
 }
 
 /// Ranges in ascending order, those that touch made one.
@@ -144,101 +150,109 @@ impl Mux {
 
     /// Bytes it occupies in memory, roughly.
     pub fn weight(&self) -> usize {
-        let places =
-            [&self.pictures, &self.sound].into_iter().flatten().map(|side| side.places.len() + side.needed.len());
-        size_of::<Mux>() + self.units.len() * size_of::<Unit>() + places.sum::<usize>() * size_of::<Range<u64>>()
+        let places = self.sides().into_iter().flatten().map(|side| size_of_val(&side.places[..]));
+        size_of::<Mux>() + size_of_val(&self.units[..]) + places.sum::<usize>()
     }
 
     /// The ranges of the source of its pictures that it needs, in ascending order.
-    pub fn pictures(&self) -> &[Range<u64>] {
-        self.pictures.as_ref().map_or(&[], |carried| &carried.needed)
+    pub fn pictures(&self) -> Vec<Range<u64>> {
+        self.pictures.as_ref().map(Carried::needed).unwrap_or_default()
     }
 
     /// The ranges of the source of its sound that it needs, in ascending order.
-    pub fn sound(&self) -> &[Range<u64>] {
-        self.sound.as_ref().map_or(&[], |carried| &carried.needed)
+    pub fn sound(&self) -> Vec<Range<u64>> {
+        self.sound.as_ref().map(Carried::needed).unwrap_or_default()
     }
 
-    /// The segment, given the bytes of [`Mux::pictures`] and of [`Mux::sound`], one for each range. Fails where they are not
-    /// as long as the ranges.
+    /// The whole segment, given the bytes of [`Mux::pictures`] and of [`Mux::sound`], one for each range. Fails where they are
+    /// not as long as the ranges. What is large, or of a known length, had better flow: see [`Flow`].
     pub fn write(&self, pictures: &[Bytes], sound: &[Bytes]) -> Result<Vec<u8>> {
-        let sources = [Source::new(&self.pictures, pictures)?, Source::new(&self.sound, sound)?];
-        let bytes = self.pictures().iter().chain(self.sound()).map(|range| range.end - range.start).sum::<u64>();
-        let mut out = Vec::with_capacity(self.len.unwrap_or(bytes + bytes / 16) as usize);
+        let [of_pictures, of_sound] = self.sides();
+        let sources = [Source::new(of_pictures, pictures)?, Source::new(of_sound, sound)?];
+        let (mut out, mut scratch, mut before) = (Vec::new(), Vec::new(), [0; 2]);
         self.write_tables(&mut out);
-        let mut streams = streams();
-        let (mut head, mut scratch) = (Vec::new(), Vec::new());
         for unit in &self.units {
             if let Kind::Clock(clock) = unit.kind {
-                streams[unit.side].write_clock(clock, &mut out);
+                write_clock(PIDS[unit.side], before[unit.side], clock, &mut out);
                 continue;
             }
             scratch.clear();
-            scratch.resize(unit.header.len(), 0);
             sources[unit.side].wrap(unit, &mut scratch)?;
-            head.clear();
-            unit.header.write(scratch.len() - unit.header.len(), &mut head);
-            scratch[..head.len()].copy_from_slice(&head);
-            let packets = packets(unit, streams[unit.side], scratch.len());
-            streams[unit.side].write(unit.start, &scratch, packets, &mut out);
+            let mut head = Vec::with_capacity(unit.header.len());
+            unit.header.write(scratch.len(), &mut head);
+            let run = unit.laid(before[unit.side], scratch.len());
+            let mut packing = Packing::new(&run, 0, &mut out);
+            packing.feed(&head);
+            packing.feed(&scratch);
+            before[unit.side] += run.packets;
         }
         Ok(out)
     }
 
     fn write_tables(&self, out: &mut Vec<u8>) {
         let counter = (self.number.wrapping_sub(1) % 16) as u8;
-        let side = |pid, carried: &'_ Option<Carried>| carried.as_ref().map(|carried| (pid, carried.carriage.clone()));
-        let streams: Vec<_> =
-            [side(PICTURES, &self.pictures), side(SOUND, &self.sound)].into_iter().flatten().collect();
-        let clock = if self.pictures.is_some() { PICTURES } else { SOUND };
+        let carried = PIDS.into_iter().zip(self.sides());
+        let streams = carried.filter_map(|(pid, side)| side.map(|side| (pid, side.carriage.clone())));
+        let streams: Vec<_> = streams.collect();
+        let clock = PIDS[usize::from(self.pictures.is_none())];
         out.extend_from_slice(&tables::programs(counter));
         out.extend_from_slice(&tables::program(counter, clock, &streams));
     }
 
-    /// Its length as it will be written, where that is known.
-    fn measured(&self) -> Option<u64> {
-        let carried = [&self.pictures, &self.sound].into_iter().flatten();
-        if carried.into_iter().any(|carried| !carried.carriage.is_measured()) {
+    fn sides(&self) -> [Option<&Carried>; 2] {
+        [self.pictures.as_ref(), self.sound.as_ref()]
+    }
+
+    fn carried(&self, unit: &Unit) -> Option<&Carried> {
+        self.sides()[unit.side]
+    }
+
+    /// Its length as it will be written, where that is known; each unit then knows its place.
+    fn measured(&mut self) -> Option<u64> {
+        if self.sides().iter().flatten().any(|side| !side.carriage.is_measured()) {
             return None;
         }
-        let mut streams = streams();
-        let mut count = 2;
-        for unit in &self.units {
-            let taken = packets(unit, streams[unit.side], unit.header.len() + unit.size);
-            count += taken;
+        let (mut packets, mut before) = (TABLES, [0; 2]);
+        for unit in &mut self.units {
+            let run = unit.laid(before[unit.side], unit.size);
+            let spot = (u32::try_from(packets), u32::try_from(run.packets), u32::try_from(run.before));
+            // More than a segment may have: it is refused for its length.
+            let (Ok(packet), Ok(count), Ok(before_it)) = spot else { return Some(u64::MAX) };
+            unit.spot = Spot { packet, packets: count, before: before_it };
+            packets += run.packets;
             if !matches!(unit.kind, Kind::Clock(_)) {
-                streams[unit.side].packets += taken;
+                before[unit.side] += run.packets;
             }
         }
-        Some(count * PACKET as u64)
+        Some(packets * PACKET as u64)
     }
 }
 
-fn streams() -> [Stream; 2] {
-    [PICTURES, SOUND].map(|pid| Stream { pid, packets: 0 })
-}
+impl Carried {
+    /// How many bytes a sample has.
+    fn size(&self, sample: usize) -> usize {
+        self.places.get(sample).map_or(0, |place| (place.end - place.start) as usize)
+    }
 
-/// How many packets a unit of so many bytes takes.
-fn packets(unit: &Unit, stream: Stream, bytes: usize) -> u64 {
-    match unit.kind {
-        Kind::Clock(_) => 1,
-        Kind::Inner => count(unit.start, bytes),
-        Kind::Last => rounded(stream.packets, count(unit.start, bytes), bytes),
+    /// The ranges that hold all samples, in ascending order.
+    fn needed(&self) -> Vec<Range<u64>> {
+        merged(self.places.clone())
     }
 }
 
 /// What was read for a track.
 struct Source<'a> {
     carried: Option<&'a Carried>,
+    needed: Vec<Range<u64>>,
     read: &'a [Bytes],
 }
 
 impl<'a> Source<'a> {
-    fn new(carried: &'a Option<Carried>, read: &'a [Bytes]) -> Result<Source<'a>> {
-        let needed = carried.as_ref().map_or(&[][..], |carried| &carried.needed);
+    fn new(carried: Option<&'a Carried>, read: &'a [Bytes]) -> Result<Source<'a>> {
+        let needed = carried.map(Carried::needed).unwrap_or_default();
         let fits = |(range, bytes): (&Range<u64>, &Bytes)| range.end - range.start == bytes.len() as u64;
         match needed.len() == read.len() && needed.iter().zip(read).all(fits) {
-            true => Ok(Source { carried: carried.as_ref(), read }),
+            true => Ok(Source { carried, needed, read }),
             false => Err(not_read()),
         }
     }
@@ -247,15 +261,14 @@ impl<'a> Source<'a> {
     fn wrap(&self, unit: &Unit, out: &mut Vec<u8>) -> Result<()> {
         let carried = self.carried.ok_or_else(not_read)?;
         for place in carried.places.get(unit.samples.clone()).unwrap_or_default() {
-            let sample = self.sample(carried, place).ok_or_else(not_read)?;
-            carried.carriage.wrap(sample, unit.keyframe, out);
+            carried.carriage.wrap(self.sample(place).ok_or_else(not_read)?, unit.keyframe, out);
         }
         Ok(())
     }
 
-    fn sample(&self, carried: &Carried, place: &Range<u64>) -> Option<&'a [u8]> {
-        let at = carried.needed.partition_point(|range| range.start <= place.start).checked_sub(1)?;
-        let start = carried.needed[at].start;
+    fn sample(&self, place: &Range<u64>) -> Option<&'a [u8]> {
+        let at = self.needed.partition_point(|range| range.start <= place.start).checked_sub(1)?;
+        let start = self.needed[at].start;
         self.read.get(at)?.get((place.start - start) as usize..(place.end - start) as usize)
     }
 }

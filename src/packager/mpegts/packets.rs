@@ -94,47 +94,86 @@ pub(super) fn rounded(before: u64, packets: u64, bytes: usize) -> u64 {
     wanted.min(packets.max(bytes as u64))
 }
 
-/// One stream in the making: where its packets lie, and how many there are.
+/// The bytes of a unit in a row of packets of one stream. Any of them can be written without those before it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stream {
+pub(super) struct Run {
+    /// Where the packets lie.
     pub(super) pid: u16,
+    /// How many packets of the stream come before.
+    pub(super) before: u64,
+    /// What starts the first.
+    pub(super) start: Start,
+    /// How many bytes there are.
+    pub(super) bytes: usize,
+    /// How many packets: no fewer than [`count`], and no more than there are bytes. The last ones take one byte each where
+    /// there are more than it takes.
     pub(super) packets: u64,
 }
 
-impl Stream {
-    /// Adds bytes in exactly so many packets, no fewer than [`count`] and no more than there are bytes: the last ones take
-    /// one byte each where there are more than it takes.
-    pub(super) fn write(&mut self, start: Start, mut bytes: &[u8], packets: u64, out: &mut Vec<u8>) {
-        let mut adapted = start.len();
-        for left in (0..packets as usize).rev() {
-            let room = (ROOM - adapted).min(bytes.len().saturating_sub(left));
-            let (piece, rest) = bytes.split_at(room);
-            bytes = rest;
-            let is_first = left + 1 == packets as usize;
-            let stuffed = ROOM - room;
-            self.head(if is_first { 0x40 } else { 0 }, if stuffed > 0 { 0x30 } else { 0x10 }, out);
-            if stuffed > 0 {
-                let start = if is_first { start } else { Start::default() };
-                adapt(start, stuffed, out);
+impl Run {
+    /// Where the bytes of a packet begin among those of the run; its length for the packet behind the last.
+    pub(super) fn offset(&self, packet: u64) -> usize {
+        let left = self.packets.saturating_sub(packet) as usize;
+        let full = match packet {
+            0 => 0,
+            packet => packet as usize * ROOM - self.start.len(),
+        };
+        full.min(self.bytes.saturating_sub(left))
+    }
+}
+
+/// Packets in the making: those of a run from one on.
+pub(super) struct Packing<'a> {
+    run: &'a Run,
+    /// The packet that is opened next, and the room left in the one before.
+    next: u64,
+    room: usize,
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> Packing<'a> {
+    /// The packets of `run` from `packet` on, added to `out`.
+    pub(super) fn new(run: &'a Run, packet: u64, out: &'a mut Vec<u8>) -> Packing<'a> {
+        Packing { run, next: packet, room: 0, out }
+    }
+
+    /// Adds the next bytes of the run.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.room == 0 {
+                self.open();
             }
-            out.extend_from_slice(piece);
-            adapted = 0;
+            let (piece, rest) = bytes.split_at(self.room.min(bytes.len()));
+            self.out.extend_from_slice(piece);
+            self.room -= piece.len();
+            bytes = rest;
         }
     }
 
-    /// Adds a packet with nothing but the clock. It has the number of the packet before (section 2.4.3.3).
-    pub(super) fn write_clock(&mut self, clock: u64, out: &mut Vec<u8>) {
-        self.packets = self.packets.wrapping_sub(1);
-        self.head(0, 0x20, out);
-        adapt(Start { clock: Some(clock), random_access: false }, ROOM, out);
+    fn open(&mut self) {
+        let Run { pid, before, start, .. } = *self.run;
+        let is_first = self.next == 0;
+        self.room = (self.run.offset(self.next + 1) - self.run.offset(self.next)).clamp(1, ROOM);
+        let stuffed = ROOM - self.room;
+        let control = if stuffed > 0 { 0x30 } else { 0x10 };
+        head(if is_first { 0x4000 | pid } else { pid }, before.wrapping_add(self.next), control, self.out);
+        if stuffed > 0 {
+            adapt(if is_first { start } else { Start::default() }, stuffed, self.out);
+        }
+        self.next += 1;
     }
+}
 
-    fn head(&mut self, unit_start: u8, control: u8, out: &mut Vec<u8>) {
-        let [high, low] = self.pid.to_be_bytes();
-        let counter = (self.packets % COUNT) as u8;
-        out.extend_from_slice(&[0x47, unit_start | high, low, control | counter]);
-        self.packets = self.packets.wrapping_add(1);
-    }
+/// Adds the header of a packet: where it lies, behind a mark where a unit starts; its number; what it has (section 2.4.3.2).
+fn head(place: u16, number: u64, control: u8, out: &mut Vec<u8>) {
+    let [high, low] = place.to_be_bytes();
+    out.extend_from_slice(&[0x47, high, low, control | (number % COUNT) as u8]);
+}
+
+/// Adds a packet with nothing but the clock. It has the number of the packet before (section 2.4.3.3).
+pub(super) fn write_clock(pid: u16, before: u64, clock: u64, out: &mut Vec<u8>) {
+    head(pid, before.wrapping_sub(1), 0x20, out);
+    adapt(Start { clock: Some(clock), random_access: false }, ROOM, out);
 }
 
 /// Adds a field of adaptation that takes exactly `size` bytes, its length among them (section 2.4.3.4).
@@ -177,22 +216,31 @@ mod tests {
 
     proptest! {
         #[test]
-        fn packets_hold_the_bytes(sizes in prop::collection::vec(20usize..900, 1..6), clock in any::<Option<u64>>()) {
-            let mut stream = Stream { pid: 0x100, packets: 0 };
-            let (mut out, mut all) = (Vec::new(), Vec::new());
+        fn packets_hold_the_bytes(
+            sizes in prop::collection::vec(20usize..900, 1..6),
+            clock in any::<Option<u64>>(),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let (mut out, mut all, mut before) = (Vec::new(), Vec::new(), 0);
             for (place, size) in sizes.iter().enumerate() {
                 let bytes: Vec<u8> = (0..*size).map(|at| at as u8).collect();
                 let start = Start { clock, random_access: place == 0 };
                 let mut packets = count(start, *size);
                 if place + 1 == sizes.len() {
-                    packets = rounded(stream.packets, packets, *size);
+                    packets = rounded(before, packets, *size);
                 }
-                let before = out.len();
-                stream.write(start, &bytes, packets, &mut out);
-                prop_assert_eq!(out.len() - before, packets as usize * PACKET);
+                let run = Run { pid: 0x100, before, start, bytes: *size, packets };
+                let from = out.len();
+                Packing::new(&run, 0, &mut out).feed(&bytes);
+                prop_assert_eq!(out.len() - from, packets as usize * PACKET);
+                // From any packet on, the bytes from its place on make the same packets.
+                let (mut rest, packet) = (Vec::new(), cut.index(packets as usize));
+                Packing::new(&run, packet as u64, &mut rest).feed(&bytes[run.offset(packet as u64)..]);
+                prop_assert_eq!(&rest[..], &out[from + packet * PACKET..]);
                 all.extend(bytes);
+                before += packets;
             }
-            prop_assert_eq!(stream.packets % COUNT, 0);
+            prop_assert_eq!(before % COUNT, 0);
             prop_assert_eq!(read(&out), (all, 0));
         }
     }
@@ -207,10 +255,9 @@ mod tests {
 
     #[test]
     fn a_clock_takes_a_packet_and_no_number() {
-        let mut stream = Stream { pid: 0x101, packets: 3 };
         let mut out = Vec::new();
-        stream.write_clock(1, &mut out);
+        write_clock(0x101, 3, 1, &mut out);
         assert_eq!(out[..12], [0x47, 0x01, 0x01, 0x22, 183, 0x10, 0, 0, 0, 0, 0xfe, 0]);
-        assert_eq!((out.len(), stream.packets), (PACKET, 3));
+        assert_eq!(out.len(), PACKET);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::BASE;
 use super::carriage::{Carriage, Keyframe, SOUND_MAX};
-use super::packets::{Header, Start};
+use super::packets::{Header, Run, Start, count, rounded};
+use super::{BASE, PIDS};
 use crate::error::Result;
 use crate::media::time::{Ticks, Timescale, rescale};
 use crate::packager::timeline::{Timed, Timeline};
@@ -40,6 +40,19 @@ pub(super) struct Unit {
     /// When it is decoded, and when the next is.
     at: i64,
     until: i64,
+    /// Where its packets are, once that is known.
+    pub(super) spot: Spot,
+}
+
+/// Where the packets of a unit are in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) struct Spot {
+    /// The first among all.
+    pub(super) packet: u32,
+    /// How many there are.
+    pub(super) packets: u32,
+    /// How many of its stream come before.
+    pub(super) before: u32,
 }
 
 /// What a unit is for.
@@ -82,6 +95,7 @@ pub(super) fn pictures(
             size: carriage.size(sample.size, keyframe)?,
             at,
             until: on_clock(next, timescale),
+            spot: Spot::default(),
         })
     };
     samples.enumerate().map(unit).collect()
@@ -122,6 +136,7 @@ pub(super) fn sound(
             size,
             at,
             until,
+            spot: Spot::default(),
         });
     }
     Ok(units)
@@ -156,6 +171,24 @@ pub(super) fn interleaved(mut pictures: Vec<Unit>, mut sound: Vec<Unit>) -> Vec<
 }
 
 impl Unit {
+    /// Its packets, once they have their spot.
+    pub(super) fn run(&self) -> Run {
+        let Spot { packets, before, .. } = self.spot;
+        let bytes = self.header.len() + self.size;
+        Run { pid: PIDS[self.side], before: before.into(), start: self.start, bytes, packets: packets.into() }
+    }
+
+    /// Its packets where so many of its stream come before, and so many bytes behind its header.
+    pub(super) fn laid(&self, before: u64, size: usize) -> Run {
+        let bytes = self.header.len() + size;
+        let packets = match self.kind {
+            Kind::Clock(_) => 1,
+            Kind::Inner => count(self.start, bytes),
+            Kind::Last => rounded(before, count(self.start, bytes), bytes),
+        };
+        Run { pid: PIDS[self.side], before, start: self.start, bytes, packets }
+    }
+
     fn is_access(&self) -> bool {
         self.side == 1 || self.keyframe == Keyframe::Yes
     }
@@ -194,6 +227,7 @@ impl Row {
                 size: 0,
                 at,
                 until: at,
+                spot: Spot::default(),
             });
         }
         self.clock = Some((side, at));

@@ -9,7 +9,7 @@ use crate::packager::timeline::Window;
 use crate::packager::{Container, Protocol};
 use crate::plan::playback::{Cues, Cut, Presentation, Reel, Strand, Text, TrackPick};
 use crate::plan::sequence::{Chain, Clip, Words};
-use crate::plan::{Placeholder, Precision, Subject, Tiles, Work};
+use crate::plan::{Placeholder, Precision, Style, Subject, Tiles, Work};
 use crate::thumbnail::{Encoding, Format, Geometry, Rgb};
 
 /// The canonical bytes of a piece of work: a tag before every choice, a length before every text and list, numbers in eight
@@ -106,6 +106,16 @@ impl Form {
                 }
                 self.pace(pace);
             }
+            Work::Transcript { source, style } => {
+                self.tag(14);
+                self.source(source);
+                self.style(style);
+            }
+            Work::TranscriptList { seconds, total } => {
+                self.tag(15);
+                self.number((*seconds).into());
+                self.number(*total);
+            }
             Work::Periods(periods) => {
                 self.tag(12);
                 self.number(periods.len() as u64);
@@ -201,6 +211,17 @@ impl Form {
         self.container(*container);
         self.window(*window);
         self.pace(pace);
+    }
+
+    fn style(&mut self, style: &Style) {
+        match style {
+            Style::Json => self.tag(0),
+            Style::WebVtt => self.tag(1),
+            Style::Segment { from, to, local } => {
+                self.tag(2);
+                [from, to, local].into_iter().for_each(|at| self.number(at.0 as u64));
+            }
+        }
     }
 
     fn container(&mut self, container: Container) {

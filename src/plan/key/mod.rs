@@ -9,6 +9,7 @@ use std::fmt;
 use self::form::Form;
 use super::Work;
 use crate::entry::Source;
+use crate::error::{Error, Kind, Result};
 use crate::packager::segments::Pace;
 
 /// Changes whenever the bytes made for an unchanged [`Work`] change; every key, and so every ETag, follows it.
@@ -46,4 +47,16 @@ pub fn version(source: &Source, pace: &Pace) -> String {
     form.pace(pace);
     let digest = blake3::hash(form.bytes());
     digest.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether a version is the one of `source`; false for none, and for one that is not of this service's making. Fails for
+/// one that is gone.
+pub(super) fn is_current(given: Option<&str>, source: &Source, pace: &Pace) -> Result<bool> {
+    let Some(given) = given else { return Ok(false) };
+    let current = version(source, pace);
+    let is_ours = given.len() == current.len() && given.bytes().all(|b| b.is_ascii_hexdigit());
+    match given == current {
+        false if is_ours => Err(Error::new(Kind::NotFound, format!("version {given} of the file is gone"))),
+        is_current => Ok(is_current),
+    }
 }

@@ -11,7 +11,7 @@ use crate::packager::name::Selection;
 use crate::packager::timeline::Window;
 use crate::packager::{Container, Protocol};
 use crate::plan::playback::{Cues, Cut, Presentation, Reel, Strand, Text, TrackPick};
-use crate::plan::{Placeholder, Precision, Subject, Tiles};
+use crate::plan::{Placeholder, Precision, Style, Subject, Tiles};
 use crate::thumbnail::{Encoding, Format, Geometry, Rect, Rgb};
 
 fn sample() -> Work {
@@ -180,6 +180,12 @@ fn presentation() -> BoxedStrategy<Work> {
         .boxed()
 }
 
+fn style() -> impl Strategy<Value = Style> {
+    let micros = || (0..2_i64).prop_map(Micros);
+    let segment = (micros(), micros(), micros()).prop_map(|(from, to, local)| Style::Segment { from, to, local });
+    prop_oneof![Just(Style::Json), Just(Style::WebVtt), segment]
+}
+
 fn playback() -> BoxedStrategy<Work> {
     let length = || (0..2_i64).prop_map(Micros);
     let cues = (source(), proptest::option::of(1..3_u32), length(), container(), window(), pace());
@@ -197,6 +203,8 @@ fn playback() -> BoxedStrategy<Work> {
             window,
             moov_first
         }),
+        (source(), style()).prop_map(|(source, style)| Work::Transcript { source, style }),
+        (1..3_u32, 0..3_u64).prop_map(|(seconds, total)| Work::TranscriptList { seconds, total }),
         ("[ab]{0,2}", prop_oneof![Just("a"), Just("b")])
             .prop_map(|(body, media_type)| Work::Written { body, media_type }),
     ]

@@ -1,6 +1,7 @@
 //! Geometry and picture to a raster: cropped, scaled, upright, in the colours and the layout asked for.
 
 pub(super) mod color;
+mod fields;
 pub(super) mod grid;
 mod light;
 mod pack;
@@ -39,6 +40,8 @@ pub fn layout_for(encoding: &Encoding, picture: &Picture) -> Layout {
 /// there is padding.
 pub fn render(picture: &Picture, geometry: &Geometry, background: Rgb, layout: Layout) -> Result<Raster> {
     check(picture, geometry)?;
+    let field = fields::enough(picture, geometry);
+    let picture = field.as_ref().unwrap_or(picture);
     let placement = place::placement(picture.size, picture.orientation, geometry);
     let task = Task { picture, geometry, background, layout, placement };
     let pixels = match &picture.pixels {

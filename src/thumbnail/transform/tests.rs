@@ -84,8 +84,15 @@ fn check_colours(color: Color, depth: u8) {
     let area = SIDE.area() as usize;
     let samples: Vec<u32> = noise(area * 3).map(|number| number >> (32 - depth)).collect();
     let of = |at: usize| plane(SIDE, depth, samples[at * area..][..area].iter().copied());
-    let planes =
-        Planes { y: of(0), chroma: Some((of(1), of(2))), alpha: None, depth, shift: (0, 0), left_sited: false };
+    let planes = Planes {
+        y: of(0),
+        chroma: Some((of(1), of(2))),
+        alpha: None,
+        depth,
+        shift: (0, 0),
+        left_sited: false,
+        interlaced: false,
+    };
     let picture = picture(SIDE, color, planes);
     let show = |layout| render(&picture, &whole(SIDE), Rgb::BLACK, layout).unwrap().pixels;
     let at = |at: usize| [samples[at], samples[area + at], samples[2 * area + at]];
@@ -127,6 +134,7 @@ fn identity_planes_are_green_blue_and_red() {
         depth: 8,
         shift: (0, 0),
         left_sited: false,
+        interlaced: false,
     };
     let picture = picture(one, Color { matrix: Matrix::Identity, ..Color::default() }, planes);
     let raster = render(&picture, &whole(one), Rgb::BLACK, Layout::Rgb8).unwrap();
@@ -145,6 +153,7 @@ fn an_unstated_matrix_follows_the_lines() {
             depth: 8,
             shift: (0, 0),
             left_sited: false,
+            interlaced: false,
         };
         let raster = render(&picture(size, Color::default(), planes), &whole(size), Rgb::BLACK, Layout::Rgb8).unwrap();
         let RasterPixels::Rgb8(rgb) = raster.pixels else { panic!() };
@@ -169,6 +178,7 @@ fn ramp(left_sited: bool, depth: u8) -> Picture {
         depth,
         shift: (1, 1),
         left_sited,
+        interlaced: false,
     };
     picture(size, Color { matrix: Matrix::Bt601, range: Range::Full, ..Color::default() }, planes)
 }
@@ -315,6 +325,7 @@ fn check_padding(left: u32, top: u32, layout: Layout) {
         depth: 8,
         shift: (0, 0),
         left_sited: false,
+        interlaced: false,
     };
     let picture = picture(size, Color { range: Range::Limited, ..Color::default() }, planes);
     let geometry = Geometry { canvas, left, top, ..whole(size) };
@@ -388,6 +399,7 @@ fn alpha_of_planes_is_kept_or_composed() {
             depth,
             shift: (0, 0),
             left_sited: false,
+            interlaced: false,
         };
         let picture = picture(size, Color::default(), planes);
         let kept = render(&picture, &whole(size), Rgb::BLACK, Layout::Rgba8).unwrap();
@@ -419,6 +431,7 @@ fn wide_gamut_and_high_range_become_ordinary() {
         depth: 10,
         shift: (0, 0),
         left_sited: false,
+        interlaced: false,
     };
     let color = |transfer, primaries| Color { matrix: Matrix::Bt2020, range: Range::Limited, transfer, primaries };
     let show = |color, planes| match render(&picture(size, color, planes), &whole(size), Rgb::BLACK, Layout::Rgb8) {
@@ -459,7 +472,15 @@ fn any_picture(stored: Size, kind: u32) -> Picture {
     let bytes =
         |channels: u64| Bytes::from(noise((stored.area() * channels) as usize).map(|n| n as u8).collect::<Vec<_>>());
     let planes = |chroma: Option<(Plane, Plane)>, alpha| {
-        let planes = Planes { y: of(stored), chroma, alpha, depth, shift, left_sited: kind & 8 == 0 };
+        let planes = Planes {
+            y: of(stored),
+            chroma,
+            alpha,
+            depth,
+            shift,
+            left_sited: kind & 8 == 0,
+            interlaced: kind & 16 != 0,
+        };
         picture(stored, Color::default(), planes)
     };
     match kind % 7 {
@@ -509,4 +530,27 @@ fn what_does_not_hold_together_is_an_error() {
     assert!(bad.iter().all(|geometry| render(&picture, geometry, Rgb::BLACK, Layout::Rgb8).is_err()));
     let short = packed(size, Packed::Rgb8(vec![0; 47].into()));
     assert!(render(&short, &good, Rgb::BLACK, Layout::Rgb8).is_err());
+}
+
+/// Lines that are white and black in turn, as two moments of a moving edge leave them.
+fn combed(size: Size) -> Picture {
+    let level = |at: u32| if (at / size.width).is_multiple_of(2) { 235 } else { 16 };
+    let y = plane(size, 8, (0..size.width * size.height).map(level));
+    let planes = Planes { y, chroma: None, alpha: None, depth: 8, shift: (0, 0), left_sited: false, interlaced: true };
+    picture(size, Color { range: Range::Limited, ..Color::default() }, planes)
+}
+
+#[test]
+fn half_the_lines_of_two_fields_are_enough_for_a_small_picture() {
+    let stored = Size { width: 32, height: 36 };
+    let levels = |height: u32| -> Vec<u8> {
+        let scaled = Size { width: 32, height };
+        let crop = Rect { x: 0, y: 0, width: 32, height: 36 };
+        let geometry = Geometry { reference: stored, crop, scaled, canvas: scaled, left: 0, top: 0 };
+        let raster = render(&combed(stored), &geometry, Rgb::BLACK, Layout::Rgb8).unwrap();
+        let RasterPixels::Rgb8(data) = raster.pixels else { panic!() };
+        data
+    };
+    assert!(levels(18).iter().chain(&levels(9)).all(|&level| level == 255), "only the first moment is shown");
+    assert!(levels(36).contains(&0), "all lines are shown where all are needed");
 }

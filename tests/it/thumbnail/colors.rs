@@ -101,6 +101,7 @@ fn every_picture_format_reads() {
         ("0_webp", 521),
         ("0_webp_alpha", 521),
         ("0_avif", 521),
+        ("0_heic", 521),
         ("0_polyglot", 501),
     ] {
         for format in ["jpg", "png", "webp"] {

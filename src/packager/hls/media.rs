@@ -1,0 +1,150 @@
+//! Playlists of the pieces of one entry, or of several, each behind a discontinuity (RFC 8216 section 4.3.3).
+
+use std::fmt::{Display, Write};
+use std::ops::Range;
+
+use crate::media::time::{Micros, Timescale};
+use crate::packager::name::{File, Form, Selection, Series};
+use crate::packager::rendition::{Access, Rendition};
+
+/// What an entry adds to a playlist.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    /// Where its files are, with a slash at the end; empty for beside the playlist.
+    pub place: &'a str,
+    /// How they are named.
+    pub of: &'a Selection,
+    /// What it is.
+    pub rendition: &'a Rendition,
+}
+
+/// What a playlist lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pieces {
+    /// Segments.
+    Segments,
+    /// Keyframes, each a file of its own (section 4.3.3.6).
+    Keyframes,
+}
+
+/// Units of the times that are written: five decimals.
+const UNITS: u64 = 100_000;
+
+/// The pieces of the renditions of some entries, one after the other, each with the head that goes with them.
+pub fn playlist(links: &[Link<'_>], pieces: Pieces, form: Form) -> String {
+    let mut text = Text::default();
+    for Link { place, of, rendition } in links {
+        text.begin(rendition.timescale);
+        if form == Form::M4s {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text.pieces, "#EXT-X-MAP:URI=\"{place}{}\"", File::Init((*of).clone()));
+        }
+        match pieces {
+            Pieces::Segments => {
+                let names = Series::segments(of, form);
+                for segment in &rendition.segments {
+                    text.piece(segment.start, segment.duration);
+                    text.address(place, &names, segment.number);
+                }
+            }
+            Pieces::Keyframes => {
+                let names = Series::iframes(of, form);
+                for frame in &rendition.keyframes {
+                    text.piece(frame.start, frame.duration);
+                    text.address(place, &names, frame.number);
+                }
+            }
+        }
+    }
+    let are_independent = links.iter().all(|link| link.rendition.access == Access::Independent);
+    let independence = if are_independent { "#EXT-X-INDEPENDENT-SEGMENTS\n" } else { "" };
+    // Fractions of seconds need version 3, EXT-X-MAP 6; EXT-X-I-FRAMES-ONLY 4, and EXT-X-MAP beside it 5 (section 7).
+    match (pieces, form) {
+        (Pieces::Segments, Form::M4s) => text.finish(6, independence),
+        (Pieces::Segments, _) => text.finish(3, independence),
+        (Pieces::Keyframes, Form::M4s) => text.finish(5, "#EXT-X-I-FRAMES-ONLY\n"),
+        (Pieces::Keyframes, _) => text.finish(4, "#EXT-X-I-FRAMES-ONLY\n"),
+    }
+}
+
+/// The segments of the captions of some entries, given by the stretches of each, to the very end. `uri` gives the address of a
+/// segment by the place of its entry and its number.
+pub fn captions<U: Display>(entries: &[Vec<Range<Micros>>], uri: impl Fn(usize, u32) -> U) -> String {
+    let mut text = Text::default();
+    for (place, stretches) in entries.iter().enumerate() {
+        text.begin(Timescale::MICROS);
+        for (number, stretch) in (1u32..).zip(stretches) {
+            let (start, end) = (stretch.start.0.max(0) as u64, stretch.end.0.max(0) as u64);
+            text.piece(start, end.saturating_sub(start));
+            let _ = writeln!(text.pieces, "{}", uri(place, number));
+        }
+    }
+    text.finish(3, "")
+}
+
+/// A playlist in the making.
+struct Text {
+    timescale: Timescale,
+    pieces: String,
+    longest: u64,
+}
+
+impl Default for Text {
+    fn default() -> Text {
+        Text { timescale: Timescale::MICROS, pieces: String::new(), longest: 0 }
+    }
+}
+
+impl Text {
+    /// Goes on with an entry whose times have their own zero and unit.
+    fn begin(&mut self, timescale: Timescale) {
+        self.timescale = timescale;
+        if !self.pieces.is_empty() {
+            self.pieces += "#EXT-X-DISCONTINUITY\n";
+        }
+    }
+
+    /// Adds the length of a piece by its start and its length in ticks. What is written is the distance between rounded times:
+    /// a sum of it is never off by more than rounding one.
+    fn piece(&mut self, start: u64, duration: u64) {
+        let until = self.units(start.saturating_add(duration));
+        let length = until.saturating_sub(self.units(start));
+        self.longest = self.longest.max(length);
+        let _ = writeln!(self.pieces, "#EXTINF:{}.{:05},", length / UNITS, length % UNITS);
+    }
+
+    /// Adds the address of a piece.
+    fn address(&mut self, place: &str, names: &Series, number: u32) {
+        self.pieces += place;
+        let _ = names.write(number, &mut self.pieces);
+        self.pieces.push('\n');
+    }
+
+    /// Rounded to the nearest.
+    fn units(&self, ticks: u64) -> u64 {
+        let timescale = u64::from(self.timescale.get());
+        match ticks.checked_mul(UNITS).and_then(|units| units.checked_add(timescale / 2)) {
+            Some(units) => units / timescale,
+            None => {
+                let units = (u128::from(ticks) * u128::from(UNITS) + u128::from(timescale / 2)) / u128::from(timescale);
+                units.min(u64::MAX.into()) as u64
+            }
+        }
+    }
+
+    /// The whole text, with lines of its own behind the usual ones.
+    fn finish(self, version: u8, head: &str) -> String {
+        // No length, rounded to the nearest second, may exceed it (section 4.3.3.1).
+        let target = (self.longest.saturating_add(UNITS / 2) / UNITS).max(1);
+        let mut text = String::with_capacity(self.pieces.len() + head.len() + HEAD_BYTES);
+        let _ = writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}");
+        text += "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MEDIA-SEQUENCE:1\n";
+        text += head;
+        text += &self.pieces;
+        text += "#EXT-X-ENDLIST\n";
+        text
+    }
+}
+
+/// Bytes of the lines that every playlist has, at most.
+const HEAD_BYTES: usize = 192;

@@ -1,0 +1,77 @@
+//! File names out.
+
+use std::fmt::{self, Write};
+
+use super::{File, Form, Pick, Selection};
+use crate::packager::silence::Silence;
+
+impl fmt::Display for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            File::Multivariant => f.write_str("master.m3u8"),
+            File::Manifest => f.write_str("manifest.mpd"),
+            File::Playlist(of) => write!(f, "index{}.m3u8", Tail(of)),
+            File::IframePlaylist(of) => write!(f, "iframes{}.m3u8", Tail(of)),
+            File::Init(of) => write!(f, "init{}.mp4", Tail(of)),
+            File::Segment { number, of, form } => Series::segments(of, *form).write(*number, f),
+            File::Iframe { number, of, form } => Series::iframes(of, *form).write(*number, f),
+            File::Subtitles(of) => write!(f, "sub{}.vtt", Tail(of)),
+            File::Blank => f.write_str("blank.vtt"),
+        }
+    }
+}
+
+/// A selection behind something else.
+struct Tail<'a>(&'a Selection);
+
+impl fmt::Display for Tail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.picks.is_empty() {
+            return Ok(());
+        }
+        write!(f, "-{}", self.0)
+    }
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut dash = "";
+        for Pick { flavor, video, audio, caption, silence } in &self.picks {
+            for (letter, number) in [('f', flavor), ('v', video), ('a', audio), ('s', caption)] {
+                if let Some(number) = number {
+                    write!(f, "{dash}{letter}{number}")?;
+                    dash = "-";
+                }
+            }
+            if let Some(Silence { channels, rate, millis }) = silence {
+                write!(f, "{dash}q{channels}x{rate}x{millis}")?;
+                dash = "-";
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of numbered files that differ in their numbers alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    word: &'static str,
+    tail: String,
+}
+
+impl Series {
+    /// Those of segments of a selection.
+    pub fn segments(of: &Selection, form: Form) -> Series {
+        Series { word: "seg", tail: format!("{}.{}", Tail(of), form.extension()) }
+    }
+
+    /// Those of keyframes of a selection.
+    pub fn iframes(of: &Selection, form: Form) -> Series {
+        Series { word: "iframe", tail: format!("{}.{}", Tail(of), form.extension()) }
+    }
+
+    /// Adds the name of the file of a number to `text`; fails where that does.
+    pub fn write(&self, number: u32, text: &mut impl Write) -> fmt::Result {
+        write!(text, "{}-{number}{}", self.word, self.tail)
+    }
+}

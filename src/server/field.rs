@@ -1,0 +1,49 @@
+//! How the values of fields are written: dates, ranges, foreign text.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use hyper::header::HeaderValue;
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// A date as HTTP writes it (RFC 9110 section 5.6.7).
+pub(super) fn http_date(seconds: u64) -> HeaderValue {
+    thread_local! {
+        /// The same few dates are written over and over within a second.
+        static LAST: RefCell<[(u64, Option<HeaderValue>); 4]> = const { RefCell::new([const { (0, None) }; 4]) };
+    }
+    let seconds = seconds.min(HTTP_DATE_MAX);
+    LAST.with_borrow_mut(|dates| {
+        let slot = &mut dates[(seconds % 4) as usize];
+        match &slot.1 {
+            Some(value) if slot.0 == seconds => value.clone(),
+            _ => {
+                let date = httpdate::HttpDate::from(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+                let value = text(format_args!("{date}"));
+                *slot = (seconds, Some(value.clone()));
+                value
+            }
+        }
+    })
+}
+
+/// The part of so many bytes that is sent (RFC 9110 section 14.4).
+pub(super) fn content_range(part: &Range<u64>, length: u64) -> HeaderValue {
+    text(format_args!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1)))
+}
+
+/// The end of the year 9999, after which no HTTP date can be written.
+const HTTP_DATE_MAX: u64 = 253_402_300_799;
+
+/// A field value of what may be foreign text: anything but printable ASCII becomes `?`.
+pub(super) fn text(arguments: std::fmt::Arguments<'_>) -> HeaderValue {
+    let mut value = arguments.to_string().into_bytes();
+    value.iter_mut().filter(|byte| !(0x20..0x7f).contains(*byte)).for_each(|byte| *byte = b'?');
+    HeaderValue::from_maybe_shared(Bytes::from(value)).unwrap_or(HeaderValue::from_static("?"))
+}

@@ -1,0 +1,44 @@
+//! Answers of HTTP/1.1 as they are written (RFC 9112 section 2.1).
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{self, HeaderMap, HeaderName};
+
+use super::field::{http_date, now};
+
+/// The head of an answer that is given now with these fields.
+pub(super) fn head(status: StatusCode, headers: &HeaderMap) -> Bytes {
+    let mut head = begun(status);
+    fields(&mut head, headers, |_| true);
+    finished(head, now()).into()
+}
+
+/// The head of an answer up to its first field.
+pub(super) fn begun(status: StatusCode) -> Vec<u8> {
+    let mut head = Vec::with_capacity(1024);
+    for part in ["HTTP/1.1 ", status.as_str(), " ", status.canonical_reason().unwrap_or_default(), "\r\n"] {
+        head.extend_from_slice(part.as_bytes());
+    }
+    head
+}
+
+/// Adds those of the fields whose names are wanted.
+pub(super) fn fields(head: &mut Vec<u8>, headers: &HeaderMap, is_wanted: impl Fn(&HeaderName) -> bool) {
+    for (name, value) in headers.iter().filter(|(name, _)| is_wanted(name)) {
+        field(head, name, value.as_bytes());
+    }
+}
+
+/// Adds a field.
+pub(super) fn field(head: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    for part in [name.as_str().as_bytes(), b": ", value, b"\r\n"] {
+        head.extend_from_slice(part);
+    }
+}
+
+/// The same head with its date, and at its end.
+pub(super) fn finished(mut head: Vec<u8>, second: u64) -> Vec<u8> {
+    field(&mut head, &header::DATE, http_date(second).as_bytes());
+    head.extend_from_slice(b"\r\n");
+    head
+}
