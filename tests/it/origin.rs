@@ -43,8 +43,7 @@ fn answers_are_those_of_a_folder() {
         target("0_jpeg_progressive", "width/200"),
         "/p/1/sp/100/serveFlavor/entryId/0_long/flavorId/0_long_source/name/a.mp4".to_owned(),
     ];
-    // What names versions differs: here they are times, there tags.
-    for name in ["index-v1.m3u8", "seg-2-v1.ts"] {
+    for name in ["master.m3u8", "index-v1.m3u8", "seg-2-v1.ts"] {
         targets.push(format!("/hls/p/1/sp/100/serveFlavor/entryId/0_hills/{name}"));
     }
     for name in ["init-v1.mp4", "seg-3-v1.m4s"] {
@@ -53,7 +52,8 @@ fn answers_are_those_of_a_folder() {
     for target in targets {
         let (near, remote) = (here.get(&target), there.get(&target));
         assert_eq!((near.status, remote.status), (200, 200), "{target}: {}", remote.text());
-        assert!(near.body == remote.body, "{target}: other bytes");
+        // What names versions differs: here they are times, there tags.
+        assert!(target.ends_with("master.m3u8") || near.body == remote.body, "{target}: other bytes");
     }
     let whole = "/p/1/sp/100/serveFlavor/entryId/0_long/flavorId/0_long_source/name/a.mp4";
     let part = [("range", "bytes=300000-399999")];
