@@ -46,7 +46,7 @@ fn answers_are_those_of_a_folder() {
     for name in ["master.m3u8", "index-v1.m3u8", "seg-2-v1.ts"] {
         targets.push(format!("/hls/p/1/sp/100/serveFlavor/entryId/0_hills/flavorId/0_hills_source/{name}"));
     }
-    for name in ["init-v1.mp4", "seg-3-v1.m4s"] {
+    for name in ["init-v1.mp4", "seg-2-v1.m4s"] {
         targets.push(format!("/dash/p/1/sp/100/serveFlavor/entryId/0_hills/flavorId/0_hills_source/{name}"));
     }
     for target in targets {
