@@ -77,7 +77,9 @@ fn main() {
     far.set_latency(ROUND_TRIP);
     println!("{:34} {:>8} {:>9} {:>12} {:>9} {:>12}", "", "time", "requests", "connections", "KB", "round trips");
     let measure = |what: &str, target: String| {
-        (far.take_seen(), far.take_connections(), far.take_body_bytes());
+        far.take_seen();
+        far.take_connections();
+        far.take_body_bytes();
         let start = Instant::now();
         server.get(&target);
         let took = start.elapsed();

@@ -40,6 +40,8 @@ pub(super) struct Disk {
     inner: Arc<Inner>,
     /// To the thread that writes, which ends when nobody sends any more.
     writes: Sender<(Id, Bytes)>,
+    /// Held as long as the folder is used: two services in one folder would not keep within its bound.
+    _lock: Arc<File>,
 }
 
 #[derive(Debug)]
@@ -47,8 +49,6 @@ struct Inner {
     folder: PathBuf,
     block_size: u64,
     index: Mutex<Index>,
-    /// Held as long as the folder is used: two services in one folder would not keep within its bound.
-    _lock: File,
     /// Bytes that wait to be written.
     waiting: AtomicUsize,
     writes_begun: AtomicU64,
@@ -90,7 +90,6 @@ impl Disk {
             folder: folder.to_owned(),
             block_size,
             index: Mutex::new(index),
-            _lock: lock,
             waiting: AtomicUsize::new(0),
             writes_begun: AtomicU64::new(0),
             rests: Mutex::default(),
@@ -103,7 +102,7 @@ impl Disk {
                 writer.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
             }
         })?;
-        Ok(Disk { inner, writes })
+        Ok(Disk { inner, writes, _lock: Arc::new(lock) })
     }
 
     /// Looks at the files that are there from before, and removes those beyond the bound. Blocks, long for a large folder;
