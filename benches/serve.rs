@@ -40,7 +40,7 @@ fn serve(folder: &Path) -> SocketAddr {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async {
             let origin = Origin::folder(&media).unwrap();
-            let catalog = Catalog::open(&CatalogConfig { media, ..CatalogConfig::default() }).unwrap();
+            let catalog = Catalog::open(&CatalogConfig { media, ..CatalogConfig::default() }, origin.clone()).unwrap();
             let delivery = Delivery::new(&DeliverConfig::default(), catalog, origin).unwrap();
             let listen = SocketAddr::from(([127, 0, 0, 1], 0));
             let server = Server::bind(Config { listen, admin_listen: None, ..Config::default() }).await.unwrap();

@@ -22,6 +22,8 @@ pub enum Kind {
     Busy,
     /// Something this service depends on failed. Try again later.
     Unavailable,
+    /// A file was replaced while it was being read. Look again what there is, then try again.
+    Changed,
     /// It took longer than allowed.
     TimedOut,
     /// A fault of the service itself.
@@ -238,9 +240,10 @@ impl Error {
     }
 
     /// The same failure under a number of the dialect; one that has a number already, or that may heal by itself
-    /// (busy, unavailable, timed out, internal), keeps what it has.
+    /// (busy, unavailable, changed, timed out, internal), keeps what it has.
     pub fn or_code(self, code: Code) -> Error {
-        let heals = matches!(self.0.kind, Kind::Busy | Kind::Unavailable | Kind::TimedOut | Kind::Internal);
+        let heals =
+            matches!(self.0.kind, Kind::Busy | Kind::Unavailable | Kind::Changed | Kind::TimedOut | Kind::Internal);
         if self.0.code.is_some() || heals {
             return self;
         }

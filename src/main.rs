@@ -13,17 +13,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use vedette::catalog::Catalog;
 use vedette::config::table::ROWS;
 use vedette::config::{self, Level, Log, LogFormat, Settings, Sources};
+use vedette::deliver::Delivery;
 use vedette::deliver::sources::{self, Content};
-use vedette::deliver::{self, Delivery};
 use vedette::entry::Source;
+use vedette::error::Kind;
 use vedette::media;
-use vedette::origin::Origin;
+use vedette::origin::{self, Origin};
 use vedette::plan::{self, Client, Decision};
 use vedette::request;
 use vedette::server::Server;
@@ -53,7 +55,7 @@ fn run(matches: &ArgMatches) -> Outcome {
     match matches.subcommand() {
         Some(("serve", given)) => serve(settings(given)?),
         Some(("explain", given)) => explain(given, &settings(given)?),
-        Some(("inspect", given)) => inspect(given),
+        Some(("inspect", given)) => inspect(given, &settings(given)?),
         Some(("check-config", given)) => check_config(&settings(given)?),
         Some(("health", given)) => health(given),
         Some(("ks", given)) => ks::run(given),
@@ -63,8 +65,11 @@ fn run(matches: &ArgMatches) -> Outcome {
 
 fn command() -> Command {
     let url = Arg::new("url").value_name("URL").required(true).help("Path and query, or a whole URL");
-    let file =
-        Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)).help("A media file");
+    let file = Arg::new("file")
+        .value_name("FILE")
+        .required(true)
+        .value_parser(value_parser!(PathBuf))
+        .help("A media file, or its URL");
     let health_url = Arg::new("url").value_name("URL").help("Asked instead of the admin listener of the settings");
     let command = Command::new("vedette")
         .version(env!("CARGO_PKG_VERSION"))
@@ -135,8 +140,8 @@ fn runtime() -> Result<Runtime, Vec<String>> {
 
 /// Everything that answers are made of.
 fn delivery(settings: &Settings) -> Result<(Catalog, Delivery), Vec<String>> {
-    let catalog = Catalog::open(&settings.catalog).map_err(fault)?;
-    let origin = Origin::folder(&settings.catalog.media).map_err(fault)?;
+    let origin = Origin::new(&settings.catalog.media, &settings.origin).map_err(fault)?;
+    let catalog = Catalog::open(&settings.catalog, origin.clone()).map_err(fault)?;
     let delivery = Delivery::new(&settings.deliver, catalog.clone(), origin).map_err(fault)?;
     Ok((catalog, delivery))
 }
@@ -154,7 +159,8 @@ fn serve(settings: Settings) -> Outcome {
         }
         let survey = tokio::spawn(async move {
             match catalog.survey().await {
-                Ok(entries) => tracing::info!(entries, "the library is listed"),
+                Ok(Some(entries)) => tracing::info!(entries, "the library is listed"),
+                Ok(None) => {}
                 Err(error) => tracing::warn!(?error, "the library cannot be listed"),
             }
         });
@@ -213,9 +219,24 @@ fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
     })
 }
 
-/// Prints what a media file holds.
-fn inspect(given: &ArgMatches) -> Outcome {
+/// Prints what a media file holds, in a folder or at an origin.
+fn inspect(given: &ArgMatches, settings: &Settings) -> Outcome {
     let file = given.get_one::<PathBuf>("file").map(PathBuf::as_path).unwrap_or(Path::new(""));
+    runtime()?.block_on(async {
+        let (origin, source) = if origin::is_remote(file) { at_origin(file, settings).await } else { in_folder(file) }?;
+        let limits = settings.deliver.decoding;
+        if sources::recognise(&origin, &source).await.map_err(fault)? == Content::Still {
+            let facts = sources::facts(&origin, &source, limits).await.map_err(fault)?;
+            let shown = facts.picture.map(|picture| picture.shown.to_string()).unwrap_or_default();
+            return print(format_args!("a picture, {shown} as shown\n"));
+        }
+        let index = sources::index(&origin, &source, limits).await.map_err(fault)?;
+        print(media::describe::describe(&index, source.size))
+    })
+}
+
+/// A file in a folder.
+fn in_folder(file: &Path) -> Result<(Origin, Source), Vec<String>> {
     let wrong = |error: &dyn Display| vec![format!("{}: {error}", file.display())];
     let path = file.canonicalize().map_err(|error| wrong(&error))?;
     let metadata = path.metadata().map_err(|error| wrong(&error))?;
@@ -228,25 +249,34 @@ fn inspect(given: &ArgMatches) -> Outcome {
         modified: since.as_secs(),
         version: Source::file_version(metadata.len(), since.as_nanos()),
     };
-    let origin = Origin::folder(folder).map_err(fault)?;
-    let limits = deliver::Config::default().decoding;
-    runtime()?.block_on(async {
-        if sources::recognise(&origin, &source).await.map_err(fault)? == Content::Still {
-            let facts = sources::facts(&origin, &source, limits).await.map_err(fault)?;
-            let shown = facts.picture.map(|picture| picture.shown.to_string()).unwrap_or_default();
-            return print(format_args!("a picture, {shown} as shown\n"));
-        }
-        let index = sources::index(&origin, &source, limits).await.map_err(fault)?;
-        print(media::describe::describe(&index, source.size))
-    })
+    Ok((Origin::folder(folder).map_err(fault)?, source))
+}
+
+/// A file at an origin: what is before the last slash of its URL is where a library would rest.
+async fn at_origin(url: &Path, settings: &Settings) -> Result<(Origin, Source), Vec<String>> {
+    let text = url.to_string_lossy();
+    let missing = || vec![format!("{text}: there is no such file")];
+    let (base, _) = text.rsplit_once('/').ok_or_else(missing)?;
+    let origin = Origin::new(Path::new(base), &settings.origin).map_err(fault)?;
+    let source = origin.find(&text).await.map_err(fault)?.ok_or_else(missing)?;
+    Ok((origin, source))
 }
 
 /// Prints the settings; fails with what is wrong with the library.
 fn check_config(settings: &Settings) -> Outcome {
     print(settings)?;
-    let catalog = Catalog::open(&settings.catalog).map_err(fault)?;
-    let items = catalog.walk().map_err(fault)?;
-    let faults: Vec<_> = items.filter_map(Result::err).collect();
+    let faults: Vec<_> = runtime()?.block_on(async {
+        let origin = Origin::new(&settings.catalog.media, &settings.origin).map_err(fault)?;
+        let catalog = Catalog::open(&settings.catalog, origin).map_err(fault)?;
+        match catalog.walk().await {
+            Ok(items) => Ok(items.filter_map(async |item| item.err()).collect().await),
+            Err(error) if error.kind() == Kind::Unsupported => {
+                print(format_args!("# the entries were not looked at: {error}\n"))?;
+                Ok(Vec::new())
+            }
+            Err(error) => Err(fault(error)),
+        }
+    })?;
     if faults.is_empty() { Ok(()) } else { Err(lines(faults)) }
 }
 

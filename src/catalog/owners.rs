@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Catalog;
+use futures_util::StreamExt;
+use tokio::task::JoinHandle;
+
+use super::{Catalog, Home};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Code, Error, Kind, Result};
 
-/// Most entries that a name is tried against: derived names are those of their entries with something behind a `_`, of which
-/// either may have a few of its own.
-const FRONTS_MAX: usize = 8;
+/// Most entries that a name is tried against: a derived name is that of its entry with something behind a `_`, which may
+/// have a few of its own.
+const FRONTS_MAX: usize = 4;
 
 /// The library is not gone through again for names of its own before so many times as long as that took.
 const REST: u32 = 50;
@@ -18,11 +21,11 @@ const REST: u32 = 50;
 /// Nor before this.
 const REST_MIN: Duration = Duration::from_secs(5);
 
-/// Longest that a request waits for the library to be gone through.
+/// Longest that a request waits for the library to be gone through the first time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Most names of their own that are remembered.
-const NAMES_MAX: usize = 1_000_000;
+const NAMES_MAX: usize = 500_000;
 
 /// Names of files that do not begin with those of their entries, as the library had them when it was gone through last.
 #[derive(Debug, Default)]
@@ -65,21 +68,31 @@ impl Catalog {
         }
     }
 
-    /// The entry that gave a file this name of its own.
+    /// The entry that gave a file this name of its own. One that is new may not be known yet: that it was asked for has the
+    /// library gone through again. One elsewhere is not gone through for one name.
     async fn named(&self, asset: &str) -> Result<Option<EntryId>> {
+        if matches!(self.shared.home, Home::Bucket(_)) {
+            return Ok(None);
+        }
         if let Some(found) = self.shared.owners.known() {
             let owner = found.owners.get(asset);
-            if owner.is_some() || found.is_fresh() {
-                return Ok(owner.cloned());
+            let is_idle = || self.shared.owners.gate.try_lock().is_ok();
+            if owner.is_none() && !found.is_fresh() && is_idle() {
+                self.search_aside();
             }
+            return Ok(owner.cloned());
         }
-        let catalog = self.clone();
-        // It goes on when those who wait for it leave.
-        let search = tokio::spawn(async move { catalog.search().await });
         let busy = |_| Error::new(Kind::Busy, "the library is being gone through for the names of its files");
         let stopped = |_| Error::new(Kind::Internal, "the search for names was cut short");
+        let search = self.search_aside();
         let found = tokio::time::timeout(PATIENCE, search).await.map_err(busy)?.map_err(stopped)??;
         Ok(found.owners.get(asset).cloned())
+    }
+
+    /// Goes through the library in a task of its own, which goes on when those who wait for it leave.
+    fn search_aside(&self) -> JoinHandle<Result<Arc<Found>>> {
+        let catalog = self.clone();
+        tokio::spawn(async move { catalog.search().await })
     }
 
     /// Goes through the library, unless another has done so meanwhile.
@@ -88,23 +101,21 @@ impl Catalog {
         if let Some(found) = self.shared.owners.known().filter(|found| found.is_fresh()) {
             return Ok(found);
         }
-        let catalog = self.clone();
-        let stopped = |_| Error::new(Kind::Internal, "the search for names was cut short");
-        let found = tokio::task::spawn_blocking(move || catalog.gathered()).await.map_err(stopped)??;
-        let found = Arc::new(found);
+        let found = Arc::new(self.gathered().await?);
         *self.shared.owners.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&found));
         Ok(found)
     }
 
-    /// The names of files all over the library that do not lead to their entries. Blocks.
-    fn gathered(&self) -> Result<Found> {
+    /// The names of files all over the library that do not lead to their entries.
+    async fn gathered(&self) -> Result<Found> {
         let begun = Instant::now();
         let mut owners = HashMap::new();
-        for entry in self.walk()?.flatten() {
+        let mut entries = self.walk().await?;
+        while let Some(entry) = entries.next().await {
+            let Ok(entry) = entry else { continue };
             let foreign = assets(&entry).filter(|asset| !is_derived(asset, &entry.id));
-            owners.extend(
-                foreign.take(NAMES_MAX.saturating_sub(owners.len())).map(|asset| (asset.into(), entry.id.clone())),
-            );
+            let foreign = foreign.take(NAMES_MAX.saturating_sub(owners.len()));
+            owners.extend(foreign.map(|asset| (asset.into(), entry.id.clone())));
         }
         Ok(Found { owners, at: Instant::now(), cost: begun.elapsed() })
     }

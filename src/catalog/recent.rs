@@ -1,19 +1,17 @@
-//! What was found lately, by entry: bounded in weight, and due for another look after a while.
+//! What was found lately, by name: bounded in weight, and due for another look after a while.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::entry::EntryId;
-
 /// A map that forgets. Each part of it keeps two generations: what is asked for moves to the young one, and when that is
 /// full, the old one is forgotten and the young one grows old.
 #[derive(Debug)]
-pub(super) struct Recent<V> {
-    parts: [Mutex<Part<V>>; PARTS],
+pub(super) struct Recent<K, V> {
+    parts: [Mutex<Part<K, V>>; PARTS],
     hasher: RandomState,
     keep: Duration,
     generation_weight_max: usize,
@@ -26,10 +24,10 @@ const PARTS: usize = 16;
 const GENERATIONS: usize = 2;
 
 #[derive(Debug)]
-struct Part<V> {
-    young: HashMap<EntryId, Slot<V>>,
+struct Part<K, V> {
+    young: HashMap<K, Slot<V>>,
     young_weight: usize,
-    old: HashMap<EntryId, Slot<V>>,
+    old: HashMap<K, Slot<V>>,
 }
 
 #[derive(Debug)]
@@ -48,9 +46,9 @@ pub(super) enum Age {
     Due,
 }
 
-impl<V: Clone> Recent<V> {
+impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
     /// A map of values that are fresh for `keep`, of about `weight_max` together.
-    pub(super) fn new(keep: Duration, weight_max: usize) -> Recent<V> {
+    pub(super) fn new(keep: Duration, weight_max: usize) -> Recent<K, V> {
         let part = |_| Mutex::new(Part { young: HashMap::new(), young_weight: 0, old: HashMap::new() });
         Recent {
             parts: std::array::from_fn(part),
@@ -60,17 +58,17 @@ impl<V: Clone> Recent<V> {
         }
     }
 
-    /// What was found of `id`.
-    pub(super) fn get(&self, id: &EntryId, now: Instant) -> Option<(V, Age)> {
-        let mut part = self.part(id);
-        if !part.young.contains_key(id) {
-            let slot = part.old.remove(id)?;
-            let forgotten = part.insert(id.clone(), slot, self.generation_weight_max);
+    /// What was found under `name`.
+    pub(super) fn get(&self, name: &K, now: Instant) -> Option<(V, Age)> {
+        let mut part = self.part(name);
+        if !part.young.contains_key(name) {
+            let slot = part.old.remove(name)?;
+            let forgotten = part.insert(name.clone(), slot, self.generation_weight_max);
             drop(part);
             drop(forgotten);
-            part = self.part(id);
+            part = self.part(name);
         }
-        let slot = part.young.get_mut(id)?;
+        let slot = part.young.get_mut(name)?;
         if now.saturating_duration_since(slot.checked) < self.keep {
             return Some((slot.value.clone(), Age::Fresh));
         }
@@ -78,33 +76,33 @@ impl<V: Clone> Recent<V> {
         Some((slot.value.clone(), Age::Due))
     }
 
-    /// Remembers what was found of `id`.
-    pub(super) fn put(&self, id: &EntryId, value: V, weight: usize, checked: Instant) {
-        let mut part = self.part(id);
-        let forgotten = part.insert(id.clone(), Slot { value, weight, checked }, self.generation_weight_max);
+    /// Remembers what was found under `name`.
+    pub(super) fn put(&self, name: &K, value: V, weight: usize, checked: Instant) {
+        let mut part = self.part(name);
+        let forgotten = part.insert(name.clone(), Slot { value, weight, checked }, self.generation_weight_max);
         drop(part);
         drop(forgotten);
     }
 
-    /// Forgets what was found of `id`.
-    pub(super) fn remove(&self, id: &EntryId) {
-        let mut part = self.part(id);
-        if let Some(slot) = part.young.remove(id) {
+    /// Forgets what was found under `name`.
+    pub(super) fn remove(&self, name: &K) {
+        let mut part = self.part(name);
+        if let Some(slot) = part.young.remove(name) {
             part.young_weight -= slot.weight;
         }
-        part.old.remove(id);
+        part.old.remove(name);
     }
 
-    fn part(&self, id: &EntryId) -> MutexGuard<'_, Part<V>> {
-        let at = self.hasher.hash_one(id) as usize % PARTS;
+    fn part(&self, name: &K) -> MutexGuard<'_, Part<K, V>> {
+        let at = self.hasher.hash_one(name) as usize % PARTS;
         // No code that may panic runs while a part is locked and half changed.
         self.parts[at].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<V> Part<V> {
+impl<K: Eq + Hash, V> Part<K, V> {
     /// Adds to the young generation; gives what is forgotten for it, to be dropped when nobody waits for the lock.
-    fn insert(&mut self, id: EntryId, slot: Slot<V>, weight_max: usize) -> HashMap<EntryId, Slot<V>> {
+    fn insert(&mut self, name: K, slot: Slot<V>, weight_max: usize) -> HashMap<K, Slot<V>> {
         let forgotten = if self.young_weight + slot.weight > weight_max {
             self.young_weight = 0;
             let young = mem::take(&mut self.young);
@@ -113,7 +111,7 @@ impl<V> Part<V> {
             HashMap::new()
         };
         self.young_weight += slot.weight;
-        if let Some(replaced) = self.young.insert(id, slot) {
+        if let Some(replaced) = self.young.insert(name, slot) {
             self.young_weight -= replaced.weight;
         }
         forgotten
@@ -126,8 +124,8 @@ mod tests {
 
     const KEEP: Duration = Duration::from_secs(1);
 
-    fn id(n: usize) -> EntryId {
-        EntryId::new(&format!("0_{n}")).unwrap()
+    fn id(n: usize) -> String {
+        format!("0_{n}")
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Every module's settings, read once from command line, environment and file, with all faults reported together.
 
+mod fields;
 mod file;
 mod guards;
 pub mod table;
@@ -13,6 +14,7 @@ use self::table::{ROWS, Row};
 use crate::access::partner::Config as AccessConfig;
 use crate::catalog::Config as CatalogConfig;
 use crate::deliver::Config as DeliverConfig;
+use crate::origin::Config as OriginConfig;
 use crate::server::Config as ServerConfig;
 
 /// All settings.
@@ -22,6 +24,8 @@ pub struct Settings {
     pub catalog: CatalogConfig,
     /// Who may have what.
     pub access: AccessConfig,
+    /// Where bytes rest, and how they are fetched.
+    pub origin: OriginConfig,
     /// The listeners.
     pub server: ServerConfig,
     /// Caches, workers and pictures.

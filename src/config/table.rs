@@ -1,12 +1,15 @@
 //! The settings, one row each: the name, what it means, what it may be, and where it goes.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::values::{count, duration, show_duration, show_size, size, switch};
+use super::fields::{
+    address, block, bytes, header_size, hosts, length, micros, number, optional_address, optional_duration,
+    optional_path, origins, path, public_url, quality, retries, seconds, segment, segments, show_hosts, show_length,
+    show_micros, show_optional_address, show_optional_duration, show_optional_path, show_origins, show_path,
+    show_public_url, show_seconds, show_segments, show_workers, small_number, span, wait, workers,
+};
+use super::values::{duration, size, switch};
 use super::{Level, LogFormat, Settings};
-use crate::media::time::Micros;
 
 /// One setting.
 #[derive(Debug)]
@@ -45,7 +48,14 @@ macro_rules! row {
 
 /// All settings, in the order in which they are shown.
 pub const ROWS: &[Row] = &[
-    row!("media", catalog.media, "a folder", path, show_path, "The folder of media: every child is an entry"),
+    row!(
+        "media",
+        catalog.media,
+        "a folder, or a URL such as s3://bucket/prefix",
+        path,
+        show_path,
+        "Where the library rests: a folder, or a URL of an origin; every child is an entry"
+    ),
     row!("listen", server.listen, ADDRESS, address, SocketAddr::to_string, "Where requests are answered"),
     row!(
         "admin_listen",
@@ -83,12 +93,94 @@ pub const ROWS: &[Row] = &[
     row!(
         "catalog_ttl",
         catalog.entry_ttl,
-        DURATION,
-        duration,
-        span,
-        "How long an entry is used before its files are looked at again"
+        "a duration such as 10s or 250ms, or auto",
+        optional_duration,
+        show_optional_duration,
+        "How long an entry is used before its files are looked at again; auto is 1s in a folder, 30s elsewhere"
     ),
     row!("catalog_size", catalog.entries_bytes_max, SIZE, size, bytes, "Most bytes of entries kept, roughly"),
+    row!(
+        "origins",
+        origin.origins,
+        "URLs such as https://cdn.example.com/films/,s3://bucket, or none",
+        origins,
+        show_origins,
+        "Where files may rest that the library names by their URL: beneath these and nowhere else"
+    ),
+    row!(
+        "origin_private",
+        origin.private,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether http(s) origins may lead to addresses that are not public; the library's own always may"
+    ),
+    row!(
+        "origin_block_size",
+        origin.block_bytes,
+        "a size from 4KiB to 4MiB",
+        block,
+        bytes,
+        "What is read at least of a file at an origin"
+    ),
+    row!("origin_read_ahead_size", origin.ahead_bytes_max, SIZE, size, bytes, "Most bytes read ahead of an answer"),
+    row!(
+        "origin_requests_max",
+        origin.requests_max,
+        COUNT,
+        length,
+        usize::to_string,
+        "Most requests to an origin at once"
+    ),
+    row!(
+        "origin_retries",
+        origin.retries,
+        "a whole number from 0 to 10",
+        retries,
+        usize::to_string,
+        "How often a request to an origin is tried again"
+    ),
+    row!(
+        "origin_connect_timeout",
+        origin.connect_timeout,
+        DURATION,
+        wait,
+        span,
+        "How long connecting to an origin may take"
+    ),
+    row!(
+        "origin_response_timeout",
+        origin.response_timeout,
+        DURATION,
+        wait,
+        span,
+        "How long the head of an origin's answer may take"
+    ),
+    row!(
+        "origin_read_timeout",
+        origin.read_timeout,
+        DURATION,
+        wait,
+        span,
+        "How long an origin may take for 16 KiB of an answer's body"
+    ),
+    row!(
+        "cache_blocks_size",
+        origin.blocks_bytes_max,
+        SIZE,
+        size,
+        bytes,
+        "Most bytes of origins' files kept in memory"
+    ),
+    row!(
+        "cache_disk_folder",
+        origin.disk,
+        "a folder, or off",
+        optional_path,
+        show_optional_path,
+        "Where bytes of origins' files are kept as well, to outlive the service"
+    ),
+    row!("cache_disk_size", origin.disk_bytes_max, SIZE, size, bytes, "Most bytes kept there"),
     row!(
         "source_pixels_max",
         deliver.decoding.still_pixels_max,
@@ -268,139 +360,6 @@ pub const ROWS: &[Row] = &[
     ),
 ];
 
-fn path(text: &str) -> Option<PathBuf> {
-    (!text.is_empty() && !text.contains('\0')).then(|| text.into())
-}
-
-fn show_path(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn address(text: &str) -> Option<SocketAddr> {
-    text.parse().ok()
-}
-
-fn optional_address(text: &str) -> Option<Option<SocketAddr>> {
-    if text == "off" { Some(None) } else { address(text).map(Some) }
-}
-
-fn show_optional_address(address: &Option<SocketAddr>) -> String {
-    address.map_or("off".to_owned(), |address| address.to_string())
-}
-
-fn workers(text: &str) -> Option<usize> {
-    if text == "auto" { Some(0) } else { length(text).filter(|threads| *threads <= 1024) }
-}
-
-fn show_workers(threads: &usize) -> String {
-    if *threads == 0 { "auto".to_owned() } else { threads.to_string() }
-}
-
-fn length(text: &str) -> Option<usize> {
-    number(text).and_then(|number| usize::try_from(number).ok())
-}
-
-fn number(text: &str) -> Option<u64> {
-    count(text).filter(|number| *number > 0)
-}
-
-fn small_number(text: &str) -> Option<u32> {
-    number(text).and_then(|number| u32::try_from(number).ok())
-}
-
-fn quality(text: &str) -> Option<u8> {
-    number(text).filter(|number| *number <= 100).and_then(|number| u8::try_from(number).ok())
-}
-
-/// A time limit: zero would refuse everything.
-fn wait(text: &str) -> Option<Duration> {
-    duration(text).filter(|duration| !duration.is_zero())
-}
-
-fn span(duration: &Duration) -> String {
-    show_duration(*duration)
-}
-
-fn bytes(size: &u64) -> String {
-    show_size(*size)
-}
-
-fn header_size(text: &str) -> Option<usize> {
-    size(text).filter(|bytes| (8 << 10..=1 << 20).contains(bytes)).and_then(|bytes| usize::try_from(bytes).ok())
-}
-
-fn show_length(bytes: &usize) -> String {
-    show_size(u64::try_from(*bytes).unwrap_or(u64::MAX))
-}
-
-fn micros(text: &str) -> Option<i64> {
-    i64::try_from(duration(text)?.as_micros()).ok()
-}
-
-fn show_micros(micros: &i64) -> String {
-    show_duration(Duration::from_micros(u64::try_from(*micros).unwrap_or_default()))
-}
-
-/// As short and as long as the dialect's packager allows.
-fn segment(text: &str) -> Option<i64> {
-    micros(text).filter(|micros| (500_000..=600_000_000).contains(micros))
-}
-
-/// Most first segments with a length of their own.
-const FIRST_MAX: usize = 16;
-
-fn segments(text: &str) -> Option<Vec<Micros>> {
-    let all = list(text).map(|part| segment(part).map(Micros)).collect::<Option<Vec<_>>>()?;
-    (all.len() <= FIRST_MAX).then_some(all)
-}
-
-#[expect(clippy::ptr_arg, reason = "a row shows its field as it is")]
-fn show_segments(segments: &Vec<Micros>) -> String {
-    show_list(segments.iter().map(|segment| show_micros(&segment.0)))
-}
-
-fn hosts(text: &str) -> Option<Vec<String>> {
-    let is_host =
-        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
-    list(text).map(|part| is_host(part).then(|| part.to_owned())).collect()
-}
-
-#[expect(clippy::ptr_arg, reason = "a row shows its field as it is")]
-fn show_hosts(hosts: &Vec<String>) -> String {
-    show_list(hosts.iter().cloned())
-}
-
-fn list(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(move |_| text != "none")
-}
-
-fn show_list(parts: impl Iterator<Item = String>) -> String {
-    let parts: Vec<String> = parts.collect();
-    if parts.is_empty() { "none".to_owned() } else { parts.join(",") }
-}
-
-fn public_url(text: &str) -> Option<Option<String>> {
-    if text == "off" {
-        return Some(None);
-    }
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-    let is_host = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
-    is_host.then(|| Some(text.to_owned()))
-}
-
-fn show_public_url(url: &Option<String>) -> String {
-    url.clone().unwrap_or("off".to_owned())
-}
-
-fn seconds(text: &str) -> Option<u32> {
-    let duration = duration(text).filter(|duration| duration.subsec_nanos() == 0)?;
-    u32::try_from(duration.as_secs()).ok()
-}
-
-fn show_seconds(seconds: &u32) -> String {
-    show_duration(Duration::from_secs(u64::from(*seconds)))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -457,6 +416,14 @@ mod tests {
         check("segment_duration", &["0", "400ms", "11m"], "10s");
         check("segment_first_durations", &["", "2s,", "1ms"], "2s,2s,4s");
         check("manifest_inline", &["maybe"], "true");
+        check(
+            "origins",
+            &["", "cdn", "ftp://a/", "https://u:p@a/", "s3://b,"],
+            "https://cdn.example.com/films/,s3://bucket",
+        );
+        check("origin_block_size", &["1KiB", "8MiB"], "1MiB");
+        check("origin_retries", &["11"], "0");
+        check("cache_disk_folder", &["", "a\0"], "/var/cache/vedette");
         check("http_header_size_max", &["1KiB", "2MiB"], "64KiB");
     }
 

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::artifact::Body;
 use super::reading::Reading;
 use crate::error::Result;
-use crate::origin::{Opened, Origin};
+use crate::origin::{Local, Opened, Origin};
 use crate::packager::layout::Slice;
 
 /// Bytes that are there without being made: nothing is left to do but to send them.
@@ -27,7 +27,7 @@ pub enum Held {
 /// A part of a file that can be sent from the system's memory.
 #[derive(Clone, Debug)]
 pub struct Extent {
-    opened: Opened,
+    opened: Local,
     range: Range<u64>,
 }
 
@@ -60,7 +60,7 @@ impl Held {
             },
             Body::Muxed(_) => return Ok(None),
         };
-        let opened = origin.open(source).await?;
+        let Opened::Local(opened) = origin.open(source).await? else { return Ok(None) };
         opened.check_version()?;
         Ok(opened.is_sendable().then_some(Held::File(Extent { opened, range })))
     }
@@ -108,7 +108,7 @@ impl Extent {
 
     /// Begins to read it, for a way on which it cannot be sent.
     pub fn read(self) -> Reading {
-        Reading::of(self.opened, self.range)
+        Reading::of(Opened::Local(self.opened), self.range)
     }
 }
 

@@ -194,6 +194,7 @@ impl Loading<'_> {
 
     fn plain(&self, samples: &[Sample]) -> Result<Vec<Coded>> {
         let mut coded = Vec::with_capacity(samples.len());
+        self.opened.expect(|| runs(samples).map(span).map(|(start, end)| start..end).collect());
         for run in runs(samples) {
             let (start, end) = span(run);
             if end > self.opened.size() {

@@ -40,10 +40,6 @@ const VIEWS_BYTES_MAX: u64 = 32 << 20;
 /// Bytes that the name of views occupies, roughly.
 const VIEWS_KEY_BYTES: usize = 256;
 
-/// Most samples of a file whose views are found on a thread that answers others too: each may be a keyframe, and a hundred
-/// nanoseconds' work.
-const SAMPLES_AT_ONCE: u64 = 5_000;
-
 /// What artifacts are made with. Clones share everything.
 #[derive(Clone, Debug)]
 pub(super) struct Kit {
@@ -174,8 +170,9 @@ impl Kit {
         Ok(Film { source: source.clone(), index: self.index(source).await? })
     }
 
-    /// What `source` shows within `window` at `pace`, where that is remembered, or found in less than a millisecond.
-    pub(super) fn glance(&self, source: &Source, window: Window, pace: &Pace) -> Option<Show> {
+    /// What `source` shows within `window` at `pace`, where that is remembered, or found among no more samples than `samples_left`
+    /// says, which are then no longer left.
+    pub(super) fn glance(&self, source: &Source, window: Window, pace: &Pace, samples_left: &mut u64) -> Option<Show> {
         let index = self.indexes.get(source)?;
         let key = views_key(source, &index, window, pace);
         if let Some(views) = self.views.get(&key) {
@@ -183,9 +180,7 @@ impl Kit {
             return Some(Show { index, views });
         }
         let samples = index.tracks.iter().map(|track| u64::from(track.samples.len())).sum::<u64>();
-        if samples > SAMPLES_AT_ONCE {
-            return None;
-        }
+        *samples_left = samples_left.checked_sub(samples)?;
         let views: Arc<[View]> = views(&index, key.1, pace).into();
         self.views.keep(key, Arc::clone(&views));
         count("views", Outcome::Miss);
@@ -194,7 +189,7 @@ impl Kit {
 
     /// What `source` shows within `window` at `pace`.
     pub(super) async fn show(&self, source: &Source, window: Window, pace: &Pace) -> Result<Show> {
-        if let Some(show) = self.glance(source, window, pace) {
+        if let Some(show) = self.glance(source, window, pace, &mut 0) {
             return Ok(show);
         }
         let index = self.index(source).await?;

@@ -30,7 +30,7 @@ use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
 use crate::decode::limits::Limits as Decodable;
 use crate::entry::{Entry, Source};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
 use crate::plan::key::Key;
@@ -171,6 +171,18 @@ impl Delivery {
     /// How busy the workers are.
     pub fn load(&self) -> Load {
         self.kit.pool.load()
+    }
+
+    /// Drops what is known of the entries of a request that failed because a file of theirs was replaced meanwhile. True
+    /// where that is why it failed: then it is worth one more try, on what the library has now.
+    pub async fn relearn(&self, request: &Request, failure: &Error) -> bool {
+        if failure.kind() != Kind::Changed {
+            return false;
+        }
+        let Ok(entry) = self.entry(request).await else { return false };
+        tracing::info!(entry = %entry.id, error = ?failure, "tried once more");
+        [&entry.id].into_iter().chain(request.sequence()).for_each(|id| self.catalog.forget(id));
+        true
     }
 
     /// What will be done for a request at a time in seconds since 1970, and what names its result. Opens only files whose

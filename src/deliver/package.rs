@@ -29,6 +29,10 @@ const MANIFEST_TYPE: &str = "application/x-mpegurl";
 /// The registered type of a transport stream.
 pub(super) const TS_TYPE: &str = "video/MP2T";
 
+/// Most samples of files whose views are found on a thread that answers others too: each may be a keyframe, and a hundred
+/// nanoseconds' work.
+const SAMPLES_AT_ONCE: u64 = 5_000;
+
 /// Most pieces told of, and most samples laid out, on a thread that answers others too: less than a millisecond's work.
 const PIECES_AT_ONCE: usize = 5_000;
 
@@ -38,7 +42,8 @@ pub(super) fn at_once(kit: &Kit, work: &Work) -> Option<Result<Artifact>> {
     match work {
         Work::Presentation(presentation) => {
             let Presentation { reels, window, pace, .. } = &**presentation;
-            let shows = reels.iter().map(|reel| kit.glance(&reel.source, *window, pace).map(Ok));
+            let mut left = SAMPLES_AT_ONCE;
+            let shows = reels.iter().map(|reel| kit.glance(&reel.source, *window, pace, &mut left).map(Ok));
             let shows = shows.collect::<Option<Vec<_>>>()?;
             (pieces(shows.iter().flatten()) <= PIECES_AT_ONCE).then(|| document(presentation, &shows))
         }
@@ -109,7 +114,8 @@ fn pieces<'a>(shows: impl IntoIterator<Item = &'a Show>) -> usize {
 
 /// The files of each strand, as they are remembered.
 fn glances(kit: &Kit, cut: &Cut) -> Option<Vec<Show>> {
-    cut.strands.iter().map(|strand| kit.glance(&strand.source, cut.window, &cut.pace)).collect()
+    let mut left = SAMPLES_AT_ONCE;
+    cut.strands.iter().map(|strand| kit.glance(&strand.source, cut.window, &cut.pace, &mut left)).collect()
 }
 
 /// The files of each strand; what cannot be read is as good as not there, as packagers have it.

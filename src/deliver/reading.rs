@@ -20,6 +20,9 @@ use crate::packager::mpegts::Flow;
 /// Bytes of a window. Twice as many are in memory for a client that takes its time, and as many read for what is multiplexed.
 const WINDOW: u64 = 512 * 1024;
 
+/// Bytes on their way from another origin beyond the window.
+const AHEAD: u64 = 2 << 20;
+
 /// Bodies that are being read, one after the other.
 #[derive(Debug)]
 pub struct Reading {
@@ -108,10 +111,20 @@ impl Rest {
             self.0.pop_front();
         }
         let mut part = self.0.pop_front()?;
-        Some(tokio::task::spawn_blocking(move || {
-            let bytes = part.next()?;
-            self.0.push_front(part);
-            Ok((bytes, self))
+        let next = |mut part: Part| {
+            tokio::task::spawn_blocking(move || {
+                let bytes = part.next()?;
+                self.0.push_front(part);
+                Ok((bytes, self))
+            })
+        };
+        if !matches!(part, Part::Slices { opened: Opened::Remote(_), .. }) {
+            return Some(next(part));
+        }
+        Some(tokio::spawn(async move {
+            part.bring().await?;
+            let gave_up = |error| Error::new(Kind::Internal, "reading the file was given up").caused_by(error);
+            next(part).await.map_err(gave_up)?
         }))
     }
 }
@@ -135,6 +148,15 @@ impl Part {
         }
     }
 
+    /// Waits until the next window has come from another origin, so that no thread does, and begins to fetch what is next.
+    async fn bring(&mut self) -> Result<()> {
+        let Part::Slices { opened, layout, range } = self else { return Ok(()) };
+        let end = range.start.saturating_add(WINDOW).min(range.end);
+        let far = end.saturating_add(AHEAD).min(range.end);
+        opened.expect(|| stored(&layout.part(range.start..far)));
+        opened.bring(&stored(&layout.part(range.start..end))).await
+    }
+
     /// The next window. Blocks.
     fn next(&mut self) -> Result<Bytes> {
         match self {
@@ -155,6 +177,11 @@ impl Flowing {
         let Muxed { pictures, sound, mux, range } = muxed;
         let files = [open(origin, &pictures).await?, open(origin, &sound).await?];
         let unknown = || Error::new(Kind::Internal, "a segment of unknown length is made in memory");
+        for (file, ranges) in files.iter().zip([mux.pictures(), mux.sound()]) {
+            if let Some(file) = file {
+                file.bring(&ranges).await?;
+            }
+        }
         let (flow, skipped) = Flow::new(mux, range.start).ok_or_else(unknown)?;
         Ok(Flowing { files, read: Default::default(), flow, skipped, left: range.end - range.start })
     }
@@ -164,6 +191,9 @@ impl Flowing {
         let changed = || Error::new(Kind::Internal, "a segment is shorter than it was said to be");
         loop {
             let piece = self.flow.next(WINDOW).ok_or_else(changed)?;
+            for (file, ranges) in self.files.iter().zip([&piece.pictures, &piece.sound]) {
+                file.iter().for_each(|file| file.expect(|| ranges.clone()));
+            }
             for ((file, read), ranges) in self.files.iter().zip(&mut self.read).zip([&piece.pictures, &piece.sound]) {
                 let length = ranges.iter().map(|range| range.end - range.start).sum::<u64>();
                 read.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
@@ -196,6 +226,11 @@ async fn open(origin: &Origin, source: &Option<Source>) -> Result<Option<Opened>
 pub(super) async fn multiplexed(origin: &Origin, muxed: &Muxed) -> Result<Bytes> {
     let (pictures, sound) = (open(origin, &muxed.pictures).await?, open(origin, &muxed.sound).await?);
     let mux = Arc::clone(&muxed.mux);
+    for (file, ranges) in [(&pictures, mux.pictures()), (&sound, mux.sound())] {
+        if let Some(file) = file {
+            file.bring(&ranges).await?;
+        }
+    }
     blocking(move |_| {
         let pictures = pieces(pictures.as_ref(), &mux.pictures())?;
         let sound = pieces(sound.as_ref(), &mux.sound())?;
@@ -230,6 +265,11 @@ pub(super) fn read(opened: &Opened, layout: &Layout) -> Result<Bytes> {
         }
     }
     Ok(bytes.into())
+}
+
+/// What a layout takes from the file.
+fn stored(layout: &Layout) -> Vec<Range<u64>> {
+    layout.slices().iter().filter_map(range).collect()
 }
 
 fn is_stored(slice: &Slice) -> bool {

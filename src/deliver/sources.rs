@@ -208,15 +208,15 @@ fn look_for_captions(index: &mut Index, opened: &Opened) -> Result<()> {
     let may_have = |track: &&mut Track| matches!(track.codec, Codec::Avc | Codec::Hevc) && track.video().is_some();
     let tracks = index.tracks.iter_mut().filter(may_have);
     for track in tracks.filter(|track| track.packing == Packing::Plain) {
-        let (mut found, mut bytes) = (Vec::new(), 0u64);
-        for sample in track.samples.range(0..CAPTIONED_MAX) {
+        let mut bytes = 0u64;
+        let ranges = track.samples.range(0..CAPTIONED_MAX).map_while(|sample| {
             bytes = bytes.saturating_add(sample.size.into());
             let end = sample.offset.saturating_add(sample.size.into());
-            if bytes > CAPTIONED_BYTES_MAX || end > opened.size() {
-                break;
-            }
-            found.push(opened.read(sample.offset..end)?);
-        }
+            (bytes <= CAPTIONED_BYTES_MAX && end <= opened.size()).then_some(sample.offset..end)
+        });
+        let ranges: Vec<_> = ranges.collect();
+        opened.expect(|| ranges.clone());
+        let found = ranges.into_iter().map(|range| opened.read(range)).collect::<Result<Vec<_>>>()?;
         let samples = found.iter().map(|sample| &sample[..]);
         track.captions = codec::closed_captions(track.codec, &track.config, samples);
     }

@@ -44,13 +44,13 @@ pub(super) struct Folder {
 
 #[derive(Debug)]
 struct Kept {
-    opened: Opened,
+    opened: Local,
     used: u64,
 }
 
 /// An open file at the version that the catalog saw. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Opened {
+pub struct Local {
     file: Arc<File>,
     source: Source,
 }
@@ -65,7 +65,7 @@ impl Folder {
     }
 
     /// The file of `source` if it is open already.
-    pub(super) fn opened(&self, source: &Source) -> Option<Opened> {
+    pub(super) fn opened(&self, source: &Source) -> Option<Local> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = open.values().map(|kept| kept.used).max().unwrap_or(0);
         let kept = open.get_mut(source)?;
@@ -74,11 +74,11 @@ impl Folder {
     }
 
     /// Opens the file of `source`, or finds it open.
-    pub(super) fn find(&self, source: &Source) -> Result<Opened> {
+    pub(super) fn find(&self, source: &Source) -> Result<Local> {
         if let Some(opened) = self.opened(source) {
             return Ok(opened);
         }
-        let opened = Opened { file: Arc::new(self.open_beneath(&source.location)?), source: source.clone() };
+        let opened = Local { file: Arc::new(self.open_beneath(&source.location)?), source: source.clone() };
         opened.check_version()?;
         self.keep(opened.clone());
         Ok(opened)
@@ -99,7 +99,7 @@ impl Folder {
         }
     }
 
-    fn keep(&self, opened: Opened) {
+    fn keep(&self, opened: Local) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = open.values().map(|kept| kept.used).max().unwrap_or(0);
         let mut closed = None;
@@ -124,7 +124,7 @@ fn failure(location: &str, errno: Errno) -> Error {
     error.caused_by(errno)
 }
 
-impl Opened {
+impl Local {
     /// The file's length in bytes.
     pub fn size(&self) -> u64 {
         self.source.size
@@ -199,7 +199,7 @@ impl Opened {
         self.file.read_at(buffer, offset)
     }
 
-    /// Whether the file can be sent from the system's memory: [`Opened::is_in_memory`] can tell what is there.
+    /// Whether the file can be sent from the system's memory: [`Self::is_in_memory`] can tell what is there.
     pub fn is_sendable(&self) -> bool {
         !matches!(self.probe(0), Err(Errno::OPNOTSUPP | Errno::NOSYS))
     }
@@ -242,7 +242,7 @@ impl Opened {
 
     fn changed(&self) -> Error {
         let message = format!("the file {} was changed while it was being read", self.source.location);
-        Error::new(Kind::Unavailable, message)
+        Error::new(Kind::Changed, message)
     }
 }
 
@@ -337,7 +337,8 @@ mod tests {
         let library = Library::new("gather");
         let bytes: Vec<u8> = (0..1_000_000u32).map(|at| (at.wrapping_mul(7919) >> 8) as u8).collect();
         let opened = library.origin().open(&library.write("a", &bytes)).await.unwrap();
-        let ranges: Vec<Range<u64>> = (0..40).map(|at| at * 20_000 + at..at * 20_000 + 3 * at).chain([5..9]).collect();
+        let ranges: Vec<Range<u64>> =
+            (0..40).map(|at| at * 20_000 + at..at * 20_000 + 3 * at).chain(std::iter::once(5..9)).collect();
         let expected: Vec<u8> =
             ranges.iter().flat_map(|range| bytes[range.start as usize..range.end as usize].to_vec()).collect();
         let mut buffer = vec![0; expected.len()];
@@ -352,10 +353,10 @@ mod tests {
         let origin = library.origin();
         check(origin.read(&source, 0..2).await, Ok(b"01"));
         let longer = library.write("a", b"0123456789ab");
-        check(origin.read(&source, 0..2).await, Err(Kind::Unavailable));
+        check(origin.read(&source, 0..2).await, Err(Kind::Changed));
         check(origin.read(&longer, 10..12).await, Ok(b"ab"));
         library.write("a", b"0");
-        check(origin.read(&longer, 10..12).await, Err(Kind::Unavailable));
+        check(origin.read(&longer, 10..12).await, Err(Kind::Changed));
     }
 
     #[tokio::test]
@@ -394,7 +395,8 @@ mod tests {
             let source = library.write(&format!("inner/{number}"), number.to_string().as_bytes());
             check(origin.read(&source, 0..source.size).await, Ok(number.to_string().as_bytes()));
         }
-        assert_eq!(origin.folder.open.lock().unwrap().len(), OPEN_MAX);
-        assert!(origin.folder.opened(&library.source("inner/0")).is_none());
+        let folder = origin.folder.unwrap();
+        assert_eq!(folder.open.lock().unwrap().len(), OPEN_MAX);
+        assert!(folder.opened(&library.source("inner/0")).is_none());
     }
 }

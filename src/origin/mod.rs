@@ -1,52 +1,254 @@
 //! Bytes at rest: ranges of stored files, unchanged since the catalog saw them.
 
+mod answer;
+mod blocks;
+mod breaker;
+mod client;
+mod disk;
 mod folder;
+mod guard;
+mod place;
+mod remote;
+mod store;
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use self::folder::Folder;
-pub use self::folder::Opened;
+pub use self::folder::Local;
+use self::remote::Origins;
+pub use self::remote::Remote;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 
 /// Most bytes of one read.
 pub const READ_BYTES_MAX: u64 = 1 << 30;
 
-/// A place where stored files rest.
+/// The settings of origins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// URLs beneath which files may be read that the library names by their URL.
+    pub origins: Vec<String>,
+    /// Whether these may lead to addresses that are not of the public internet. The library's own origin always may.
+    pub private: bool,
+    /// Bytes of a block: what is read at least of a file elsewhere than in a folder.
+    pub block_bytes: u64,
+    /// Most bytes of blocks kept in memory.
+    pub blocks_bytes_max: u64,
+    /// Most bytes read ahead where reads follow each other.
+    pub ahead_bytes_max: u64,
+    /// The folder in which blocks are kept as well, and outlive the service.
+    pub disk: Option<PathBuf>,
+    /// Most bytes of blocks kept there.
+    pub disk_bytes_max: u64,
+    /// Most requests to an origin at once.
+    pub requests_max: usize,
+    /// How often a request is tried again.
+    pub retries: usize,
+    /// How long it may take until a connection stands.
+    pub connect_timeout: Duration,
+    /// How long the head of an answer may take.
+    pub response_timeout: Duration,
+    /// How long a piece of an answer's body may take.
+    pub read_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            origins: Vec::new(),
+            private: false,
+            block_bytes: 256 << 10,
+            blocks_bytes_max: 128 << 20,
+            ahead_bytes_max: 2 << 20,
+            disk: None,
+            disk_bytes_max: 10 << 30,
+            requests_max: 64,
+            retries: 3,
+            connect_timeout: Duration::from_secs(3),
+            response_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Config {
+    /// Whether `text` is a URL beneath which files may be read.
+    pub fn is_origin(text: &str) -> bool {
+        place::Place::new(text, guard::Reach::Public).is_ok()
+    }
+}
+
+/// Whether `media`, where a library rests, is a URL of an origin and not a folder.
+pub fn is_remote(media: &Path) -> bool {
+    media.to_str().is_some_and(place::is_url)
+}
+
+/// The places where stored files rest. Clones are the same.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    folder: Arc<Folder>,
+    folder: Option<Arc<Folder>>,
+    remote: Option<Arc<Origins>>,
+}
+
+/// A stored file at the version that the catalog saw. Clones share it.
+#[derive(Clone, Debug)]
+pub enum Opened {
+    /// In a folder.
+    Local(Local),
+    /// At another origin.
+    Remote(Remote),
+}
+
+/// Names that begin alike, one level of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The names of folders, each without the path before it.
+    pub folders: Vec<String>,
+    /// Files, each under its path in the library.
+    pub files: Vec<Source>,
+    /// Whether there are more.
+    pub is_cut: bool,
 }
 
 impl Origin {
-    /// The files beneath the folder `root`. What a location names is looked for strictly beneath it: a `..`, an absolute
-    /// path or a symbolic link that leaves it finds nothing. Links inside it are followed. Needs Linux 5.6 (openat2).
-    /// Fails where `root` is no folder that can be opened.
+    /// The files beneath `media`, a folder or a URL such as `s3://bucket/prefix`, and those of the origins that `config`
+    /// allows. What else an object store asks for comes from the environment. Fails where the
+    /// folder cannot be opened, and where a URL is no origin.
+    pub fn new(media: &Path, config: &Config) -> Result<Origin> {
+        let base = media.to_str().filter(|media| place::is_url(media));
+        let is_remote = base.is_some() || !config.origins.is_empty();
+        let remote = is_remote.then(|| Origins::new(base, config, &environment())).transpose()?.map(Arc::new);
+        let folder = if base.is_none() { Some(Arc::new(Folder::open(media)?)) } else { None };
+        Ok(Origin { folder, remote })
+    }
+
+    /// The files beneath the folder `root` alone. What a location names is looked for strictly beneath it: a `..`, an
+    /// absolute path or a symbolic link that leaves it finds nothing. Links inside it are followed. Needs Linux 5.6
+    /// (openat2). Fails where `root` is no folder that can be opened.
     pub fn folder(root: &Path) -> Result<Origin> {
-        Ok(Origin { folder: Arc::new(Folder::open(root)?) })
+        Ok(Origin { folder: Some(Arc::new(Folder::open(root)?)), remote: None })
     }
 
     /// The bytes of `range` of `source`, exactly that many. Fails with `FILE_NOT_FOUND` where the file is gone, and with
-    /// [`Kind::Unavailable`] where it is not at the version that `source` names any more.
+    /// [`Kind::Changed`] where it is not at the version that `source` names any more.
     pub async fn read(&self, source: &Source, range: Range<u64>) -> Result<Bytes> {
         check_range(source, &range)?;
-        let opened = self.open(source).await?;
-        let read = tokio::task::spawn_blocking(move || opened.read(range));
-        read.await.map_err(gave_up)?
+        match self.open(source).await? {
+            Opened::Local(file) => tokio::task::spawn_blocking(move || file.read(range)).await.map_err(gave_up)?,
+            Opened::Remote(file) => file.read(range).await,
+        }
     }
 
-    /// The file of `source` for reading it on a thread that may block.
+    /// The file of `source`. That of another origin is not looked at before it is read.
     pub async fn open(&self, source: &Source) -> Result<Opened> {
-        if let Some(opened) = self.folder.opened(source) {
-            return Ok(opened);
+        if let Some(opened) = self.folder.as_ref().and_then(|folder| folder.opened(source)) {
+            return Ok(Opened::Local(opened));
         }
-        let (folder, source) = (Arc::clone(&self.folder), source.clone());
-        tokio::task::spawn_blocking(move || folder.find(&source)).await.map_err(gave_up)?
+        let Some(folder) = self.folder.as_ref().filter(|_| !place::is_url(&source.location)) else {
+            return self.remote(&source.location)?.open(source).map(Opened::Remote);
+        };
+        let (folder, source) = (Arc::clone(folder), source.clone());
+        tokio::task::spawn_blocking(move || folder.find(&source)).await.map_err(gave_up)?.map(Opened::Local)
     }
+
+    /// The file at `location`, a URL or, where the library rests at an origin, a path beneath that. `None` where it is not
+    /// there. One request.
+    pub async fn find(&self, location: &str) -> Result<Option<Source>> {
+        self.remote(location)?.find(location).await
+    }
+
+    /// The whole of the file at `location`, and what is known of it. Fails with [`Kind::TooLarge`] where it has more bytes
+    /// than `bytes_max`. One request.
+    pub async fn fetch(&self, location: &str, bytes_max: usize) -> Result<Option<(Source, Bytes)>> {
+        self.remote(location)?.fetch(location, bytes_max).await
+    }
+
+    /// The files and folders of the library whose paths begin with `prefix`, up to the next slash: nothing for what is at its
+    /// front, `folder/` for what is in a folder, `name.` for files of one name; `count_max` at most. Fails with
+    /// [`Kind::Unsupported`] where files are read by plain HTTP.
+    pub async fn list(&self, prefix: &str, count_max: usize) -> Result<Listed> {
+        self.remote(prefix)?.list(prefix, count_max).await
+    }
+
+    /// Whether the library's own origin can be listed.
+    pub fn can_list(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.can_list())
+    }
+
+    /// Why no file is looked for at `url`, an absolute one, in words that name what is allowed; `None` where one is.
+    pub fn refusal(&self, url: &str) -> Option<String> {
+        self.remote.as_ref().map_or_else(|| Some(place::refusal(url, &[])), |remote| remote.refusal(url))
+    }
+
+    fn remote(&self, location: &str) -> Result<&Origins> {
+        self.remote.as_deref().ok_or_else(|| place::not_there(location))
+    }
+}
+
+impl Opened {
+    /// The file's length in bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Opened::Local(file) => file.size(),
+            Opened::Remote(file) => file.size(),
+        }
+    }
+
+    /// The bytes of `range`, exactly that many. Blocks.
+    pub fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        match self {
+            Opened::Local(file) => file.read(range),
+            Opened::Remote(file) => file.wait(file.read(range)),
+        }
+    }
+
+    /// The bytes of several ranges, one after another, in a buffer that is as long as they are together. Blocks.
+    pub fn gather(&self, ranges: &[Range<u64>], buffer: &mut [u8]) -> Result<()> {
+        match self {
+            Opened::Local(file) => file.gather(ranges, buffer),
+            Opened::Remote(file) => file.wait(file.gather(ranges, buffer)),
+        }
+    }
+
+    /// Fills the front of `buffer` from `offset` on; how many bytes, zero only at the end of the file. Blocks.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Opened::Local(file) => file.read_at(offset, buffer),
+            Opened::Remote(file) => file.wait(file.read_at(offset, buffer)).map_err(std::io::Error::other),
+        }
+    }
+
+    /// Waits until what is going to be read has come from another origin, the first few MiB of it. No thread waits.
+    pub async fn bring(&self, ranges: &[Range<u64>]) -> Result<()> {
+        match self {
+            Opened::Local(_) => Ok(()),
+            Opened::Remote(file) => file.bring(ranges).await,
+        }
+    }
+
+    /// Begins to fetch what is going to be read, where that takes a while to come.
+    pub fn expect(&self, ranges: impl FnOnce() -> Vec<Range<u64>>) {
+        if let Opened::Remote(file) = self {
+            file.expect(&ranges());
+        }
+    }
+
+    /// Fails where the file was changed since the catalog saw it. What comes from another origin was checked as it came.
+    pub fn check_version(&self) -> Result<()> {
+        match self {
+            Opened::Local(file) => file.check_version(),
+            Opened::Remote(_) => Ok(()),
+        }
+    }
+}
+/// What the environment tells of object stores: its variables that are text.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok())).collect()
 }
 
 fn check_range(source: &Source, range: &Range<u64>) -> Result<()> {
@@ -64,3 +266,6 @@ fn check_range(source: &Source, range: &Range<u64>) -> Result<()> {
 fn gave_up(error: tokio::task::JoinError) -> Error {
     Error::new(Kind::Internal, "reading the file was given up").caused_by(error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,7 @@ fn of_kind(asked: &Asset, entry: &Entry, kind: EntryKind, policy: &Policy) -> Re
     if entry.kind != kind {
         return Err(asked.unseen());
     }
+    raw::check_version(asked.version.as_deref(), entry)?;
     let flavor = raw::original(entry, &[])?;
     let name = raw::own_name(entry, flavor);
     Ok(raw::file(entry, &flavor.source, freshness(asked, &flavor.source, policy)?, Some(name)))

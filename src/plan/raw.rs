@@ -37,7 +37,7 @@ fn rivals(entry: &Entry, is_chosen: impl Fn(&Flavor) -> bool) -> Vec<&Source> {
 
 /// What answers `asked`.
 pub(super) fn plan(asked: &Raw, entry: &Entry, known: &[Known<'_>], policy: &Policy) -> Result<Decision> {
-    check_version(asked, entry)?;
+    check_version(asked.version.as_deref(), entry)?;
     let flavor = match &asked.extension {
         Some(wanted) => by_extension(entry, wanted)?,
         None => original(entry, known)?,
@@ -89,9 +89,8 @@ pub(super) fn freshness(version: Option<&str>, source: &Source, policy: &Policy)
 }
 
 /// A library that says which version an entry has, has no other one of its data.
-fn check_version(asked: &Raw, entry: &Entry) -> Result<()> {
-    let number = asked.version.as_deref().and_then(|version| version.parse::<u32>().ok());
-    match number {
+pub(super) fn check_version(version: Option<&str>, entry: &Entry) -> Result<()> {
+    match version.and_then(|version| version.parse::<u32>().ok()) {
         Some(number) if entry.kind == EntryKind::Data && entry.version != 0 && number != entry.version => Err(
             Error::coded(Code::FileNotFound, format!("no data was found available for download in version {number}")),
         ),

@@ -105,7 +105,12 @@ async fn routed(
         Some(Ok(request)) => {
             let base = base(&house.site, head, authority, &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
-            let response = answered(house, head, (target, &request), client).await;
+            let mut response = answered(house, head, (target, &request), client).await;
+            if let Err(failure) = &response
+                && house.delivery.relearn(&request, failure).await
+            {
+                response = answered(house, head, (target, &request), client).await;
+            }
             (asked(&request), response.unwrap_or_else(|error| failed(target, &request, &error)))
         }
     }
@@ -284,7 +289,7 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 fn failed(target: &str, request: &request::Request, error: &Error) -> Response<Body> {
     let target = shown(target);
     match error.kind() {
-        Kind::Internal | Kind::Unavailable | Kind::TimedOut => tracing::error!(url = %target, ?error),
+        Kind::Internal | Kind::Unavailable | Kind::Changed | Kind::TimedOut => tracing::error!(url = %target, ?error),
         Kind::Busy => tracing::warn!(url = %target, ?error),
         Kind::Invalid | Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
             tracing::debug!(url = %target, ?error)

@@ -76,14 +76,18 @@ fn error_cache_control(kind: Kind) -> HeaderValue {
         Kind::Invalid | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
             text(format_args!("public, max-age={FAILURE_MAX_AGE}"))
         }
-        Kind::Unauthorized | Kind::Forbidden | Kind::Busy | Kind::Unavailable | Kind::TimedOut | Kind::Internal => {
-            HeaderValue::from_static("no-store")
-        }
+        Kind::Unauthorized
+        | Kind::Forbidden
+        | Kind::Busy
+        | Kind::Unavailable
+        | Kind::Changed
+        | Kind::TimedOut
+        | Kind::Internal => HeaderValue::from_static("no-store"),
     }
 }
 
 fn retry(response: &mut Response<Body>, kind: Kind) {
-    if matches!(kind, Kind::Busy | Kind::Unavailable) {
+    if matches!(kind, Kind::Busy | Kind::Unavailable | Kind::Changed) {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
 }
@@ -97,7 +101,7 @@ fn status(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Unsupported => StatusCode::UNPROCESSABLE_ENTITY,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::Busy | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Busy | Kind::Unavailable | Kind::Changed => StatusCode::SERVICE_UNAVAILABLE,
         Kind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -147,6 +151,7 @@ mod tests {
         check(Error::invalid("x"), (400, "", "public, max-age=10", ""));
         check(Error::too_large("x"), (413, "", "public, max-age=10", ""));
         check(Error::new(Kind::Unavailable, "x"), (503, "", "no-store", "2"));
+        check(Error::new(Kind::Changed, "x"), (503, "", "no-store", "2"));
         check(Error::new(Kind::TimedOut, "x"), (504, "", "no-store", ""));
         check(Error::new(Kind::Internal, "x"), (500, "", "no-store", ""));
     }

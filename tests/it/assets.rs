@@ -278,6 +278,8 @@ fn data_and_documents() {
     assert_eq!(same.header("etag"), fetch(&server, &api("document", "serve", "/entryId/0_document")).header("etag"));
     let named = fetch(&server, "/api_v3/index.php?service=data&action=serve&entryId=0_json");
     assert!(named.body == data.body);
+    let other = server.get(&api("data", "serve", "/entryId/0_json/version/6"));
+    assert_eq!((other.status, other.header("x-kaltura")), (404, Some("error-5")));
     check_error(&server, &api("data", "serve", "/entryId/0_jpeg"), 404, "ENTRY_ID_NOT_FOUND");
     check_error(&server, &api("document", "serve", "/entryId/0_json"), 404, "ENTRY_ID_NOT_FOUND");
     let foreign = api("document", "serve", "/entryId/0_document/flavorAssetId/0_x");

@@ -9,12 +9,14 @@ use crate::fmp4::{check_frames, frames};
 use crate::support::{Server, library};
 
 /// Entries of one file that play nowhere: what they are coded as goes into no container.
-const REFUSED: [&str; 11] = [
+const REFUSED: [&str; 13] = [
     "0_avi",
+    "0_grown",
     "0_interlaced",
     "0_mjpeg",
     "0_mpeg2",
     "0_mpeg4",
+    "0_packed",
     "0_program_stream",
     "0_prores",
     "0_prores_alpha",
@@ -23,8 +25,9 @@ const REFUSED: [&str; 11] = [
     "0_vp9_alpha",
 ];
 
-/// Entries whose pictures or sound go into no transport stream.
-const NOT_IN_TS: [&str; 5] = ["0_av1", "0_flac", "0_odd", "0_opus", "0_vp9"];
+/// Entries whose pictures go into no transport stream, and those whose sound does not.
+const NOT_SEEN_IN_TS: [&str; 3] = ["0_av1", "0_odd", "0_vp9"];
+const NOT_HEARD_IN_TS: [&str; 2] = ["0_flac", "0_opus"];
 
 /// How an entry is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,22 +42,25 @@ impl Way {
         let format = match self {
             Way::Hls => "applehttp/a.m3u8",
             Way::Ts => "applehttp/container/ts/a.m3u8",
-            Way::Dash => "mpegdash/responseFormat/redirect/a.mpd",
+            Way::Dash => "mpegdash/a.mpd",
         };
         format!("/p/1/sp/100/playManifest/entryId/{entry}/format/{format}")
     }
 
-    /// What ffmpeg is to open for the pictures and for the sound.
-    fn opened(self, server: &Server, entry: &str) -> [String; 2] {
-        let target = self.asked(entry);
+    /// What ffmpeg is to open for the pictures and for the sound; `None` where the entry does not play.
+    fn opened(self, server: &Server, entry: &str) -> Option<[String; 2]> {
+        let answer = server.get(&self.asked(entry));
         if self == Way::Dash {
-            return [server.url_of(&target), server.url_of(&target)];
+            // ffmpeg 5.1 takes what a manifest behind a redirect names for beside the redirect.
+            let manifest = answer.header("location")?;
+            let is_there = server.get(manifest).status == 200;
+            return is_there.then(|| [server.url_of(manifest), server.url_of(manifest)]);
         }
-        let master = server.get(&target).text();
-        let pictures = master.lines().find(|line| line.starts_with("/hls/")).expect("a variant");
+        let master = answer.text();
+        let pictures = master.lines().find(|line| line.starts_with("/hls/"))?;
         let sound = master.lines().find(|line| line.contains("TYPE=AUDIO"));
         let sound = sound.and_then(|line| line.split("URI=\"").nth(1)?.split('"').next()).unwrap_or(pictures);
-        [server.url_of(pictures), server.url_of(sound)]
+        Some([server.url_of(pictures), server.url_of(sound)])
     }
 }
 
@@ -81,13 +87,13 @@ fn packets(input: &str, options: &[&str], filter: &[&str]) -> Vec<Packet> {
     let output = Command::new("ffmpeg")
         .args(["-nostdin", "-v", "warning", "-copyts"])
         .args(options)
-        .args(["-i", input, "-map", "0:a:0?", "-c", "copy"])
+        .args(["-i", input, "-map", "0:a:0", "-c", "copy"])
         .args(filter)
         .args(["-f", "framemd5", "-"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    if said.contains("does not contain any stream") {
+    if said.contains("matches no streams") {
         return Vec::new();
     }
     assert!(output.status.success() && said.is_empty(), "{input}: {said}");
@@ -99,14 +105,16 @@ fn packets(input: &str, options: &[&str], filter: &[&str]) -> Vec<Packet> {
     text.lines().filter(|line| !line.starts_with('#')).map(packet).collect()
 }
 
-/// Packets of a file that ffmpeg keeps to itself at either end, because an edit list leaves them out.
+/// Packets at either end that ffmpeg keeps to itself because an edit list leaves them out, or reads in a way of its own.
 const CUT_OFF: usize = 4;
 
 /// The sound goes on from packet to packet, and is that of the file.
 #[track_caller]
 fn check_sound(what: &str, found: &[Packet], expected: &[Packet]) {
     // Times in ticks that do not divide a packet are rounded.
-    let gap = found.windows(2).find(|pair| (pair[0].0 + pair[0].1 - pair[1].0).abs() > 2);
+    let length = |packet: &Packet| if packet.1 > 0 { packet.1 } else { found[1].0 - found[0].0 };
+    // ffmpeg 5.1 is a packet late with the first ones of a playlist of transport streams, whoever made it.
+    let gap = found[CUT_OFF..].windows(2).find(|pair| (pair[0].0 + length(&pair[0]) - pair[1].0).abs() > 2);
     assert!(gap.is_none(), "{what}: {gap:?}");
     let digests = |packets: &[Packet]| packets.iter().map(|packet| packet.2.clone()).collect::<Vec<_>>();
     let (found, expected) = (digests(found), digests(expected));
@@ -119,18 +127,20 @@ fn check(way: Way) {
     let server = Server::start(library(), &["--segment-duration", "1s"]);
     let mut refused = BTreeSet::new();
     for (entry, name) in entries() {
-        if server.get(&way.asked(&entry)).status == 404 {
+        let Some([pictures, sound]) = way.opened(&server, &entry) else {
             refused.insert(entry);
             continue;
-        }
+        };
         let file = library().join(&name);
-        let [pictures, sound] = way.opened(&server, &entry);
-        if !["mp3", "m4a"].iter().any(|kind| name.ends_with(kind)) {
+        // A transport stream cannot say that pictures are turned.
+        let is_turned = way == Way::Ts && entry.starts_with("0_rotated");
+        if !is_turned && !["mp3", "m4a"].iter().any(|kind| name.ends_with(kind)) {
             check_frames(&entry, &frames(Path::new(&pictures), "v"), &shown(&file));
         }
         let is_iso = ["mp4", "m4a", "mov"].iter().any(|kind| name.ends_with(kind));
         let expected = packets(file.to_str().unwrap(), if is_iso { &["-ignore_editlist", "1"] } else { &[] }, &[]);
-        if !expected.is_empty() {
+        let is_heard = way != Way::Ts || !NOT_HEARD_IN_TS.contains(&&*entry);
+        if !expected.is_empty() && is_heard {
             let is_framed = way == Way::Ts && !name.ends_with("mp3");
             let unframed: &[&str] = if is_framed { &["-bsf:a", "aac_adtstoasc"] } else { &[] };
             check_sound(&entry, &packets(&sound, &[], unframed), &expected);
@@ -138,7 +148,7 @@ fn check(way: Way) {
     }
     let mut expected: BTreeSet<&str> = REFUSED.into();
     if way == Way::Ts {
-        expected.extend(NOT_IN_TS);
+        expected.extend(NOT_SEEN_IN_TS);
     }
     assert_eq!(refused.iter().map(String::as_str).collect::<BTreeSet<_>>(), expected);
 }

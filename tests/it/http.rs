@@ -43,8 +43,9 @@ impl Running {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
                 let catalog = CatalogConfig { media: folder.clone(), ..CatalogConfig::default() };
-                let catalog = Catalog::open(&catalog).unwrap();
-                let delivery = Delivery::new(&deliver, catalog, Origin::folder(&folder).unwrap()).unwrap();
+                let origin = Origin::folder(&folder).unwrap();
+                let catalog = Catalog::open(&catalog, origin.clone()).unwrap();
+                let delivery = Delivery::new(&deliver, catalog, origin).unwrap();
                 let delivery = Arc::new(delivery);
                 let server = Server::bind(config).await.unwrap();
                 let admin = server.admin_address().unwrap().unwrap();

@@ -7,6 +7,8 @@ mod assets;
 mod cache;
 mod conditional;
 mod decoded;
+#[allow(dead_code, reason = "the tests of origins use the rest")]
+mod far;
 mod fmp4;
 mod frames;
 mod hostile;
@@ -14,6 +16,7 @@ mod http;
 mod index;
 mod limits;
 mod mpegts;
+mod origin;
 mod parsers;
 mod playback;
 mod players;

@@ -59,7 +59,11 @@ fn parsers_agree_about_every_track() {
 /// When GStreamer shows each frame, or sounds each piece of sound, of an entry that it plays to the end; in nanoseconds.
 #[track_caller]
 fn played(server: &Server, entry: &str, format: &str, sinks: [&str; 2]) -> Vec<u64> {
-    let url = format!("{}/p/1/sp/100/playManifest/entryId/{entry}/format/{format}/protocol/http/a", server.url());
+    // GStreamer 1.22 may wait without an end where a manifest, whoever wrote it, has captions of more than 0.75 s in a file of
+    // their own and no sound: what divides the streams waits for room in the queue of captions, and the queue for pictures.
+    let captions = if entry == "0_ladder" { "/disableCaptions/1" } else { "" };
+    let url =
+        format!("{}/p/1/sp/100/playManifest/entryId/{entry}/format/{format}/protocol/http{captions}/a", server.url());
     let ending = if format == "applehttp" { "m3u8" } else { "mpd" };
     let said = printed(
         Command::new("timeout")
@@ -87,7 +91,7 @@ fn gstreamer_plays_to_the_end_and_misses_nothing() {
     let server = Server::of_library();
     // The steps between pictures, and the most that a piece of sound lasts, in nanoseconds.
     let (frame, sound) = (40_000_000, 25_000_000);
-    let pictures = [("0_multi", 600), ("0_hills", 250), ("0_long", 2250)];
+    let pictures = [("0_multi", 600), ("0_hills", 250), ("0_long", 2250), ("0_ladder", 100)];
     for (entry, format) in streams(&pictures.map(|(entry, _)| entry)) {
         let times = played(&server, entry, format, ["checksumsink", "fakesink"]);
         let frames = pictures.iter().find(|(other, _)| *other == entry).map(|(_, frames)| *frames);
@@ -102,9 +106,8 @@ fn gstreamer_plays_to_the_end_and_misses_nothing() {
     }
 }
 
-/// The entries in both protocols, but HLS of one segment: GStreamer 1.22 gives up on it, whoever wrote it. `0_ladder`, of
-/// one segment too, is not tried: its manifest sometimes keeps GStreamer waiting without an end, for a reason not found.
+/// The entries in both protocols, but HLS of one segment: GStreamer 1.22 gives up on it, whoever wrote it.
 fn streams<'a>(entries: &[&'a str]) -> Vec<(&'a str, &'static str)> {
     let both = entries.iter().flat_map(|entry| ["applehttp", "mpegdash"].map(|format| (*entry, format)));
-    both.filter(|stream| !matches!(stream, ("0_tone_aac", "applehttp"))).collect()
+    both.filter(|stream| !matches!(stream, ("0_tone_aac" | "0_ladder", "applehttp"))).collect()
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::disk::Stamp;
 use super::naming::{self, Part};
+use super::place::Stamp;
 use super::sidecar::{AttachmentRow, CaptionRow, FlavorRow, Row, Sidecar, ThumbRow};
 use crate::entry::{
     Attachment, Caption, Entry, EntryId, EntryKind, Flavor, FlavorId, PartnerId, Source, Status, Thumb,
@@ -15,7 +15,7 @@ use crate::entry::{
 /// A file of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct File {
-    /// Its name, from the entry's folder on, or from the library's for an entry without one.
+    /// Its name, from the entry's folder on, or from the library's for an entry without one; or an absolute URL.
     pub(super) name: String,
     /// What was seen of it.
     pub(super) stamp: Stamp,
@@ -34,6 +34,8 @@ pub(super) struct Findings<'a> {
     pub(super) attachments: Vec<File>,
     /// Files that are not among those, but that the sidecar names.
     pub(super) named: Vec<File>,
+    /// URLs that it names and at which no file is looked for, with the reason of each.
+    pub(super) refused: Vec<(String, String)>,
     /// When its sidecar changed last, or its folder where there is none, in seconds since 1970.
     pub(super) stated: u64,
 }
@@ -59,7 +61,7 @@ struct Piece<R> {
 
 /// The entry that `findings` and `sidecar` make.
 pub(super) fn assemble(findings: &Findings<'_>, sidecar: Sidecar) -> Result<Entry, Contradiction> {
-    let kind = sidecar.kind.unwrap_or_else(|| derived_kind(&findings.files));
+    let kind = sidecar.kind.unwrap_or_else(|| derived_kind(findings, &sidecar));
     let flavors = flavors(findings, kind, sidecar.flavors)?;
     let thumbs = thumbs(findings, sidecar.thumbs)?;
     let captions = captions(findings, sidecar.captions)?;
@@ -95,15 +97,19 @@ pub(super) fn assemble(findings: &Findings<'_>, sidecar: Sidecar) -> Result<Entr
     })
 }
 
-/// Sound goes before pictures: a picture beside it is its cover.
-fn derived_kind(files: &[File]) -> EntryKind {
+/// Sound goes before pictures: a picture beside it is its cover. Where the entry has no content of its own, that which its
+/// sidecar names says its kind.
+fn derived_kind(findings: &Findings<'_>, sidecar: &Sidecar) -> EntryKind {
     use EntryKind::{Audio, Data, Document, Image, Video};
-    let holds = |wanted: &EntryKind| files.iter().any(|file| content(file) == Some(*wanted));
-    [Video, Audio, Image, Document, Data].into_iter().find(holds).unwrap_or(Video)
+    let mut found: Vec<EntryKind> = findings.files.iter().filter_map(|file| content(&file.name)).collect();
+    if found.is_empty() {
+        found = sidecar.flavors.iter().filter_map(|row| content(row.as_ref().file()?)).collect();
+    }
+    [Video, Audio, Image, Document, Data].into_iter().find(|kind| found.contains(kind)).unwrap_or(Video)
 }
 
-fn content(file: &File) -> Option<EntryKind> {
-    match naming::part(&file.name) {
+fn content(name: &str) -> Option<EntryKind> {
+    match naming::part(naming::plain(name)) {
         Some(Part::Content(kind)) => Some(kind),
         _ => None,
     }
@@ -112,7 +118,7 @@ fn content(file: &File) -> Option<EntryKind> {
 /// The files that are flavors of an entry of `kind` by their names alone. An entry without a folder has one file, and
 /// that is it, whatever its name promises.
 fn is_flavor(findings: &Findings<'_>, kind: EntryKind, file: &File) -> bool {
-    let content = content(file);
+    let content = content(&file.name);
     match kind {
         _ if findings.base.is_empty() => true,
         EntryKind::Video | EntryKind::Audio => matches!(content, Some(EntryKind::Video | EntryKind::Audio)),
@@ -158,7 +164,7 @@ fn original(pieces: &[Piece<FlavorRow>]) -> Option<usize> {
         return Some(stated);
     }
     let may_be = |piece: &Piece<FlavorRow>| piece.row.original.is_none();
-    let is_named_so = |piece: &Piece<FlavorRow>| naming::split(&piece.file.name).0 == "source";
+    let is_named_so = |piece: &Piece<FlavorRow>| naming::split(naming::plain(&piece.file.name)).0 == "source";
     let named = pieces.iter().enumerate().filter(|(_, piece)| may_be(piece) && is_named_so(piece));
     let best = named.min_by_key(|(_, piece)| naming::rank(&piece.file.name)).map(|(at, _)| at);
     best.or_else(|| (pieces.len() == 1 && may_be(&pieces[0])).then_some(0))
@@ -196,7 +202,7 @@ fn captions(findings: &Findings<'_>, rows: Vec<Spanned<CaptionRow>>) -> Result<V
     let is_caption = |file: &&File| matches!(naming::part(&file.name), Some(Part::Caption { .. }));
     let files = findings.files.iter().filter(|file| !findings.base.is_empty() && is_caption(file));
     let caption = |piece: Piece<CaptionRow>| {
-        let named = match naming::part(&piece.file.name) {
+        let named = match naming::part(naming::plain(&piece.file.name)) {
             Some(Part::Caption { language }) => Some(language.to_owned()),
             _ => None,
         };
@@ -227,10 +233,10 @@ fn attachments(findings: &Findings<'_>, rows: Vec<Spanned<AttachmentRow>>) -> Re
 
 fn source(findings: &Findings<'_>, file: &File) -> Source {
     Source {
-        location: Arc::from(format!("{}{}", findings.base, file.name)),
+        location: Arc::from(naming::location(findings.base, &file.name)),
         size: file.stamp.size,
         modified: file.stamp.modified_secs(),
-        version: Source::file_version(file.stamp.size, file.stamp.modified),
+        version: file.stamp.version(),
     }
 }
 
@@ -306,7 +312,7 @@ fn unique<R>(pieces: &[Piece<R>]) -> Result<(), Contradiction> {
 /// entry without a folder is its source.
 fn unused_id(findings: &Findings<'_>, name: &str, taken: &mut HashSet<String>) -> String {
     let is_own = findings.base.is_empty() && findings.files.iter().any(|file| file.name == name);
-    let name = name.rsplit('/').next().unwrap_or(name);
+    let name = naming::plain(name).rsplit('/').next().unwrap_or(name);
     let stem = if is_own { "source" } else { naming::split(name).0 };
     let numbered = (2_u32..).map(|n| naming::part_id(findings.id, &format!("{name}-{n}")));
     let mut ids = [stem, name].into_iter().map(|text| naming::part_id(findings.id, text)).chain(numbered);
@@ -317,14 +323,18 @@ fn unused_id(findings: &Findings<'_>, name: &str, taken: &mut HashSet<String>) -
 
 impl Findings<'_> {
     fn named(&self, name: &str) -> Result<&File, String> {
-        if !naming::is_inside(name) {
+        if let Some((_, reason)) = self.refused.iter().find(|(url, _)| url == name) {
+            return Err(reason.clone());
+        }
+        if !naming::is_url(name) && !naming::is_inside(name) {
             return Err(format!(
                 "{name:?} is not a path that stays in this folder: no `..`, and no `/` at its start or end"
             ));
         }
         let all = self.files.iter().chain(&self.attachments).chain(&self.named);
         let mut same = all.filter(|file| file.name == name);
-        same.next().ok_or_else(|| format!("there is no file {name:?} beside this"))
+        let place = if naming::is_url(name) { "" } else { " beside this" };
+        same.next().ok_or_else(|| format!("there is no file {:?}{place}", naming::without_query(name)))
     }
 }
 
@@ -347,7 +357,8 @@ mod tests {
             base: &base,
             files: files.iter().filter(|name| !in_folder(name)).map(|name| file(name, 100)).collect(),
             attachments: files.iter().filter(in_folder).map(|name| file(name, 50)).collect(),
-            named: vec![file("sub/extra.mp4", 20)],
+            named: vec![file("sub/extra.mp4", 20), file("https://host/far/b.en.vtt?key=secret", 30)],
+            refused: vec![("https://evil/a.mp4".to_owned(), "only https://host/ is allowed".to_owned())],
             stated: 70,
         };
         assemble(&findings, sidecar::parse(text.as_bytes()).unwrap())
@@ -423,6 +434,8 @@ mod tests {
         check("[[captions]]\nfile = \"c.vtt\"", 0, "says its language");
         check("[[flavors]]\nfile = \"../a.mp4\"", 0, "no `..`");
         check("[[flavors]]\nfile = \"/etc/passwd\"", 0, "no `..`");
+        check("name = ''\n[[thumbs]]\nfile = \"https://evil/a.mp4\"", 10, "only https://host/ is allowed");
+        check("[[flavors]]\nfile = \"https://host/a?key=secret\"", 0, "there is no file \"https://host/a\"");
     }
 
     #[test]
@@ -440,6 +453,21 @@ mod tests {
         assert_eq!(entry.captions.iter().map(|c| c.params_id).collect::<Vec<_>>(), [None, None, Some(7)]);
         let attachments: Vec<_> = entry.attachments.iter().map(|a| (a.id.as_str(), &*a.source.location)).collect();
         assert_eq!(attachments, [("0_l_x", "0_l/attachments/x.pdf")]);
+    }
+
+    #[test]
+    fn a_file_elsewhere_is_like_one_here() {
+        let url = "https://host/far/b.en.vtt?key=secret";
+        let entry = made("0_l", &["a.mp4"], &format!("[[captions]]\nfile = \"{url}\"")).unwrap();
+        let caption = &entry.captions[0];
+        assert_eq!(
+            (caption.id.as_str(), caption.language.as_str(), &*caption.source.location),
+            ("0_l_b.en", "en", url)
+        );
+        let rows = format!("[[flavors]]\nfile = \"{url}\"");
+        assert_eq!(made("0_l", &[], &rows).unwrap().kind, EntryKind::Video);
+        let song = "[[flavors]]\nfile = \"sub/extra.mp4\"\n[[thumbs]]\nfile = \"cover.jpg\"";
+        assert_eq!(made("0_l", &["cover.jpg"], song).unwrap().kind, EntryKind::Image);
     }
 
     #[test]

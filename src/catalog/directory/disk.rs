@@ -3,10 +3,12 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
+
+use super::place::{FILES_MAX, Folder, Mark, NANOS, Stamp, Text};
+use super::sidecar;
 
 /// The folder of the library, held open: what it is called meanwhile does not matter.
 #[derive(Debug)]
@@ -14,20 +16,6 @@ pub(super) struct Root {
     folder: OwnedFd,
     #[cfg(test)]
     pub(super) lists: std::sync::atomic::AtomicU64,
-}
-
-/// What is seen of a file or folder without opening it. Equal stamps of one name mean unchanged bytes, or names for a
-/// folder, if the stamp had [settled](Stamp::is_settled) when it was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    /// Whether it is a folder; otherwise it is a regular file.
-    pub(super) is_folder: bool,
-    /// Length in bytes.
-    pub(super) size: u64,
-    /// When its bytes changed last, in nanoseconds since 1970.
-    pub(super) modified: u128,
-    changed: u128,
-    inode: u64,
 }
 
 /// A name in a folder.
@@ -49,14 +37,8 @@ pub(super) struct Opened {
     folder: OwnedFd,
 }
 
-/// How coarse a file system's clock may be: FAT counts in steps of two seconds. A change within the same step as the one
-/// before leaves no trace in the times.
-const CLOCK_STEP_NANOS: u128 = 2_000_000_000;
-
 /// How often a look is repeated when a rename crossed it.
 const RETRIES: u32 = 8;
-
-const NANOS: u128 = 1_000_000_000;
 
 impl Root {
     /// The folder at `path`. Fails where it is not one, or where the kernel cannot keep names inside it.
@@ -72,18 +54,6 @@ impl Root {
         Ok(root)
     }
 
-    /// What is at `path`: `None` where there is neither a file nor a folder, or where it leads out of the library.
-    pub(super) fn look(&self, path: &str) -> io::Result<Option<Stamp>> {
-        let seen =
-            if path.contains('/') { self.look_through(path) } else { self.look_beside(&self.folder, path, path) };
-        present(seen).map(|stat| stat.and_then(|stat| Stamp::of(&stat)))
-    }
-
-    /// What is at `path`, which is `name` in an opened folder.
-    pub(super) fn look_within(&self, opened: &Opened, name: &str, path: &str) -> io::Result<Option<Stamp>> {
-        present(self.look_beside(&opened.folder, name, path)).map(|stat| stat.and_then(|stat| Stamp::of(&stat)))
-    }
-
     /// A name in a folder that is open needs no path walk, unless it is a link.
     fn look_beside(&self, folder: &OwnedFd, name: &str, path: &str) -> rustix::io::Result<Stat> {
         let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -97,25 +67,12 @@ impl Root {
         rustix::fs::fstat(self.beneath(path, OFlags::PATH)?)
     }
 
-    /// The file at `path` with its stamp, its first `bytes_max` bytes at most; `None` where there is none.
-    pub(super) fn read(&self, path: &str, bytes_max: usize) -> io::Result<Option<(Stamp, Vec<u8>)>> {
-        // A pipe under that name must not hold the reader up: it is opened without waiting and then turned away.
-        let Some(file) = present(self.beneath(path, OFlags::RDONLY | OFlags::NONBLOCK))? else { return Ok(None) };
-        let Some(stamp) = Stamp::of(&rustix::fs::fstat(&file)?).filter(|stamp| !stamp.is_folder) else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
-        io::Read::read_to_end(&mut io::Read::take(std::fs::File::from(file), limit), &mut bytes)?;
-        Ok(Some((stamp, bytes)))
-    }
-
     /// The folder at `path` with its names, `count_max` at most. `None` where there is no folder.
     pub(super) fn list(&self, path: &str, count_max: usize) -> io::Result<Option<Opened>> {
         #[cfg(test)]
         self.lists.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let Some(folder) = present(self.beneath(path, OFlags::RDONLY | OFlags::DIRECTORY))? else { return Ok(None) };
-        let Some(stamp) = Stamp::of(&rustix::fs::fstat(&folder)?) else { return Ok(None) };
+        let Some(stamp) = stamp(&rustix::fs::fstat(&folder)?) else { return Ok(None) };
         let mut names = Vec::new();
         for item in Dir::read_from(&folder)? {
             let item = item?;
@@ -148,40 +105,57 @@ impl Root {
     }
 }
 
-impl Stamp {
-    fn of(stat: &Stat) -> Option<Stamp> {
-        let is_folder = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => false,
-            FileType::Directory => true,
-            _ => return None,
+impl Root {
+    /// As [`super::place::Place::look`].
+    pub(super) fn look(&self, path: &str) -> io::Result<Option<Stamp>> {
+        let seen =
+            if path.contains('/') { self.look_through(path) } else { self.look_beside(&self.folder, path, path) };
+        present(seen).map(|stat| stat.and_then(|stat| stamp(&stat)))
+    }
+
+    /// As [`super::place::Place::read`].
+    pub(super) fn read(&self, path: &str) -> io::Result<Option<(Stamp, Text)>> {
+        // A pipe under that name must not hold the reader up: it is opened without waiting and then turned away.
+        let Some(file) = present(self.beneath(path, OFlags::RDONLY | OFlags::NONBLOCK))? else { return Ok(None) };
+        let Some(stamp) = stamp(&rustix::fs::fstat(&file)?).filter(|stamp| !stamp.is_folder) else {
+            return Ok(None);
         };
-        Some(Stamp {
-            is_folder,
-            size: u64::try_from(stat.st_size).unwrap_or_default(),
-            modified: nanos(stat.st_mtime, stat.st_mtime_nsec),
-            changed: nanos(stat.st_ctime, stat.st_ctime_nsec),
-            inode: stat.st_ino,
-        })
+        let mut bytes = Vec::new();
+        let limit = sidecar::BYTES_MAX as u64 + 1;
+        io::Read::read_to_end(&mut io::Read::take(std::fs::File::from(file), limit), &mut bytes)?;
+        let text = if bytes.len() > sidecar::BYTES_MAX { Text::TooLong } else { Text::Whole(bytes) };
+        Ok(Some((stamp, text)))
     }
 
-    /// The stamp of a file of `size` bytes that changed `modified` seconds after 1970.
-    #[cfg(test)]
-    pub(super) fn of_file(size: u64, modified: u64) -> Stamp {
-        let modified = u128::from(modified) * NANOS;
-        Stamp { is_folder: false, size, modified, changed: modified, inode: 0 }
+    /// As [`super::place::Place::files`].
+    pub(super) fn files(&self, path: &str, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<Folder>> {
+        let Some(Opened { stamp, names, folder }) = self.list(path, FILES_MAX)? else { return Ok(None) };
+        if names.len() == FILES_MAX {
+            return Ok(Some(Folder { stamp, files: Vec::new(), is_overfull: true }));
+        }
+        let names = names.into_iter().filter(|name| name.is_folder != Some(true) && wanted(&name.text));
+        let mut files = Vec::new();
+        for Name { text, .. } in names {
+            let seen = present(self.look_beside(&folder, &text, &format!("{path}/{text}")))?;
+            files.push((text, seen.and_then(|stat| self::stamp(&stat))));
+        }
+        Ok(Some(Folder { stamp, files, is_overfull: false }))
     }
+}
 
-    /// When its bytes changed last, in seconds since 1970.
-    pub(super) fn modified_secs(&self) -> u64 {
-        u64::try_from(self.modified / NANOS).unwrap_or(u64::MAX)
-    }
-
-    /// False while another change could still leave the same stamp, because the last one is as recent as that.
-    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
-        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let is_old = |at: u128| at > now || now - at >= CLOCK_STEP_NANOS;
-        is_old(self.modified) && is_old(self.changed)
-    }
+/// What is seen of a file or folder; `None` for anything else.
+fn stamp(stat: &Stat) -> Option<Stamp> {
+    let is_folder = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => false,
+        FileType::Directory => true,
+        _ => return None,
+    };
+    Some(Stamp {
+        is_folder,
+        size: u64::try_from(stat.st_size).unwrap_or_default(),
+        modified: nanos(stat.st_mtime, stat.st_mtime_nsec),
+        mark: Mark::Disk { changed: nanos(stat.st_ctime, stat.st_ctime_nsec), inode: stat.st_ino },
+    })
 }
 
 /// Nanoseconds since 1970; times before count as 1970.
@@ -201,18 +175,7 @@ fn present<T>(seen: rustix::io::Result<T>) -> io::Result<Option<T>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    #[test]
-    fn a_stamp_settles_with_time() {
-        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-        let stamp = Stamp::of_file(1, 100);
-        assert!(!stamp.is_settled(at(100)) && !stamp.is_settled(at(101)));
-        assert!(stamp.is_settled(at(102)));
-        assert!(stamp.is_settled(at(99)), "a time to come does not come from a change made now");
-    }
 
     #[test]
     fn times_before_1970_are_1970() {

@@ -3,15 +3,17 @@
 use std::cmp::Ordering;
 
 use super::Fault;
-use super::disk::{Name, Stamp};
+use super::disk::Name;
 use super::naming::{self, Child};
+use super::place::Stamp;
 use crate::entry::EntryId;
+use crate::origin::Listed;
 
 /// The children of the library's folder at one time.
 #[derive(Debug)]
 pub(in crate::catalog) struct Listing {
-    /// The folder's stamp from before its names were read.
-    pub(super) stamp: Stamp,
+    /// The folder's stamp from before its names were read; `None` for names in a store.
+    pub(super) stamp: Option<Stamp>,
     /// Whether all names of the folder are in it.
     pub(in crate::catalog) is_whole: bool,
     children: Vec<Row>,
@@ -66,7 +68,7 @@ impl Row {
 impl Listing {
     /// The listing of `names`. `is_folder` says of a name whether it is a folder's, where the name itself cannot tell;
     /// `None` where it is neither a folder's nor a file's.
-    pub(super) fn new(stamp: Stamp, names: Vec<Name>, is_folder: impl Fn(&str) -> Option<bool>) -> Listing {
+    pub(super) fn new(stamp: Option<Stamp>, names: Vec<Name>, is_folder: impl Fn(&str) -> Option<bool>) -> Listing {
         let row = |name: Name| {
             let is_folder = name.is_folder.or_else(|| is_folder(&name.text))?;
             Row::new(name.text, is_folder)
@@ -74,6 +76,14 @@ impl Listing {
         let mut children: Vec<Row> = names.into_iter().filter_map(row).collect();
         children.sort_unstable_by(Row::order);
         Listing { stamp, is_whole: true, children }
+    }
+
+    /// The listing of files and folders right at the front of a store.
+    pub(in crate::catalog) fn of_store(listed: &Listed) -> Listing {
+        let name = |text: &str, is_folder| Name { text: text.to_owned(), is_folder: Some(is_folder) };
+        let files = listed.files.iter().map(|source| name(&source.location, false));
+        let folders = listed.folders.iter().map(|folder| name(folder, true));
+        Listing::new(None, files.chain(folders).collect(), |_| None)
     }
 
     /// What it knows of `id`; `None` where it has no such name.
@@ -121,7 +131,7 @@ mod tests {
             Some(folder) => Name { text: folder.to_owned(), is_folder: Some(true) },
             None => Name { text: (*text).to_owned(), is_folder: Some(false) },
         };
-        Listing::new(Stamp::of_file(0, 0), names.iter().map(name).collect(), |_| None)
+        Listing::new(None, names.iter().map(name).collect(), |_| None)
     }
 
     #[track_caller]

@@ -39,6 +39,9 @@ const EXTENSIONS: [(EntryKind, &[&str]); 4] = [
     ),
 ];
 
+/// The extensions of names that are tried where the names that there are cannot be listed.
+const TRIED: [&str; 9] = ["mp4", "mov", "webm", "mkv", "jpg", "png", "m4a", "mp3", "pdf"];
+
 /// Endings of names that programs give to files they have not finished.
 const UNFINISHED: [&str; 6] = ["~", ".part", ".partial", ".filepart", ".crdownload", ".tmp"];
 
@@ -49,7 +52,7 @@ pub(super) const FOLDER_SIDECAR: &str = "entry.toml";
 pub(super) const ATTACHMENTS: &str = "attachments";
 
 /// The extension of a sidecar beside a file.
-const SIDECAR: &str = "toml";
+pub(super) const SIDECAR: &str = "toml";
 
 /// What a child of the library is. Children that are neither are nobody's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +140,11 @@ pub(super) fn candidates(id: &EntryId) -> impl Iterator<Item = String> {
     })
 }
 
+/// True for the names of an entry's file, and of its sidecar, that are tried where names cannot be listed.
+pub(super) fn is_tried(name: &str) -> bool {
+    split(name).1.is_some_and(|extension| extension == SIDECAR || TRIED.contains(&extension))
+}
+
 /// The name of the sidecar beside the entry's file.
 pub(super) fn sidecar(id: &EntryId) -> String {
     format!("{id}.{SIDECAR}")
@@ -188,6 +196,27 @@ pub(super) fn is_language(text: &str) -> bool {
 /// True for a relative path that cannot lead out of where it begins.
 pub(super) fn is_inside(path: &str) -> bool {
     !path.contains('\0') && path.split('/').all(|piece| !matches!(piece, "" | "." | ".."))
+}
+
+/// True for an absolute URL. No path is one: it has no empty parts.
+pub(super) fn is_url(name: &str) -> bool {
+    name.contains("://")
+}
+
+/// A URL without what follows its path, which may be secret; any other name as it is.
+pub(super) fn without_query(name: &str) -> &str {
+    if is_url(name) { name.split(['?', '#']).next().unwrap_or_default() } else { name }
+}
+
+/// What says what a file is: the last part of a URL's path, any other name as it is.
+pub(super) fn plain(name: &str) -> &str {
+    let name = without_query(name);
+    if is_url(name) { name.rsplit('/').next().unwrap_or_default() } else { name }
+}
+
+/// Where the file of a name is that a sidecar may give: a URL is where it says, all else is behind `base`.
+pub(super) fn location(base: &str, name: &str) -> String {
+    if is_url(name) { name.to_owned() } else { format!("{base}{name}") }
 }
 
 /// The id of a part of an entry that is named after its file: what the alphabet of ids lacks becomes `-`.
@@ -275,6 +304,14 @@ mod tests {
         check("a/../b", false);
         check("./a", false);
         check("a\0", false);
+    }
+
+    #[test]
+    fn urls_end_in_a_name() {
+        let url = "https://host/a%20b/talk.en.vtt?key=a/b.mp4#x";
+        assert_eq!((plain(url), without_query(url)), ("talk.en.vtt", "https://host/a%20b/talk.en.vtt"));
+        assert_eq!((plain("https://host"), plain("a?b/c#d.mp4")), ("host", "a?b/c#d.mp4"));
+        assert_eq!((location("0_a/", "b.mp4"), location("0_a/", "s3://b/c")), ("0_a/b.mp4".into(), "s3://b/c".into()));
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use toml::{Spanned, Value};
 use crate::entry::{EntryKind, Moderation, Status};
 
 /// The most bytes of a sidecar: room for thousands of rows.
-pub(super) const BYTES_MAX: usize = 256 * 1024;
+pub(in crate::catalog) const BYTES_MAX: usize = 256 * 1024;
 
 /// All that may be said. What is not said is `None`, or empty.
 #[derive(Debug, Default, Deserialize)]

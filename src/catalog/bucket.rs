@@ -1,0 +1,134 @@
+//! A library at an origin elsewhere: each entry is looked for by itself, and no names are listed but those that may be its own.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Semaphore;
+
+use super::directory::CHILDREN_MAX;
+use super::directory::far::Far;
+use super::directory::gather::Reading;
+use super::directory::listing::Listing;
+use super::directory::place::FILES_MAX;
+use super::directory::sidecar;
+use super::directory::view::{Answer, View, Wish};
+use super::{ROUNDS_MAX, unreadable, unsettled};
+use crate::entry::{EntryId, Source};
+use crate::error::{Error, Kind, Result};
+use crate::origin::{Listed, Origin};
+
+/// Most entries that are looked for at once.
+const LOOKS_MAX: usize = 64;
+
+/// Most requests at once for one entry.
+const ASKS_MAX: usize = 16;
+
+/// The names at the front of a store.
+pub(super) struct Names {
+    /// They, by entry.
+    pub(super) listing: Listing,
+    files: BTreeMap<String, Source>,
+    folders: HashSet<String>,
+    is_cut: bool,
+}
+
+/// A library at an origin.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    origin: Origin,
+    far: Arc<Far>,
+    looks: Semaphore,
+}
+
+impl Bucket {
+    /// The library at the origin that `origin` reads from. Asks for nothing yet.
+    pub(super) fn new(origin: Origin, far: Arc<Far>) -> Bucket {
+        Bucket { origin, far, looks: Semaphore::new(LOOKS_MAX) }
+    }
+
+    /// `known` where it is still so, else what the origin has now.
+    pub(super) async fn look(&self, id: &EntryId, known: Option<Arc<Reading>>) -> Result<Option<Arc<Reading>>> {
+        self.look_from(self.view(id), id, known).await
+    }
+
+    /// The names at the front of the store, all of them.
+    pub(super) async fn names(&self) -> Result<Names> {
+        let listed = self.origin.list("", CHILDREN_MAX).await?;
+        let listing = Listing::of_store(&listed);
+        let files = listed.files.into_iter().map(|source| (source.location.to_string(), source)).collect();
+        Ok(Names { listing, files, folders: listed.folders.into_iter().collect(), is_cut: listed.is_cut })
+    }
+
+    /// Reads an entry of which `names` has been told.
+    pub(super) async fn read_listed(&self, id: EntryId, names: Arc<Names>) -> Result<Option<Arc<Reading>>> {
+        let (mut view, prefix) = (self.view(&id), format!("{id}."));
+        let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
+        let own = names.files.range::<str, _>(from).take_while(|(name, _)| name.starts_with(&prefix));
+        let files = own.map(|(_, source)| source.clone()).collect();
+        view.learn(Answer::File(id.to_string(), names.files.get(id.as_str()).cloned()));
+        view.learn(Answer::Names(prefix, Listed { files, is_cut: names.is_cut, ..Listed::default() }));
+        if !names.folders.contains(id.as_str()) && !names.is_cut {
+            view.learn(Answer::Names(format!("{id}/"), Listed::default()));
+        }
+        self.look_from(view, &id, None).await
+    }
+
+    fn view(&self, id: &EntryId) -> View {
+        View::new(id, self.origin.can_list(), Arc::clone(&self.far))
+    }
+
+    async fn look_from(
+        &self,
+        mut view: View,
+        id: &EntryId,
+        known: Option<Arc<Reading>>,
+    ) -> Result<Option<Arc<Reading>>> {
+        let _permit = self.looks.acquire().await.map_err(|_| Error::new(Kind::Internal, "the catalog is closed"))?;
+        if let Some(known) = known
+            && self.settled(&mut view, |view| view.is_current(&known)).await?
+        {
+            return Ok(Some(known));
+        }
+        let now = SystemTime::now();
+        Ok(self.settled(&mut view, |view| view.read(id, now)).await?.map(Arc::new))
+    }
+
+    /// What `look` gives once all that counts was asked for.
+    async fn settled<T>(&self, view: &mut View, look: impl Fn(&View) -> io::Result<T>) -> Result<T> {
+        for _ in 0..ROUNDS_MAX {
+            let seen = look(view).map_err(unreadable)?;
+            let wishes = view.wishes();
+            if wishes.is_empty() {
+                return Ok(seen);
+            }
+            let answers = stream::iter(wishes).map(|wish| self.ask(wish)).buffer_unordered(ASKS_MAX);
+            let answers: Vec<Answer> = answers.try_collect().await?;
+            answers.into_iter().for_each(|answer| view.learn(answer));
+        }
+        Err(unsettled())
+    }
+
+    async fn ask(&self, wish: Wish) -> Result<Answer> {
+        match wish {
+            Wish::File(path) => self.origin.find(&path).await.map(|seen| Answer::File(path, seen)),
+            Wish::Far(url) => self.far.find(&url).await.map(|()| Answer::Far),
+            Wish::Names(prefix) => {
+                let listed = self.origin.list(&prefix, FILES_MAX).await?;
+                Ok(Answer::Names(prefix, listed))
+            }
+            Wish::Text(path) => {
+                let seen = match self.origin.fetch(&path, sidecar::BYTES_MAX).await {
+                    Err(error) if error.kind() == Kind::TooLarge => {
+                        self.origin.find(&path).await?.map(|source| (source, None))
+                    }
+                    fetched => fetched?.map(|(source, bytes)| (source, Some(bytes))),
+                };
+                Ok(Answer::Text(path, seen))
+            }
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! What a catalog is expected to do, whatever its library rests on.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use proptest::prelude::*;
+
+use super::directory::Library;
+use super::*;
+use crate::entry::{EntryKind, Status};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+/// A folder that goes with its test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("vedette-catalog-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn with(files: &[(&str, &str)]) -> Folder {
+        let folder = Folder::new();
+        for (name, text) in files {
+            folder.write(name, text);
+        }
+        folder
+    }
+
+    /// Writes a file, or makes a folder where the name ends in a slash.
+    fn write(&self, name: &str, text: &str) {
+        let path = self.0.join(name);
+        if name.ends_with('/') {
+            return fs::create_dir_all(path).unwrap();
+        }
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Makes many names of empty files: links to a few, which cost less than files of their own.
+    fn fill(&self, names: impl Iterator<Item = String>) {
+        for (at, name) in names.enumerate() {
+            // A file of ext4 has 65,000 names at most.
+            let original = self.0.join(format!(".{}", at / 50_000));
+            if at % 50_000 == 0 {
+                fs::File::create(&original).unwrap();
+            }
+            fs::hard_link(original, self.0.join(name)).unwrap();
+        }
+    }
+
+    fn catalog(&self, ttl: Duration) -> Catalog {
+        let config = Config { media: self.0.clone(), entry_ttl: Some(ttl), ..Config::default() };
+        Catalog::open(&config, Origin::folder(&self.0).unwrap()).unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn id(text: &str) -> EntryId {
+    EntryId::new(text).unwrap()
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test)
+}
+
+/// How often the names of a folder were read.
+fn lists(catalog: &Catalog) -> u64 {
+    match &catalog.shared.home {
+        Home::Folder(folder) => folder.lists(),
+        Home::Bucket(_) => 0,
+    }
+}
+
+/// Every entry and every fault.
+fn walk(catalog: &Catalog) -> Vec<std::result::Result<Arc<Entry>, Fault>> {
+    run(async { catalog.walk().await.unwrap().collect().await })
+}
+
+/// An entry as `kind status: location@size …`; `-` where there is none.
+async fn show(catalog: &Catalog, entry: &str) -> String {
+    match catalog.entry(&id(entry)).await {
+        Ok(entry) => {
+            let files = entry.flavors.iter().map(|flavor| &flavor.source);
+            let files: Vec<String> = files.map(|s| format!("{}@{}", s.location, s.size)).collect();
+            format!("{:?} {:?}: {}", entry.kind, entry.status, files.join(" "))
+        }
+        Err(error) => {
+            assert_eq!((error.kind(), error.code()), (Kind::NotFound, Some(Code::EntryNotFound)), "{error:?}");
+            "-".to_owned()
+        }
+    }
+}
+
+#[track_caller]
+fn check(files: &[(&str, &str)], entry: &str, expected: &str) {
+    let folder = Folder::with(files);
+    let shown = run(async { show(&folder.catalog(LONG), entry).await });
+    assert_eq!(shown, expected, "{files:?} {entry}");
+}
+
+#[test]
+fn every_child_is_an_entry() {
+    check(&[("0_a.mp4", "xyz")], "0_a", "Video Ready: 0_a.mp4@3");
+    check(&[("0_a.MOV", "")], "0_a", "Video Ready: 0_a.MOV@0");
+    check(&[("0_a.Mp4", "")], "0_a", "Video Ready: 0_a.Mp4@0");
+    check(&[("0_a.jpg", "x")], "0_a", "Image Ready: 0_a.jpg@1");
+    check(&[("0_a.mp3", "x")], "0_a", "Audio Ready: 0_a.mp3@1");
+    check(&[("0_a.pdf", "x")], "0_a", "Document Ready: 0_a.pdf@1");
+    check(&[("0_a.xyz", "x")], "0_a", "Data Ready: 0_a.xyz@1");
+    check(&[("0_a", "x")], "0_a", "Data Ready: 0_a@1");
+    check(&[("a.b.c.mp4", "x")], "a.b.c", "Video Ready: a.b.c.mp4@1");
+    check(&[("0_a.mp4", "x")], "0_a.mp4", "-");
+    check(&[("0_a.mp4.part", "x")], "0_a.mp4", "-");
+    check(&[("0_a.mp4", "x")], "0_b", "-");
+    check(&[("0_a/", "")], "0_a", "Video NoContent: ");
+    check(&[("0_a/entry.toml", "name = 'soon'\ntype = 'image'")], "0_a", "Image NoContent: ");
+    check(&[("0_a/b.mp4", "x"), ("0_a/c.webm", "xx")], "0_a", "Video Ready: 0_a/b.mp4@1 0_a/c.webm@2");
+    check(&[("0_a/b.mp4", "x"), ("0_a/sub/c.mp4", "")], "0_a", "Video Ready: 0_a/b.mp4@1");
+    check(&[("0_a.toml", "name = 'soon'")], "0_a", "Video NoContent: ");
+}
+
+#[test]
+fn one_of_several_files_wins() {
+    check(&[("0_a.jpg", ""), ("0_a.mp4", "")], "0_a", "Video Ready: 0_a.mp4@0");
+    check(&[("0_a.mp4", ""), ("0_a/b.jpg", "")], "0_a", "Image Ready: 0_a/b.jpg@0");
+    check(&[("0_a.zip", ""), ("0_a.bin", "")], "0_a", "Data Ready: 0_a.bin@0");
+    check(&[("0_a.Mp4", ""), ("0_a.jpg", "")], "0_a", "Image Ready: 0_a.jpg@0");
+    check(&[("0_a.bin", ""), ("0_a.toml", "name = 'x'")], "0_a", "Data Ready: 0_a.bin@0");
+}
+
+#[test]
+fn a_sidecar_is_heeded() {
+    let rows = "status = 'blocked'\n[[flavors]]\nfile = 'low/360.mp4'";
+    check(
+        &[("0_a.mp4", "x"), ("0_a.toml", rows), ("low/360.mp4", "")],
+        "0_a",
+        "Video Blocked: 0_a.mp4@1 low/360.mp4@0",
+    );
+    check(&[("0_a.mp4", "x"), ("0_a.toml", "status = 'gone'")], "0_a", "-");
+    check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", "type = 'audio'")], "0_a", "Audio Ready: 0_a/b.mp4@1");
+    check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", "nmae = 'x'")], "0_a", "-");
+    check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", &"#".repeat(300_000))], "0_a", "-");
+}
+
+#[test]
+fn links_do_not_lead_out() {
+    let outside = Folder::with(&[("secret.mp4", "secret"), ("f/a.mp4", "secret")]);
+    let folder = Folder::with(&[("0_in.mp4", "x"), ("0_mix/a.mp4", "x")]);
+    let link = |to: PathBuf, name: &str| std::os::unix::fs::symlink(to, folder.0.join(name)).unwrap();
+    link(outside.0.join("secret.mp4"), "0_out.mp4");
+    link(outside.0.join("f"), "0_folder");
+    link(PathBuf::from("../secret.mp4"), "0_up.mp4");
+    link(PathBuf::from("0_in.mp4"), "0_ok.mp4");
+    link(PathBuf::from("../0_in.mp4"), "0_mix/b.mp4");
+    link(outside.0.join("secret.mp4"), "0_mix/c.mp4");
+    link(PathBuf::from("0_loop.mp4"), "0_loop.mp4");
+    rustix::fs::mkfifoat(rustix::fs::CWD, folder.0.join("0_pipe.mp4"), rustix::fs::Mode::RWXU).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, folder.0.join("0_in.toml"), rustix::fs::Mode::RWXU).unwrap();
+    run(async {
+        let catalog = folder.catalog(LONG);
+        for (entry, expected) in [
+            ("0_out", "-"),
+            ("0_folder", "-"),
+            ("0_up", "-"),
+            ("0_loop", "-"),
+            ("0_pipe", "-"),
+            ("0_ok", "Video Ready: 0_ok.mp4@1"),
+            ("0_in", "Video Ready: 0_in.mp4@1"),
+            ("0_mix", "Video Ready: 0_mix/a.mp4@1 0_mix/b.mp4@1"),
+        ] {
+            assert_eq!(show(&catalog, entry).await, expected, "{entry}");
+        }
+    });
+}
+
+#[test]
+fn what_changes_shows() {
+    let folder = Folder::with(&[("0_a.mp4", "x")]);
+    run(async {
+        let catalog = folder.catalog(Duration::ZERO);
+        let version = async || catalog.entry(&id("0_a")).await.unwrap().flavors[0].source.version.clone();
+        assert_eq!(show(&catalog, "0_b").await, "-");
+        folder.write("0_b.bin", "x");
+        assert_eq!(show(&catalog, "0_b").await, "Data Ready: 0_b.bin@1");
+        folder.write("0_b.mp4", "x");
+        assert_eq!(show(&catalog, "0_b").await, "Video Ready: 0_b.mp4@1");
+        let before = version().await;
+        assert_eq!(before, version().await);
+        folder.write("0_a.mp4", "xy");
+        assert_ne!(before, version().await);
+        folder.write("0_a.toml", "name = 3");
+        assert_eq!(show(&catalog, "0_a").await, "-");
+        folder.write("0_a.toml", "name = 'A'");
+        assert_eq!(catalog.entry(&id("0_a")).await.unwrap().name, "A");
+        fs::remove_file(folder.0.join("0_a.mp4")).unwrap();
+        assert_eq!(show(&catalog, "0_a").await, "Video NoContent: ");
+        fs::remove_file(folder.0.join("0_a.toml")).unwrap();
+        assert_eq!(show(&catalog, "0_a").await, "-");
+        folder.write("0_a/x.mp4", "");
+        assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a/x.mp4@0");
+        folder.write("0_a/attachments/x.pdf", "");
+        assert_eq!(catalog.entry(&id("0_a")).await.unwrap().attachments.len(), 1);
+        folder.write("0_a/entry.toml", "[[flavors]]\nfile = 'deep/y.mp4'");
+        assert_eq!(show(&catalog, "0_a").await, "-");
+        folder.write("0_a/deep/y.mp4", "");
+        assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a/x.mp4@0 0_a/deep/y.mp4@0");
+    });
+}
+
+#[test]
+fn what_does_not_change_is_not_read_again() {
+    let folder = Folder::with(&[("0_a/a.mp4", ""), ("0_a/entry.toml", "name = 'A'"), ("0_b.mp4", "")]);
+    let far = Arc::new(Far::new(Origin::folder(&folder.0).unwrap(), LONG));
+    let library = Library::open(&folder.0, far).unwrap();
+    let read = |entry, now| library.sight().read(&id(entry), None, now).unwrap().unwrap();
+    let later = SystemTime::now() + Duration::from_secs(10);
+    for entry in ["0_a", "0_b"] {
+        let settled = read(entry, later);
+        assert!(library.sight().is_current(&settled).unwrap(), "{entry}");
+        assert!(!library.sight().is_current(&read(entry, SystemTime::now())).unwrap(), "{entry} has only just changed");
+    }
+    let (a, b) = (read("0_a", later), read("0_b", later));
+    let lists = library.lists();
+    folder.write("0_a/entry.toml", "name = 'B'");
+    assert!(!library.sight().is_current(&a).unwrap() && library.sight().is_current(&b).unwrap());
+    folder.write("0_b.avi", "");
+    assert!(!library.sight().is_current(&b).unwrap());
+    assert_eq!(library.lists(), lists);
+}
+
+#[test]
+fn a_great_library_is_not_read_to_find_one_entry() {
+    let folder = Folder::new();
+    folder.fill((0..100_000).map(|n| format!("0_{n:06}.mp4")));
+    folder.write("0_data.xyz", "");
+    run(async {
+        let catalog = folder.catalog(LONG);
+        let lists = || lists(&catalog);
+        assert_eq!(show(&catalog, "0_054321").await, "Video Ready: 0_054321.mp4@0");
+        assert_eq!(lists(), 0, "a known extension is found without the names of the others");
+        assert_eq!(show(&catalog, "0_data").await, "Data Ready: 0_data.xyz@0");
+        assert_eq!(show(&catalog, "0_nobody").await, "-");
+        assert_eq!(catalog.survey().await.unwrap(), Some(100_001));
+        assert_eq!(lists(), 1, "one read of the names serves all who need them");
+        assert!(catalog.shared.is_absent(&id("0_other"), Instant::now()), "no look is needed to know it");
+    });
+}
+
+#[test]
+fn a_folder_of_too_many_files_is_a_fault() {
+    let folder = Folder::new();
+    folder.write("0_a/", "");
+    folder.fill((0..10_000).map(|n| format!("0_a/{n}.mp4")));
+    let fault = walk(&folder.catalog(LONG)).remove(0).unwrap_err();
+    assert_eq!(fault.to_string(), "0_a: 10000 names or more, fewer are allowed");
+    fs::remove_file(folder.0.join("0_a/7.mp4")).unwrap();
+    assert!(walk(&folder.catalog(LONG))[0].is_ok());
+}
+
+/// Waits until no read is under way: one ends a moment after its answer is out.
+async fn all_land(catalog: &Catalog) {
+    let landed = async {
+        while !lock(&catalog.shared.flights).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), landed).await.expect("every read ends");
+}
+
+#[test]
+fn a_crowd_is_served_by_one_read() {
+    let folder = Folder::with(&[("0_a/a.mp4", ""), ("0_a/attachments/", "")]);
+    run(async {
+        let catalog = folder.catalog(LONG);
+        let crowd = (0..200).map(|_| {
+            let catalog = catalog.clone();
+            tokio::spawn(async move { catalog.entry(&id("0_a")).await.unwrap() })
+        });
+        let entries = futures_util::future::join_all(crowd).await;
+        let first = entries[0].as_ref().unwrap();
+        assert!(entries.iter().all(|entry| Arc::ptr_eq(entry.as_ref().unwrap(), first)));
+        assert_eq!(lists(&catalog), 2, "the folder and its attachments, once");
+        all_land(&catalog).await;
+    });
+}
+
+#[test]
+fn a_read_outlives_who_asked_for_it() {
+    let folder = Folder::with(&[("0_a.mp4", "")]);
+    run(async {
+        let catalog = folder.catalog(LONG);
+        drop(catalog.fly(&id("0_a"), None));
+        assert!(catalog.entry(&id("0_a")).await.is_ok());
+        let gone = tokio::time::timeout(Duration::ZERO, catalog.entry(&id("0_gone"))).await;
+        assert!(gone.is_err() || gone.is_ok_and(|answer| answer.is_err()));
+        assert!(catalog.entry(&id("0_gone")).await.is_err());
+        all_land(&catalog).await;
+    });
+}
+
+#[test]
+fn all_faults_are_found() {
+    let folder = Folder::with(&[
+        ("0_a.mp4", ""),
+        ("0_a.jpg", ""),
+        ("0_b.mp4", ""),
+        ("0_b.toml", "name = 'b'\n\nbitrate = 3"),
+        ("0_c/entry.toml", "[[flavors]]\nfile = 'x.mp4'"),
+        ("my film.mp4", ""),
+    ]);
+    let catalog = folder.catalog(LONG);
+    let (entries, faults): (Vec<_>, Vec<_>) = walk(&catalog).into_iter().partition(|item| item.is_ok());
+    let ids: Vec<String> = entries.into_iter().map(|entry| entry.unwrap().id.to_string()).collect();
+    assert_eq!(ids, ["0_a"]);
+    let faults: Vec<String> = faults.into_iter().map(|fault| fault.unwrap_err().to_string()).collect();
+    assert_eq!(
+        faults[..2],
+        [
+            "0_a.jpg: left out: entry 0_a is 0_a.mp4".to_owned(),
+            "my film.mp4: left out: an entry's name is 1 to 128 of A-Z a-z 0-9 _ - .".to_owned(),
+        ]
+    );
+    assert!(faults[2].starts_with("0_b.toml:3: unknown key `bitrate`, expected one of"), "{}", faults[2]);
+    assert_eq!(faults[3], "0_c/entry.toml:1: there is no file \"x.mp4\" beside this");
+    assert_eq!(faults.len(), 4);
+}
+
+#[test]
+fn a_folder_that_is_none_is_refused() {
+    let folder = Folder::with(&[("a.mp4", "")]);
+    for name in ["nowhere", "a.mp4"] {
+        let config = Config { media: folder.0.join(name), ..Config::default() };
+        let origin = Origin::folder(&folder.0).unwrap();
+        assert!(Catalog::open(&config, origin).is_err_and(|error| error.message().contains(name)));
+    }
+}
+
+#[test]
+fn drafts_and_kinds_are_told_apart() {
+    let folder = Folder::with(&[("0_a/entry.toml", "status = 'deleted'"), ("0_b/thumb.jpg", "")]);
+    run(async {
+        let catalog = folder.catalog(LONG);
+        assert_eq!(catalog.entry(&id("0_a")).await.unwrap().status, Status::Deleted);
+        let b = catalog.entry(&id("0_b")).await.unwrap();
+        assert_eq!((b.kind, b.status, b.thumbs.len()), (EntryKind::Video, Status::NoContent, 1));
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn any_bytes_may_be_names(names in proptest::collection::vec(
+        proptest::collection::vec(1_u8.., 1..40), 1..12), text in "\\PC{0,60}") {
+        let folder = Folder::with(&[("0_f/a.mp4", "")]);
+        for name in names.iter().filter(|name| !name.contains(&b'/')) {
+            let _ = fs::write(folder.0.join(OsStr::from_bytes(name)), &text);
+            let _ = fs::write(folder.0.join("0_f").join(OsStr::from_bytes(name)), &text);
+        }
+        let catalog = folder.catalog(LONG);
+        prop_assert!(!walk(&catalog).is_empty());
+    }
+}

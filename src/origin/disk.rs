@@ -1,0 +1,602 @@
+//! Blocks in files, which outlive the service: each checked before it is used, all together within a bound.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+
+use super::blocks::Key;
+
+/// What a file's name and checksum are made with. It changes when the form of the files does: the old ones are then no
+/// one's, and go as the oldest.
+const FORM: &str = "vedette block of an origin's file, form 1";
+
+/// Bytes of the checksum that a file begins with.
+const HEAD: usize = 32;
+
+/// What the names of files begin with that are being written.
+const NEW: &[u8] = b"new-";
+
+/// File systems give room in such pieces.
+const PAGE: u64 = 4096;
+
+/// Most bytes that wait to be written; what comes while the disk is slower than the network is not kept.
+const WAITING_MAX: usize = 32 << 20;
+
+/// How long nothing is written after a write failed: a full disk does not become empty at once.
+const REST: Duration = Duration::from_secs(10);
+
+/// Blocks in a folder. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Disk {
+    inner: Arc<Inner>,
+    /// To the thread that writes, which ends when nobody sends any more.
+    writes: Sender<(Id, Bytes)>,
+    /// Held as long as the folder is used: two services in one folder would not keep within its bound.
+    _lock: Arc<File>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    block_size: u64,
+    index: Mutex<Index>,
+    /// Bytes that wait to be written.
+    waiting: AtomicUsize,
+    writes_begun: AtomicU64,
+    rests: Mutex<Option<Instant>>,
+}
+
+/// A block's name in the folder.
+type Id = blake3::Hash;
+
+/// Which files there are, and which of them was used the longest ago.
+#[derive(Debug, Default)]
+struct Index {
+    files: HashMap<Id, Entry>,
+    by_use: BTreeMap<u64, Id>,
+    bytes: u64,
+    bytes_max: u64,
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    bytes: u64,
+    used: u64,
+}
+
+impl Disk {
+    /// The blocks of `block_size` bytes in `folder`, which take no more than `bytes_max` bytes there. Fails where the folder
+    /// cannot be written, and where another service uses it.
+    pub(super) fn open(folder: &Path, block_size: u64, bytes_max: u64) -> io::Result<Disk> {
+        fs::create_dir_all(folder)?;
+        let lock = private(OpenOptions::new().create(true)).truncate(false).open(folder.join("lock"))?;
+        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        for left in fs::read_dir(folder)?.flatten().filter(|file| file.file_name().as_encoded_bytes().starts_with(NEW))
+        {
+            fs::remove_file(left.path())?;
+        }
+        let index = Index { bytes_max, uses: u64::MAX / 2, ..Index::default() };
+        let inner = Arc::new(Inner {
+            folder: folder.to_owned(),
+            block_size,
+            index: Mutex::new(index),
+            waiting: AtomicUsize::new(0),
+            writes_begun: AtomicU64::new(0),
+            rests: Mutex::default(),
+        });
+        let (writes, blocks) = channel::<(Id, Bytes)>();
+        let writer = Arc::clone(&inner);
+        std::thread::Builder::new().name("blocks".to_owned()).spawn(move || {
+            for (id, bytes) in blocks {
+                writer.keep(&id, &bytes);
+                writer.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+            }
+        })?;
+        Ok(Disk { inner, writes, _lock: Arc::new(lock) })
+    }
+
+    /// Looks at the files that are there from before, and removes those beyond the bound. Blocks, long for a large folder;
+    /// what is there can be read meanwhile.
+    pub(super) fn survey(&self) {
+        let mut found = self.inner.found();
+        found.sort_unstable_by_key(|(modified, ..)| *modified);
+        let mut gone = Vec::new();
+        {
+            let mut index = self.inner.index();
+            for (at, (_, id, bytes)) in found.into_iter().enumerate() {
+                index.add_before(id, bytes, at as u64);
+            }
+            index.shrink(&mut gone);
+        }
+        gone.iter().for_each(|id| self.inner.remove_file(id));
+    }
+
+    /// The block, if it is there and undamaged.
+    pub(super) async fn get(&self, key: &Key) -> Option<Bytes> {
+        let (inner, id) = (Arc::clone(&self.inner), self.id(key));
+        let read = tokio::task::spawn_blocking(move || inner.get(&id)).await.ok().flatten();
+        let outcome = if read.is_some() { "vedette_cache_hits_total" } else { "vedette_cache_misses_total" };
+        metrics::counter!(outcome, "cache" => "disk").increment(1);
+        read
+    }
+
+    /// Writes the block, soon, if there is time for it.
+    pub(super) fn keep(&self, key: &Key, bytes: Bytes) {
+        let waiting = self.inner.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
+        if waiting + bytes.len() > WAITING_MAX {
+            self.inner.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+            return;
+        }
+        // Without the thread there is nobody to tell.
+        let _ = self.writes.send((self.id(key), bytes));
+    }
+
+    fn id(&self, key: &Key) -> Id {
+        let mut hasher = blake3::Hasher::new_derive_key(FORM);
+        hasher.update(&self.inner.block_size.to_le_bytes());
+        hasher.update(&key.number.to_le_bytes());
+        hasher.update(key.name.as_bytes());
+        hasher.finalize()
+    }
+}
+
+/// Of what a file says it holds, and of which block it says that.
+fn checksum(id: &Id, bytes: &[u8]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_keyed(id.as_bytes());
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+/// For the service alone: what is in the files may be for few eyes.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.write(true).mode(0o600)
+}
+
+impl Inner {
+    fn path(&self, id: &Id) -> PathBuf {
+        let name = id.to_hex();
+        self.folder.join(&name[..2]).join(&name[2..])
+    }
+
+    fn get(&self, id: &Id) -> Option<Bytes> {
+        match self.read(id) {
+            Ok(bytes) => {
+                self.index().touch(id);
+                Some(bytes)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.index().remove(id);
+                None
+            }
+            Err(error) => {
+                tracing::warn!(%error, file = %self.path(id).display(), "a block on disk is of no use");
+                self.index().remove(id);
+                self.remove_file(id);
+                None
+            }
+        }
+    }
+
+    fn read(&self, id: &Id) -> io::Result<Bytes> {
+        // Whatever came to be under that name: no link is followed, and no pipe waited for.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(self.path(id), flags, Mode::empty())?);
+        let length = file.metadata()?.len();
+        if !file.metadata()?.is_file() || length < HEAD as u64 || length - HEAD as u64 > self.block_size {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no block"));
+        }
+        let mut bytes = Vec::with_capacity(length as usize);
+        file.take(length).read_to_end(&mut bytes)?;
+        let mut bytes = Bytes::from(bytes);
+        let head = bytes.split_to(HEAD.min(bytes.len()));
+        // In constant time, which nobody needs, but equality of hashes is so.
+        if blake3::Hash::from_slice(&head).ok() != Some(checksum(id, &bytes)) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is damaged"));
+        }
+        Ok(bytes)
+    }
+
+    fn keep(&self, id: &Id, bytes: &[u8]) {
+        if self.rests().is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        if let Err(error) = self.write(id, bytes) {
+            tracing::warn!(%error, folder = %self.folder.display(), "blocks cannot be written; again in {REST:?}");
+            metrics::counter!("vedette_cache_failures_total", "cache" => "disk").increment(1);
+            *self.rests() = Some(Instant::now() + REST);
+            return;
+        }
+        let mut gone = Vec::new();
+        {
+            let mut index = self.index();
+            index.add(*id, (HEAD + bytes.len()) as u64);
+            index.shrink(&mut gone);
+        }
+        gone.iter().for_each(|id| self.remove_file(id));
+    }
+
+    /// A name is given to what is whole alone; what the system loses in a crash fails its checksum.
+    fn write(&self, id: &Id, bytes: &[u8]) -> io::Result<()> {
+        let path = self.path(id);
+        let number = self.writes_begun.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.folder.join(format!("new-{number}"));
+        let write = || {
+            let mut file = private(OpenOptions::new().create(true)).truncate(true).open(&temporary)?;
+            file.write_all(checksum(id, bytes).as_bytes())?;
+            file.write_all(bytes)?;
+            drop(file);
+            fs::rename(&temporary, &path).or_else(|error| match (error.kind(), path.parent()) {
+                (io::ErrorKind::NotFound, Some(parent)) => {
+                    fs::create_dir_all(parent)?;
+                    fs::rename(&temporary, &path)
+                }
+                _ => Err(error),
+            })
+        };
+        let written = write();
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    /// The files that are there: when each was written, which block it is, and its length.
+    fn found(&self) -> Vec<(SystemTime, Id, u64)> {
+        let mut found = Vec::new();
+        for folder in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let first = folder.file_name();
+            let Some(first) = first.to_str().filter(|name| name.len() == 2) else { continue };
+            for file in fs::read_dir(folder.path()).into_iter().flatten().flatten() {
+                let id = file.file_name().to_str().and_then(|rest| Id::from_hex(format!("{first}{rest}")).ok());
+                let metadata = file.metadata().ok().filter(fs::Metadata::is_file);
+                if let Some((id, metadata)) = id.zip(metadata) {
+                    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                    found.push((modified, id, metadata.len()));
+                }
+            }
+        }
+        found
+    }
+
+    fn remove_file(&self, id: &Id) {
+        let path = self.path(id);
+        if fs::remove_file(&path).is_err_and(|error| error.kind() == io::ErrorKind::IsADirectory) {
+            let _ = fs::remove_dir(&path);
+        }
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rests(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.rests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index {
+    fn add(&mut self, id: Id, bytes: u64) {
+        self.uses += 1;
+        self.put(id, bytes, self.uses);
+    }
+
+    /// Adds a file of before, unless it was written again since; `used` is less than any use since.
+    fn add_before(&mut self, id: Id, bytes: u64, used: u64) {
+        if !self.files.contains_key(&id) {
+            self.put(id, bytes, used);
+        }
+    }
+
+    fn put(&mut self, id: Id, bytes: u64, used: u64) {
+        self.remove(&id);
+        let bytes = bytes.next_multiple_of(PAGE);
+        self.bytes += bytes;
+        self.by_use.insert(used, id);
+        self.files.insert(id, Entry { bytes, used });
+    }
+
+    fn touch(&mut self, id: &Id) {
+        if let Some(entry) = self.files.get_mut(id) {
+            self.uses += 1;
+            self.by_use.remove(&entry.used);
+            entry.used = self.uses;
+            self.by_use.insert(entry.used, *id);
+        }
+    }
+
+    fn remove(&mut self, id: &Id) {
+        if let Some(entry) = self.files.remove(id) {
+            self.by_use.remove(&entry.used);
+            self.bytes -= entry.bytes;
+        }
+    }
+
+    /// Takes out what was used the longest ago, until the rest is within the bound.
+    fn shrink(&mut self, gone: &mut Vec<Id>) {
+        while self.bytes > self.bytes_max
+            && let Some((_, id)) = self.by_use.first_key_value()
+        {
+            let id = *id;
+            self.remove(&id);
+            gone.push(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BLOCK: u64 = 10_000;
+
+    /// A folder that is gone when the test is over.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Scratch {
+            let path = std::env::temp_dir().join(format!("vedette-disk-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path).unwrap();
+            Scratch(path)
+        }
+
+        fn disk(&self, bytes_max: u64) -> Disk {
+            let disk = Disk::open(&self.0, BLOCK, bytes_max).unwrap();
+            disk.survey();
+            disk
+        }
+
+        /// Bytes of all blocks here.
+        fn bytes(&self) -> u64 {
+            let folders = fs::read_dir(&self.0).unwrap().map(|folder| folder.unwrap().path());
+            let files = folders.filter(|folder| folder.is_dir()).flat_map(|folder| fs::read_dir(folder).unwrap());
+            files.map(|file| file.unwrap().metadata().unwrap().len().next_multiple_of(PAGE)).sum()
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn key(number: u64) -> Key {
+        Key { name: "http://host/film@1".into(), number }
+    }
+
+    /// What the block of a number holds, which no other does.
+    fn block(number: u64) -> Bytes {
+        let length = BLOCK - number % 7;
+        (0..length).map(|at| (at.wrapping_mul(31) ^ number.wrapping_mul(0x9e37_79b9) >> (at % 16)) as u8).collect()
+    }
+
+    fn keep(disk: &Disk, number: u64) {
+        disk.inner.keep(&disk.id(&key(number)), &block(number));
+    }
+
+    fn get(disk: &Disk, number: u64) -> Option<Bytes> {
+        disk.inner.get(&disk.id(&key(number)))
+    }
+
+    /// How many of the first `count` blocks there are. Each that is there is right.
+    #[track_caller]
+    fn check_all(disk: &Disk, count: u64) -> u64 {
+        let found = (0..count).filter_map(|number| get(disk, number).map(|bytes| (number, bytes)));
+        found.inspect(|(number, bytes)| assert!(*bytes == block(*number), "block {number}")).count() as u64
+    }
+
+    #[tokio::test]
+    async fn blocks_outlive_the_service() {
+        let scratch = Scratch::new("outlive");
+        let disk = scratch.disk(1 << 20);
+        assert_eq!(disk.get(&key(1)).await, None);
+        disk.keep(&key(1), block(1));
+        while disk.get(&key(1)).await.is_none() {
+            tokio::task::yield_now().await;
+        }
+        drop(disk);
+        // A write holds the folder until it is over.
+        let again = loop {
+            match Disk::open(&scratch.0, BLOCK, 1 << 20) {
+                Ok(disk) => break disk,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(again.get(&key(1)).await, Some(block(1)));
+        let others = [Key { name: "http://host/film@2".into(), number: 1 }, key(2)];
+        for other in others {
+            assert_eq!(again.get(&other).await, None);
+        }
+    }
+
+    #[test]
+    fn what_was_used_the_longest_ago_goes() {
+        let scratch = Scratch::new("bound");
+        let per_block = (BLOCK + HEAD as u64).next_multiple_of(PAGE);
+        let disk = scratch.disk(10 * per_block);
+        for number in 0..10 {
+            keep(&disk, number);
+        }
+        assert!(get(&disk, 0).is_some());
+        (10..15).for_each(|number| keep(&disk, number));
+        assert_eq!(scratch.bytes(), 10 * per_block);
+        let there: Vec<u64> = (0..15).filter(|number| get(&disk, *number).is_some()).collect();
+        assert_eq!(there, [0, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+        drop(disk);
+        let smaller = scratch.disk(3 * per_block);
+        assert_eq!((scratch.bytes(), check_all(&smaller, 15)), (3 * per_block, 3));
+    }
+
+    #[test]
+    fn a_folder_has_one_user() {
+        let scratch = Scratch::new("lock");
+        let disk = scratch.disk(1 << 20);
+        assert!(Disk::open(&scratch.0, BLOCK, 1 << 20).is_err());
+        keep(&disk, 1);
+        drop(disk);
+        assert!(get(&scratch.disk(1 << 20), 1).is_some());
+    }
+
+    /// Writes blocks for ever, or as many as the variable says: a process of its own, for others to end.
+    #[test]
+    #[ignore = "it is the child of other tests"]
+    fn child() {
+        let Some(folder) = std::env::var_os("VEDETTE_TEST_DISK") else { return };
+        let count = std::env::var("VEDETTE_TEST_COUNT").ok().and_then(|count| count.parse().ok());
+        let disk = Disk::open(Path::new(&folder), BLOCK, 1 << 30).unwrap();
+        for number in 0..count.unwrap_or(u64::MAX) {
+            keep(&disk, number % 500);
+        }
+        assert_eq!(check_all(&disk, count.unwrap_or(0)), 0, "only what fits is there");
+    }
+
+    /// The child, started by a shell that says `first`.
+    fn start_child(folder: &Path, first: &str, count: Option<u64>) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{first} exec \"$0\" --ignored --exact origin::disk::tests::child"));
+        command.arg(std::env::current_exe().unwrap()).env("VEDETTE_TEST_DISK", folder);
+        command.envs(count.map(|count| ("VEDETTE_TEST_COUNT", count.to_string())));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    #[test]
+    fn a_kill_in_the_middle_of_writes_does_no_harm() {
+        for round in 0..8 {
+            let scratch = Scratch::new("kill");
+            let mut child = start_child(&scratch.0, "", None).spawn().unwrap();
+            while fs::read_dir(&scratch.0).unwrap().count() < 25 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(7 * round));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let disk = scratch.disk(1 << 30);
+            assert!(check_all(&disk, 500) >= 20);
+            let is_new = |file: &fs::DirEntry| file.file_name().as_encoded_bytes().starts_with(NEW);
+            assert!(!fs::read_dir(&scratch.0).unwrap().flatten().any(|file| is_new(&file)), "nothing half is left");
+        }
+    }
+
+    /// A file that may not grow further fails a write in its middle, as a full disk does.
+    #[test]
+    fn a_disk_without_room_is_done_without() {
+        let scratch = Scratch::new("full");
+        // In units of 512 bytes: half a block.
+        let status = start_child(&scratch.0, "ulimit -f 10; trap '' XFSZ;", Some(5)).status().unwrap();
+        assert!(status.success());
+        assert_eq!(scratch.bytes(), 0);
+        let disk = scratch.disk(1 << 20);
+        keep(&disk, 1);
+        assert!(get(&disk, 1).is_some(), "there is room again");
+    }
+
+    #[test]
+    fn after_a_failure_nothing_is_written_for_a_while() {
+        let scratch = Scratch::new("rest");
+        let disk = scratch.disk(1 << 20);
+        keep(&disk, 1);
+        // A file where a folder should be.
+        let path = disk.inner.path(&disk.id(&key(2)));
+        fs::write(path.parent().unwrap(), b"").unwrap();
+        keep(&disk, 2);
+        assert!(disk.inner.rests().is_some());
+        keep(&disk, 3);
+        assert_eq!((get(&disk, 1), get(&disk, 2), get(&disk, 3)), (Some(block(1)), None, None));
+        *disk.inner.rests() = Some(Instant::now());
+        keep(&disk, 3);
+        assert_eq!(get(&disk, 3), Some(block(3)));
+    }
+
+    /// Something that befalls a file.
+    #[derive(Clone, Debug)]
+    enum Harm {
+        Flip(usize),
+        Cut(usize),
+        Grow(Vec<u8>),
+        Fill(u8),
+        Remove,
+        Swap,
+        Link,
+        Folder,
+        Pipe,
+    }
+
+    fn harms() -> impl Strategy<Value = Harm> {
+        prop_oneof![
+            (0..8 * (HEAD + BLOCK as usize)).prop_map(Harm::Flip),
+            (0..HEAD + BLOCK as usize).prop_map(Harm::Cut),
+            proptest::collection::vec(any::<u8>(), 1..100).prop_map(Harm::Grow),
+            any::<u8>().prop_map(Harm::Fill),
+            Just(Harm::Remove),
+            Just(Harm::Swap),
+            Just(Harm::Link),
+            Just(Harm::Folder),
+            Just(Harm::Pipe),
+        ]
+    }
+
+    fn befall(harm: &Harm, file: &Path, other: &Path) -> io::Result<()> {
+        let mut bytes = fs::read(file)?;
+        match harm {
+            Harm::Flip(at) => {
+                let at = at % (8 * bytes.len().max(1));
+                bytes[at / 8] ^= 1 << (at % 8);
+                fs::write(file, bytes)
+            }
+            Harm::Cut(at) => fs::write(file, &bytes[..*at % bytes.len().max(1)]),
+            Harm::Grow(more) => fs::write(file, [bytes, more.clone()].concat()),
+            Harm::Fill(byte) => fs::write(file, vec![*byte; bytes.len()]),
+            Harm::Remove => fs::remove_file(file),
+            Harm::Swap => {
+                fs::write(file, fs::read(other)?)?;
+                fs::write(other, bytes)
+            }
+            Harm::Link => fs::remove_file(file).and_then(|()| std::os::unix::fs::symlink(other, file)),
+            Harm::Folder => fs::remove_file(file).and_then(|()| fs::create_dir(file)),
+            Harm::Pipe => {
+                fs::remove_file(file)?;
+                assert!(Command::new("mkfifo").arg(file).status()?.success());
+                Ok(())
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn whatever_befalls_the_files_a_read_is_right_or_a_miss(
+            harms in proptest::collection::vec((0..6_u64, 0..6_u64, harms()), 1..6),
+        ) {
+            let scratch = Scratch::new("harm");
+            let disk = scratch.disk(1 << 20);
+            (0..6).for_each(|number| keep(&disk, number));
+            let path = |number| disk.inner.path(&disk.id(&key(number)));
+            for (number, other, harm) in &harms {
+                // What an earlier harm has made of a file may spare it this one.
+                let is_file = |number| fs::symlink_metadata(path(number)).is_ok_and(|metadata| metadata.is_file());
+                if is_file(*number) && is_file(*other) {
+                    let _ = befall(harm, &path(*number), &path(*other));
+                }
+            }
+            check_all(&disk, 6);
+            disk.survey();
+            (0..6).for_each(|number| keep(&disk, number));
+            prop_assert_eq!(check_all(&disk, 6), 6, "and what was harmed is written again");
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! One file at a time of a place: what is known of it, ranges of it, and the names beside it.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::client::{HttpError, HttpErrorKind};
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::http::HttpBuilder;
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::path::Path;
+use object_store::{BackoffConfig, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
+use tokio::sync::Semaphore;
+
+use super::answer::Whole;
+use super::client::{Client, Refused, Resting, Talk, cause};
+use super::place::{Place, Target, not_there, shown};
+use super::{Config, Listed};
+use crate::entry::Source;
+use crate::error::{Error, Kind, Result};
+
+/// How soon a request is tried again: at first, and at most. The time between is drawn by lot.
+const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// After this time a request is not tried again.
+const RETRY_FOR: Duration = Duration::from_secs(20);
+
+/// Most names that one request for names may bring.
+const PAGE_MAX: usize = 1000;
+
+/// A place with the client that talks to it.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) place: Place,
+    objects: Objects,
+    retry: RetryConfig,
+    talk: Talk,
+    /// Requests under way.
+    requests: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+enum Objects {
+    /// Plain HTTP: one file is like another, and nobody tells their names.
+    Web,
+    Cloud {
+        files: Arc<dyn ObjectStore>,
+        names: Arc<dyn Names>,
+    },
+}
+
+trait Names: PaginatedListStore + fmt::Debug {}
+
+impl<T: PaginatedListStore + fmt::Debug> Names for T {}
+
+/// A body on its way.
+pub(super) type Pieces = BoxStream<'static, Result<Bytes>>;
+
+impl Store {
+    /// The store of `place`. What else is needed to talk to an object store comes from the environment, under the names
+    /// that its own tools use. Fails with what is missing there.
+    pub(super) fn new(
+        place: Place,
+        client: &Client,
+        config: &Config,
+        environment: &[(String, String)],
+    ) -> Result<Store> {
+        let backoff = BackoffConfig { init_backoff: PAUSE, max_backoff: PAUSE_MAX, base: 2.0 };
+        let retry = RetryConfig { backoff, max_retries: config.retries, retry_timeout: RETRY_FOR };
+        let talk = client.talk(&place);
+        let objects = objects(&place, &talk, &retry, environment).map_err(|cause| {
+            Error::new(Kind::Unavailable, format!("the origin {} cannot be used", place.url)).caused_by(cause)
+        })?;
+        Ok(Store { place, objects, retry, talk, requests: Arc::new(Semaphore::new(config.requests_max)) })
+    }
+
+    /// The name of `target`, unlike any other at any origin.
+    pub(super) fn name(&self, target: &Target) -> String {
+        let Place { url, .. } = &self.place;
+        let (scheme, authority, query) = (url.scheme(), url.authority(), target.query.as_deref().unwrap_or_default());
+        format!("{scheme}://{authority}/{}?{query}", target.path)
+    }
+
+    /// What is known of `target`, which the library calls `location`; `None` where it is not there.
+    pub(super) async fn find(&self, target: &Target, location: &str) -> Result<Option<Source>> {
+        let _permit = self.permit().await?;
+        match self.files(target)?.head(&target.path).await {
+            Ok(meta) => Ok(Some(source(location, &meta))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failure(location, error)),
+        }
+    }
+
+    /// The whole of `target` with what is known of it; `None` where it is not there. Fails where it is longer than
+    /// `bytes_max`.
+    pub(super) async fn fetch(
+        &self,
+        target: &Target,
+        location: &str,
+        bytes_max: usize,
+    ) -> Result<Option<(Source, Bytes)>> {
+        let _permit = self.permit().await?;
+        let got = match self.files(target)?.get(&target.path).await {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failure(location, error)),
+        };
+        if got.meta.size > bytes_max as u64 {
+            let message = format!("the file {} is longer than {bytes_max} bytes", shown(location));
+            return Err(Error::too_large(message));
+        }
+        let source = source(location, &got.meta);
+        let bytes = got.bytes().await.map_err(|error| failure(location, error))?;
+        if bytes.len() as u64 != source.size {
+            return Err(changed(location));
+        }
+        Ok(Some((source, bytes)))
+    }
+
+    /// The bytes of `range` of `target` as they come, if it is still at the version of `source`.
+    pub(super) async fn get(&self, target: &Target, source: &Source, range: Range<u64>) -> Result<Pieces> {
+        let permit = self.permit().await?;
+        let is_strong = source.version.starts_with('"');
+        let options = GetOptions {
+            range: Some(range.into()),
+            if_match: is_strong.then(|| source.version.to_string()),
+            ..GetOptions::default()
+        };
+        let location = Arc::clone(&source.location);
+        let got = self.files(target)?.get_opts(&target.path, options).await;
+        let got = got.map_err(|error| match error {
+            // What the catalog saw is not there any more.
+            object_store::Error::NotFound { .. } => not_there(&location).caused_by("404"),
+            error => failure(&location, error),
+        })?;
+        if !is_same(&got.meta, source) {
+            return Err(changed(&location));
+        }
+        let pieces = got.into_stream().map(move |piece| {
+            let _held = &permit;
+            piece.map_err(|error| failure(&location, error))
+        });
+        Ok(pieces.boxed())
+    }
+
+    /// The files and folders whose paths beneath the place begin with `prefix`, up to the next slash; `count_max` at most.
+    pub(super) async fn list(&self, prefix: &str, count_max: usize) -> Result<Listed> {
+        let Objects::Cloud { names, .. } = &self.objects else {
+            return Err(Error::unsupported(format!("{} does not tell what files it has", self.place.url)));
+        };
+        let within = self.place.within(prefix).ok_or_else(|| not_there(prefix))?;
+        let base = self.place.within("").unwrap_or_default();
+        let _permit = self.permit().await?;
+        let (mut listed, mut page_token) = (Listed::default(), None);
+        loop {
+            let room = count_max.saturating_sub(listed.folders.len() + listed.files.len());
+            if room == 0 {
+                listed.is_cut = true;
+                return Ok(listed);
+            }
+            let options = PaginatedListOptions {
+                delimiter: Some("/".into()),
+                max_keys: Some(room.min(PAGE_MAX)),
+                page_token: page_token.take(),
+                ..PaginatedListOptions::default()
+            };
+            let page = names.list_paginated(Some(&within), options).await.map_err(|error| failure(prefix, error))?;
+            let folders = page.result.common_prefixes.iter().filter_map(Path::filename);
+            listed.folders.extend(folders.map(str::to_owned));
+            listed.files.extend(page.result.objects.iter().filter_map(|meta| {
+                // The object that some tools make to stand for the folder itself is none of its files, and begins with less.
+                let path = meta.location.as_ref();
+                path.starts_with(&within).then(|| source(path.strip_prefix(&base).unwrap_or(path), meta))
+            }));
+            page_token = page.page_token;
+            if page_token.is_none() {
+                return Ok(listed);
+            }
+        }
+    }
+
+    /// Whether it tells the names of its files.
+    pub(super) fn can_list(&self) -> bool {
+        matches!(self.objects, Objects::Cloud { .. })
+    }
+
+    async fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.requests).acquire_owned().await;
+        permit.map_err(|cause| Error::new(Kind::Internal, "the origin is closed").caused_by(cause))
+    }
+
+    fn files(&self, target: &Target) -> Result<Arc<dyn ObjectStore>> {
+        match &self.objects {
+            Objects::Cloud { files, .. } => Ok(Arc::clone(files)),
+            Objects::Web => {
+                let mut url = self.place.url.clone();
+                url.set_path("/");
+                url.set_query(target.query.as_deref());
+                let builder = HttpBuilder::new().with_url(url).with_retry(self.retry.clone());
+                match builder.with_http_connector(self.talk.clone()).build() {
+                    Ok(files) => Ok(Arc::new(files)),
+                    Err(error) => Err(failure(target.path.as_ref(), error)),
+                }
+            }
+        }
+    }
+}
+
+fn objects(
+    place: &Place,
+    talk: &Talk,
+    retry: &RetryConfig,
+    environment: &[(String, String)],
+) -> object_store::Result<Objects> {
+    fn cloud<T: ObjectStore + PaginatedListStore>(store: T) -> Objects {
+        let store = Arc::new(store);
+        Objects::Cloud { files: store.clone(), names: store }
+    }
+    let (url, talk, retry) = (place.url.as_str(), talk.clone(), retry.clone());
+    match place.url.scheme() {
+        "s3" => {
+            let builder = keys(environment, "AWS_")
+                .fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
+            builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
+        }
+        "gs" => {
+            let builder = keys(environment, "GOOGLE_")
+                .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
+            builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
+        }
+        "az" => {
+            let builder = keys(environment, "AZURE_")
+                .fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
+            builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
+        }
+        _ => Ok(Objects::Web),
+    }
+}
+
+/// The variables that begin with `prefix` and that a store knows.
+fn keys<K: FromStr>(environment: &[(String, String)], prefix: &str) -> impl Iterator<Item = (K, String)> {
+    let known = environment.iter().filter(move |(name, _)| name.starts_with(prefix));
+    known.filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.clone())))
+}
+
+fn source(location: &str, meta: &ObjectMeta) -> Source {
+    let modified = u64::try_from(meta.last_modified.timestamp()).unwrap_or_default();
+    Source { location: location.into(), size: meta.size, modified, version: version(meta) }
+}
+
+/// The ETag, in quotes also where a list goes without; where there is none, the size and the time, without any.
+fn version(meta: &ObjectMeta) -> Arc<str> {
+    match meta.e_tag.as_deref() {
+        Some(tag) if tag.ends_with('"') => tag.into(),
+        Some(tag) if !tag.is_empty() => format!("\"{tag}\"").into(),
+        _ => dated(meta),
+    }
+}
+
+/// A version by size and time. The times in lists are finer than those in heads of answers.
+fn dated(meta: &ObjectMeta) -> Arc<str> {
+    let seconds = u128::try_from(meta.last_modified.timestamp()).unwrap_or_default();
+    Source::file_version(meta.size, seconds * 1_000_000_000)
+}
+
+/// Whether `meta` is of the file that the catalog saw, by what the catalog was told of it.
+fn is_same(meta: &ObjectMeta, source: &Source) -> bool {
+    let now = if source.version.ends_with('"') { version(meta) } else { dated(meta) };
+    meta.size == source.size && now == source.version
+}
+
+pub(super) fn changed(location: &str) -> Error {
+    let message = format!("the file {} was changed while it was being read", shown(location));
+    Error::new(Kind::Changed, message)
+}
+
+/// What a failed request means to whoever wanted the file at `location`. The log gets the last of the causes: those before
+/// it tell of URLs, and these may be secret.
+fn failure(location: &str, error: object_store::Error) -> Error {
+    let shown = shown(location);
+    let unavailable = |what: &str| Error::new(Kind::Unavailable, format!("the file {shown} {what}"));
+    let timed_out = |error: &HttpError| error.kind() == HttpErrorKind::Timeout;
+    let wrong = match &error {
+        object_store::Error::Precondition { .. } => changed(location),
+        object_store::Error::InvalidPath { .. } => not_there(location),
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+            unavailable("is not given to this service")
+        }
+        _ if cause::<Whole>(&error).is_some() => {
+            Error::unsupported(format!("the file {shown} cannot be read in parts"))
+        }
+        _ if cause::<Refused>(&error).is_some() => {
+            Error::unsupported(format!("the file {shown} lies where nothing may be read"))
+        }
+        _ if cause::<Resting>(&error).is_some() => unavailable("is at an origin that fails"),
+        _ if cause::<HttpError>(&error).is_some_and(timed_out) => {
+            Error::new(Kind::TimedOut, format!("the file {shown} did not come in time"))
+        }
+        _ => unavailable("cannot be read now"),
+    };
+    wrong.caused_by(last_cause(&error))
+}
+
+fn last_cause(error: &object_store::Error) -> String {
+    let mut last: &dyn std::error::Error = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
+}
