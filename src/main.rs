@@ -17,6 +17,7 @@ use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
+use vedette::access::viewer::Asker;
 use vedette::catalog::Catalog;
 use vedette::config::table::ROWS;
 use vedette::config::{self, Level, Log, LogFormat, Settings, Sources};
@@ -209,7 +210,8 @@ fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
     runtime()?.block_on(async {
         let (_, delivery) = delivery(settings)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let decision = delivery.plan(&request, Client::default(), now).await.map_err(fault)?;
+        let asker = Asker { target: Some(target), now, ..Asker::default() };
+        let decision = delivery.plan(&request, Client::default(), &asker).await.map_err(fault)?;
         print(plan::explain(&decision))?;
         let left_out = match &decision {
             Decision::Make(plan) => delivery.left_out(&request, plan).await.map_err(fault)?,

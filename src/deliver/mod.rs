@@ -25,6 +25,7 @@ use self::extent::Held;
 use self::kit::Kit;
 use self::pool::Load;
 use self::reading::Reading;
+use crate::access::viewer::Asker;
 use crate::access::{self, Grant};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
@@ -185,9 +186,9 @@ impl Delivery {
         true
     }
 
-    /// What will be done for a request at a time in seconds since 1970, and what names its result. Opens only files whose
-    /// facts are not known yet.
-    pub async fn plan(&self, request: &Request, client: Client<'_>, now: u64) -> Result<Decision> {
+    /// What will be done for a request of `asker`, and what names its result. Opens only files whose facts are not known yet.
+    pub async fn plan(&self, request: &Request, client: Client<'_>, asker: &Asker<'_>) -> Result<Decision> {
+        let now = asker.now;
         access::check_expiry(request.expiry(), now)?;
         let entry = self.entry(request).await?;
         let grant = granted(request, &entry, now).map_err(|error| plan::unseen(request, error))?;

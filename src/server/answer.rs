@@ -1,5 +1,6 @@
 //! The road of one request through the service: method, target, plan, preconditions, artifact, range.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hyper::body::Body as HttpBody;
@@ -7,6 +8,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::Site;
+use super::asker::asker;
 use super::body::Body;
 use super::coding;
 use super::conditional::{self, Validators, Verdict};
@@ -20,6 +22,7 @@ use super::range::{self, Wanted};
 use super::recent;
 use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
+use crate::access::viewer::Asker;
 use crate::deliver::extent::Held;
 use crate::deliver::{Delivered, Outcome, artifact};
 use crate::error::{Error, Kind};
@@ -36,10 +39,10 @@ const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a f
                             /p/1/sp/100/playManifest/entryId/{id}/format/applehttp/a.m3u8";
 
 /// The answer to a request, counted and logged. The body of a POST is a form; that of other methods is not looked at.
-pub(super) async fn answer<B: HttpBody>(house: &House, request: Request<B>) -> Response<Body> {
+pub(super) async fn answer<B: HttpBody>(house: &House, peer: IpAddr, request: Request<B>) -> Response<Body> {
     let begun = Instant::now();
     let (head, body) = request.into_parts();
-    let asked = Head { method: head.method, version: head.version, headers: head.headers };
+    let asked = Head { method: head.method, version: head.version, headers: head.headers, peer };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let authority = head.uri.authority().map(|authority| authority.as_str());
     let (kind, response) = match asked.method {
@@ -58,11 +61,12 @@ pub(super) async fn answer<B: HttpBody>(house: &House, request: Request<B>) -> R
     if asked.method == Method::HEAD { response::without_body(response) } else { response }
 }
 
-/// A request without its target and body.
+/// A request without its target and body, and who sent it.
 struct Head {
     method: Method,
     version: Version,
     headers: HeaderMap,
+    peer: IpAddr,
 }
 
 /// Whether a plain request of this second for the same has the same answer, or a part of it, whatever else its fields say but
@@ -105,11 +109,12 @@ async fn routed(
         Some(Ok(request)) => {
             let base = base(&house.site, head, authority, &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
-            let mut response = answered(house, head, (target, &request), client).await;
+            let asker = asker(&head.headers, head.peer, form.is_empty().then_some(target));
+            let mut response = answered(house, head, (target, &request), (client, &asker)).await;
             if let Err(failure) = &response
                 && house.delivery.relearn(&request, failure).await
             {
-                response = answered(house, head, (target, &request), client).await;
+                response = answered(house, head, (target, &request), (client, &asker)).await;
             }
             (asked(&request), response.unwrap_or_else(|error| failed(target, &request, &error)))
         }
@@ -167,10 +172,10 @@ async fn answered(
     house: &House,
     head: &Head,
     (target, request): (&str, &request::Request),
-    client: Client<'_>,
+    (client, asker): (Client<'_>, &Asker<'_>),
 ) -> Result<Response<Body>, Error> {
     let begun = Instant::now();
-    let plan = match house.delivery.plan(request, client, field::now()).await? {
+    let plan = match house.delivery.plan(request, client, asker).await? {
         Decision::Make(plan) => plan,
         Decision::Redirect { location, max_age } => return Ok(response::redirect(&location, max_age)),
     };
