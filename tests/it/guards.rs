@@ -91,6 +91,7 @@ impl House {
             let guard = if profile == "open" { String::new() } else { format!("access_control = \"{profile}\"\n") };
             put(&library, &format!("0_{profile}"), &guard);
         }
+        put(&library, "0_ad", "access_control = \"members\"\ntags = [\"sequence_entry\"]\n");
         put(&library, "0_gone", "status = \"deleted\"\naccess_control = \"members\"\n");
         let settings = folder.path().join("vedette.toml");
         fs::write(&settings, SETTINGS).unwrap();
@@ -338,9 +339,18 @@ fn a_manifest_opens_its_segments_and_nothing_else() {
     }
     let of_flavor = lists.iter().find(|list| list.contains("_360p")).unwrap();
     assert_eq!(error(&server.get(&of_flavor.replace("_360p", "_source"))), (404, "error-27"));
-    // A playlist of all that plays of the entry is more than any of its tokens is for.
-    let (front, _) = of_flavor.split_once("/v/").unwrap();
-    assert_eq!(error(&server.get(&format!("{front}/master.m3u8"))), (404, "error-27"));
+    // A playlist of all that plays of the entry is more than any of its tokens is for, that of its captions as well.
+    let of_captions = lists.iter().find(|list| list.contains("/captionId/")).unwrap();
+    for list in [of_flavor, of_captions] {
+        let (front, _) = list.split_once("/v/").unwrap();
+        let (folder, _) = list.rsplit_once('/').unwrap();
+        assert_eq!(error(&server.get(&format!("{front}/master.m3u8"))), (404, "error-27"), "{front}");
+        let of_all = server.get(&format!("{folder}/master.m3u8"));
+        assert!(of_all.status == 200 && list == of_flavor || error(&of_all) == (404, "error-27"), "{folder}");
+        let files = folder.strip_prefix("/hls").unwrap().replace("/captionId/", "/flavorParamIds/0/captionId/");
+        let file = server.get(&files);
+        assert!(file.status == 200 && list == of_flavor || error(&file) == (403, "error-27"), "{files}");
+    }
     let open = server.get(&manifest("0_open", "format/applehttp/a.m3u8")).text();
     assert!(open.contains("#EXT-X-STREAM-INF") && !open.contains("/kt/"), "{open}");
 }
@@ -359,6 +369,17 @@ fn every_way_to_play_is_sealed() {
         let refused = server.get(&place.replace(&format!("/kt/{token}"), ""));
         assert_eq!(error(&refused), (if is_file { 403 } else { 404 }, "error-3"), "{place}");
     }
+    // What a manifest of DASH names is beside it.
+    let answer = server.get(&manifest("0_members", &format!("format/mpegdash/a?ks={session}")));
+    let document = answer.header("location").unwrap();
+    let text = server.get(document).text();
+    let names = ["init-f1-v1.mp4", "seg-2-f3-v1.m4s", "iframe-1-f1-v1.m4s", "sub-s1.vtt"];
+    assert!(text.contains("media=\"seg-$Number$-$RepresentationID$.m4s\"") && text.contains(names[3]), "{text}");
+    for piece in names.map(|name| beside(document, name)) {
+        let answer = server.get(&piece);
+        assert_eq!(answer.status, 200, "{piece}");
+        assert!(answer.header("cache-control").unwrap().starts_with("public"), "{piece}");
+    }
     let json = server.get(&manifest("0_members", &format!("format/applehttp/responseFormat/json/a?ks={session}")));
     assert_eq!(json.text().matches("/kt/").count(), 3, "{}", json.text());
     // What a token cannot have looked at is looked at where it is used.
@@ -367,6 +388,28 @@ fn every_way_to_play_is_sealed() {
     assert_eq!((error(&curl), curl.header("cache-control")), ((404, "error-3"), Some("private, no-store")));
     let other = server.get(&list[0]);
     assert_eq!((other.status, other.header("cache-control")), (200, Some("private, no-store")));
+}
+
+#[test]
+fn a_sequence_is_as_guarded_as_its_entries() {
+    let house = House::new("sequence");
+    let server = house.serve(&[]);
+    let target = manifest("0_open", "sequence/0_ad/format/applehttp/a.m3u8");
+    assert_eq!(error(&server.get(&target)), (404, "error-3"));
+    let text = server.ask("GET", &target, &[("x-kaltura-ks", &member())]).text();
+    for list in addresses(&text) {
+        let answer = server.get(&list);
+        assert_eq!(answer.status, 200, "{list}: {}", answer.text());
+        let pieces = addresses(&answer.text());
+        assert!(pieces.iter().any(|piece| piece.contains("/0_ad/kt/")), "{list}: {}", answer.text());
+        for piece in pieces.iter().map(|address| beside(&list, address)) {
+            assert_eq!(server.get(&piece).status, 200, "{piece}");
+        }
+        let token = list.split("/kt/").nth(1).unwrap().split('/').next().unwrap();
+        assert_eq!(error(&server.get(&list.replace(&format!("/kt/{token}"), ""))), (404, "error-3"), "{list}");
+        let other = server.get(&list.replace("/sequence/0_ad/", "/sequence/0_ad,0_ad/"));
+        assert_eq!(error(&other), (404, "error-27"), "{list}");
+    }
 }
 
 #[test]
@@ -453,12 +496,6 @@ fn signed_urls_need_no_session() {
         }
         let refused = server.get(&signed.replace("0_members", "0_page"));
         assert_eq!(refused.header("x-kaltura"), Some("error-27"), "{signed}");
-        let posted = server.ask(
-            "POST",
-            &signed,
-            &[("content-type", "application/x-www-form-urlencoded"), ("content-length", "0")],
-        );
-        assert!(posted.status == number || posted.header("x-kaltura") == Some("error-27"), "{signed}");
     }
     let over = with_kt(&manifest("0_members", "format/url/expiry/1000/a.mp4"), &secret);
     assert_eq!(error(&server.get(&over)), (404, "error-28"));
@@ -531,7 +568,7 @@ fn no_log_and_no_explanation_tells_a_session() {
         .output()
         .unwrap();
     let explained = String::from_utf8(explained.stdout).unwrap();
-    assert!(explained.contains("access    by session\n") && explained.contains("/kt/***/"), "{explained}");
+    assert!(explained.contains("access   by session\n") && explained.contains("/kt/***/"), "{explained}");
     assert!(!explained.contains(&session), "{explained}");
 
     let log = house.library.parent().unwrap().join("log");
