@@ -1,13 +1,15 @@
 //! The settings, one row each: the name, what it means, what it may be, and where it goes.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::values::{count, duration, show_duration, show_size, size, switch};
+use super::kinds::{
+    address, block, bytes, header_size, hosts, length, micros, number, optional_address, optional_duration,
+    optional_path, origins, path, public_url, quality, retries, seconds, segment, segments, show_hosts, show_length,
+    show_micros, show_optional_address, show_optional_duration, show_optional_path, show_origins, show_path,
+    show_public_url, show_seconds, show_segments, show_workers, small_number, span, wait, workers,
+};
+use super::values::{duration, size, switch};
 use super::{Level, LogFormat, Settings};
-use crate::media::time::Micros;
-use crate::origin::Config as OriginConfig;
 
 /// One setting.
 #[derive(Debug)]
@@ -357,173 +359,6 @@ pub const ROWS: &[Row] = &[
         "How long open requests may go on after SIGTERM"
     ),
 ];
-
-fn path(text: &str) -> Option<PathBuf> {
-    (!text.is_empty() && !text.contains('\0')).then(|| text.into())
-}
-
-fn show_path(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn optional_path(text: &str) -> Option<Option<PathBuf>> {
-    if text == "off" { Some(None) } else { path(text).map(Some) }
-}
-
-fn show_optional_path(path: &Option<PathBuf>) -> String {
-    path.as_deref().map_or("off".to_owned(), show_path)
-}
-
-fn origins(text: &str) -> Option<Vec<String>> {
-    list(text).map(|part| OriginConfig::is_origin(part).then(|| part.to_owned())).collect()
-}
-
-#[expect(clippy::ptr_arg, reason = "a row shows its field as it is")]
-fn show_origins(origins: &Vec<String>) -> String {
-    show_list(origins.iter().cloned())
-}
-
-/// Blocks are large enough to be worth a request, and small enough for several to be asked for in one.
-fn block(text: &str) -> Option<u64> {
-    size(text).filter(|bytes| (4 << 10..=4 << 20).contains(bytes))
-}
-
-fn retries(text: &str) -> Option<usize> {
-    count(text).filter(|retries| *retries <= 10).and_then(|retries| usize::try_from(retries).ok())
-}
-
-fn address(text: &str) -> Option<SocketAddr> {
-    text.parse().ok()
-}
-
-fn optional_address(text: &str) -> Option<Option<SocketAddr>> {
-    if text == "off" { Some(None) } else { address(text).map(Some) }
-}
-
-fn show_optional_address(address: &Option<SocketAddr>) -> String {
-    address.map_or("off".to_owned(), |address| address.to_string())
-}
-
-fn workers(text: &str) -> Option<usize> {
-    if text == "auto" { Some(0) } else { length(text).filter(|threads| *threads <= 1024) }
-}
-
-fn show_workers(threads: &usize) -> String {
-    if *threads == 0 { "auto".to_owned() } else { threads.to_string() }
-}
-
-fn length(text: &str) -> Option<usize> {
-    number(text).and_then(|number| usize::try_from(number).ok())
-}
-
-fn number(text: &str) -> Option<u64> {
-    count(text).filter(|number| *number > 0)
-}
-
-fn small_number(text: &str) -> Option<u32> {
-    number(text).and_then(|number| u32::try_from(number).ok())
-}
-
-fn quality(text: &str) -> Option<u8> {
-    number(text).filter(|number| *number <= 100).and_then(|number| u8::try_from(number).ok())
-}
-
-/// A time limit: zero would refuse everything.
-fn wait(text: &str) -> Option<Duration> {
-    duration(text).filter(|duration| !duration.is_zero())
-}
-
-fn optional_duration(text: &str) -> Option<Option<Duration>> {
-    if text == "auto" { Some(None) } else { duration(text).map(Some) }
-}
-
-fn show_optional_duration(duration: &Option<Duration>) -> String {
-    duration.map_or("auto".to_owned(), show_duration)
-}
-
-fn span(duration: &Duration) -> String {
-    show_duration(*duration)
-}
-
-fn bytes(size: &u64) -> String {
-    show_size(*size)
-}
-
-fn header_size(text: &str) -> Option<usize> {
-    size(text).filter(|bytes| (8 << 10..=1 << 20).contains(bytes)).and_then(|bytes| usize::try_from(bytes).ok())
-}
-
-fn show_length(bytes: &usize) -> String {
-    show_size(u64::try_from(*bytes).unwrap_or(u64::MAX))
-}
-
-fn micros(text: &str) -> Option<i64> {
-    i64::try_from(duration(text)?.as_micros()).ok()
-}
-
-fn show_micros(micros: &i64) -> String {
-    show_duration(Duration::from_micros(u64::try_from(*micros).unwrap_or_default()))
-}
-
-/// As short and as long as the dialect's packager allows.
-fn segment(text: &str) -> Option<i64> {
-    micros(text).filter(|micros| (500_000..=600_000_000).contains(micros))
-}
-
-/// Most first segments with a length of their own.
-const FIRST_MAX: usize = 16;
-
-fn segments(text: &str) -> Option<Vec<Micros>> {
-    let all = list(text).map(|part| segment(part).map(Micros)).collect::<Option<Vec<_>>>()?;
-    (all.len() <= FIRST_MAX).then_some(all)
-}
-
-#[expect(clippy::ptr_arg, reason = "a row shows its field as it is")]
-fn show_segments(segments: &Vec<Micros>) -> String {
-    show_list(segments.iter().map(|segment| show_micros(&segment.0)))
-}
-
-fn hosts(text: &str) -> Option<Vec<String>> {
-    let is_host =
-        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
-    list(text).map(|part| is_host(part).then(|| part.to_owned())).collect()
-}
-
-#[expect(clippy::ptr_arg, reason = "a row shows its field as it is")]
-fn show_hosts(hosts: &Vec<String>) -> String {
-    show_list(hosts.iter().cloned())
-}
-
-fn list(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(move |_| text != "none")
-}
-
-fn show_list(parts: impl Iterator<Item = String>) -> String {
-    let parts: Vec<String> = parts.collect();
-    if parts.is_empty() { "none".to_owned() } else { parts.join(",") }
-}
-
-fn public_url(text: &str) -> Option<Option<String>> {
-    if text == "off" {
-        return Some(None);
-    }
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-    let is_host = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
-    is_host.then(|| Some(text.to_owned()))
-}
-
-fn show_public_url(url: &Option<String>) -> String {
-    url.clone().unwrap_or("off".to_owned())
-}
-
-fn seconds(text: &str) -> Option<u32> {
-    let duration = duration(text).filter(|duration| duration.subsec_nanos() == 0)?;
-    u32::try_from(duration.as_secs()).ok()
-}
-
-fn show_seconds(seconds: &u32) -> String {
-    show_duration(Duration::from_secs(u64::from(*seconds)))
-}
 
 #[cfg(test)]
 mod tests {

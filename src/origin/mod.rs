@@ -117,12 +117,17 @@ pub struct Listed {
 
 impl Origin {
     /// The files beneath `media`, a folder or a URL such as `s3://bucket/prefix`, and those of the origins that `config`
-    /// allows. What else an object store asks for comes from the environment. Fails where the
-    /// folder cannot be opened, and where a URL is no origin.
+    /// allows. What else an object store asks for comes from the environment of the process. Fails where the folder cannot be
+    /// opened, and where a URL is no origin.
     pub fn new(media: &Path, config: &Config) -> Result<Origin> {
+        Origin::with_environment(media, config, &environment())
+    }
+
+    /// The same with another environment.
+    pub fn with_environment(media: &Path, config: &Config, environment: &[(String, String)]) -> Result<Origin> {
         let base = media.to_str().filter(|media| place::is_url(media));
         let is_remote = base.is_some() || !config.origins.is_empty();
-        let remote = is_remote.then(|| Origins::new(base, config, &environment())).transpose()?.map(Arc::new);
+        let remote = is_remote.then(|| Origins::new(base, config, environment)).transpose()?.map(Arc::new);
         let folder = if base.is_none() { Some(Arc::new(Folder::open(media)?)) } else { None };
         Ok(Origin { folder, remote })
     }
@@ -268,4 +273,4 @@ fn gave_up(error: tokio::task::JoinError) -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,8 +8,9 @@ use super::*;
 use crate::error::Code;
 
 #[path = "../../tests/it/far.rs"]
-mod far;
-mod s3;
+pub(crate) mod far;
+#[path = "../../tests/it/s3.rs"]
+pub(crate) mod s3;
 
 /// A folder that is gone when the test is over.
 struct Scratch(PathBuf);
@@ -166,15 +167,15 @@ async fn changes(rest: &Rest, origin: &Origin) {
     rest.write("changing", &after);
     match origin.read(&old, 0..100).await {
         Ok(kept) => assert!(kept == before[..100]),
-        Err(error) => assert_eq!(error.kind(), Kind::Unavailable),
+        Err(error) => assert_eq!(error.kind(), Kind::Changed),
     }
     let error = origin.read(&old, 40_000..40_100).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
+    assert_eq!(error.kind(), Kind::Changed, "{error:?}");
     assert!(error.message().contains("changed"), "{error:?}");
     let new = rest.source(origin, "changing").await;
     assert!(origin.read(&new, 0..50_000).await.unwrap() == after);
     rest.write("changing", b"short");
-    assert_eq!(origin.read(&old, 49_000..50_000).await.unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(origin.read(&old, 49_000..50_000).await.unwrap_err().kind(), Kind::Changed);
 }
 
 async fn absence(rest: &Rest, origin: &Origin) {
@@ -206,12 +207,12 @@ async fn a_server_of_files() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_store() {
-    expectations(Rest::S3(s3::Server::start("suite").await)).await;
+    expectations(Rest::S3(s3::Server::start("suite"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_known_of_files_elsewhere() {
-    for rest in [Rest::Far(Far::start()), Rest::S3(s3::Server::start("known").await)] {
+    for rest in [Rest::Far(Far::start()), Rest::S3(s3::Server::start("known"))] {
         let origin = rest.origin(&config());
         rest.write("f/entry.toml", b"name = 'x'");
         assert_eq!(origin.find("f/none").await.unwrap(), None);
@@ -227,7 +228,7 @@ async fn what_is_known_of_files_elsewhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_store_tells_names() {
-    let rest = Rest::S3(s3::Server::start("names").await);
+    let rest = Rest::S3(s3::Server::start("names"));
     let origin = rest.origin(&config());
     for name in ["a.mp4", "b.mp4", "show/1.mp4", "show/2.mp4", "show/deep/3.mp4"] {
         rest.write(name, name.as_bytes());
@@ -239,12 +240,14 @@ async fn an_object_store_tells_names() {
         (vec!["a.mp4".into(), "b.mp4".into()], &["show".to_owned()][..])
     );
     assert!(!listed.is_cut);
-    let show = origin.list("show", 100).await.unwrap();
+    let show = origin.list("show/", 100).await.unwrap();
     assert_eq!(
         (names(&show), show.folders.as_slice()),
         (vec!["show/1.mp4".into(), "show/2.mp4".into()], &["deep".to_owned()][..])
     );
     assert!(origin.read(&show.files[1], 0..10).await.unwrap() == "show/2.mp4", "what is listed can be read");
+    let begun = origin.list("b.", 100).await.unwrap();
+    assert_eq!((names(&begun), begun.folders.len()), (vec!["b.mp4".into()], 0));
     assert_eq!(origin.list("none", 100).await.unwrap(), Listed::default());
     let cut = origin.list("", 2).await.unwrap();
     assert_eq!((cut.files.len() + cut.folders.len(), cut.is_cut), (2, true));
@@ -294,7 +297,7 @@ async fn a_lasting_fault_is_told_of_in_time() {
         (Fault::Reset, Kind::Unavailable),
         (Fault::Garbage, Kind::Unavailable),
         (Fault::Shifted, Kind::Unavailable),
-        (Fault::Changing, Kind::Unavailable),
+        (Fault::Changing, Kind::Changed),
         (Fault::Status(503), Kind::Unavailable),
         (Fault::Status(403), Kind::Unavailable),
         (Fault::Status(404), Kind::NotFound),
@@ -492,11 +495,11 @@ async fn files_without_a_tag_are_told_by_their_time() {
     let source = origin.find("plain").await.unwrap().unwrap();
     assert!(origin.read(&source, 0..10).await.is_ok());
     far.put_tagged("lib/plain", &noise(9001, 9), None);
-    assert_eq!(origin.read(&source, 8999..9000).await.unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(origin.read(&source, 8999..9000).await.unwrap_err().kind(), Kind::Changed);
     far.put_tagged("lib/weak", &noise(9000, 9), Some("W/\"1\""));
     let weak = origin.find("weak").await.unwrap().unwrap();
     assert_eq!(&*weak.version, "W/\"1\"");
     // RFC 9110 section 13.1.1: If-Match compares strongly, and would fail.
     far.put_tagged("lib/weak", &noise(9000, 10), Some("W/\"2\""));
-    assert_eq!(origin.read(&weak, 0..10).await.unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(origin.read(&weak, 0..10).await.unwrap_err().kind(), Kind::Changed);
 }

@@ -8,6 +8,7 @@ mod cache;
 #[allow(dead_code, reason = "the tests of origins use the rest")]
 mod conditional;
 mod decoded;
+#[allow(dead_code, reason = "the tests of origins use the rest")]
 mod far;
 mod fmp4;
 mod frames;
@@ -23,6 +24,8 @@ mod players;
 mod raw;
 mod redbot;
 mod regression;
+mod remote;
+mod s3;
 mod samples;
 mod sequence;
 mod sessions;

@@ -69,14 +69,20 @@ impl Server {
         Server::start(library(), &[])
     }
 
-    /// Serves a folder with further arguments.
+    /// Serves a folder, or what rests at a URL, with further arguments.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Server {
+        Server::start_within(folder, arguments, &[])
+    }
+
+    /// The same with further variables in its environment.
+    pub(crate) fn start_within(folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_vedette"))
             .arg("serve")
             .arg("--media")
             .arg(folder)
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
