@@ -18,7 +18,7 @@ mod far;
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 const THUMBNAIL: &str = "/p/1/thumbnail/entry_id/film/width/320/vid_sec";
-const SEGMENT: &str = "/hls/p/1/sp/100/serveFlavor/entryId/film/seg";
+const SEGMENT: &str = "/hls/p/1/sp/100/serveFlavor/entryId/film/flavorId/film_source/seg";
 
 struct Server {
     child: Child,
@@ -77,7 +77,9 @@ fn main() {
     far.set_latency(ROUND_TRIP);
     println!("{:34} {:>8} {:>9} {:>12} {:>9} {:>12}", "", "time", "requests", "connections", "KB", "round trips");
     let measure = |what: &str, target: String| {
-        (far.take_seen(), far.take_connections(), far.take_body_bytes());
+        far.take_seen();
+        far.take_connections();
+        far.take_body_bytes();
         let start = Instant::now();
         server.get(&target);
         let took = start.elapsed();
@@ -91,7 +93,7 @@ fn main() {
         measure("cold thumbnail after the index", format!("{THUMBNAIL}/{second}"));
     }
     measure("thumbnail of blocks in memory", format!("{THUMBNAIL}/3001"));
-    measure("playlist", "/hls/p/1/sp/100/serveFlavor/entryId/film/index-v1.m3u8".to_owned());
+    measure("playlist", "/hls/p/1/sp/100/serveFlavor/entryId/film/flavorId/film_source/index-v1.m3u8".to_owned());
     for number in [100, 101, 500] {
         measure("cold segment", format!("{SEGMENT}-{number}-v1.ts"));
     }

@@ -1,7 +1,7 @@
 //! Every module's settings, read once from command line, environment and file, with all faults reported together.
 
+mod fields;
 mod file;
-mod kinds;
 pub mod table;
 mod values;
 

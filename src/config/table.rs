@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::kinds::{
+use super::fields::{
     address, block, bytes, header_size, hosts, length, micros, number, optional_address, optional_duration,
     optional_path, origins, path, public_url, quality, retries, seconds, segment, segments, show_hosts, show_length,
     show_micros, show_optional_address, show_optional_duration, show_optional_path, show_origins, show_path,

@@ -5,13 +5,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use rustix::fs::{FlockOperation, Mode, OFlags};
-use tokio::sync::Semaphore;
 
 use super::blocks::Key;
 
@@ -28,24 +28,29 @@ const NEW: &[u8] = b"new-";
 /// File systems give room in such pieces.
 const PAGE: u64 = 4096;
 
-/// Most blocks that wait to be written; what comes while the disk is slower than the network is not kept.
-const WRITES_MAX: usize = 32;
+/// Most bytes that wait to be written; what comes while the disk is slower than the network is not kept.
+const WAITING_MAX: usize = 32 << 20;
 
 /// How long nothing is written after a write failed: a full disk does not become empty at once.
 const REST: Duration = Duration::from_secs(10);
 
 /// Blocks in a folder. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Disk(Arc<Inner>);
+pub(super) struct Disk {
+    inner: Arc<Inner>,
+    /// To the thread that writes, which ends when nobody sends any more.
+    writes: Sender<(Id, Bytes)>,
+    /// Held as long as the folder is used: two services in one folder would not keep within its bound.
+    _lock: Arc<File>,
+}
 
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
     block_size: u64,
     index: Mutex<Index>,
-    /// Held as long as the folder is used: two services in one folder would not keep within its bound.
-    _lock: File,
-    writes: Arc<Semaphore>,
+    /// Bytes that wait to be written.
+    waiting: AtomicUsize,
     writes_begun: AtomicU64,
     rests: Mutex<Option<Instant>>,
 }
@@ -81,36 +86,44 @@ impl Disk {
             fs::remove_file(left.path())?;
         }
         let index = Index { bytes_max, uses: u64::MAX / 2, ..Index::default() };
-        Ok(Disk(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             folder: folder.to_owned(),
             block_size,
             index: Mutex::new(index),
-            _lock: lock,
-            writes: Arc::new(Semaphore::new(WRITES_MAX)),
+            waiting: AtomicUsize::new(0),
             writes_begun: AtomicU64::new(0),
             rests: Mutex::default(),
-        })))
+        });
+        let (writes, blocks) = channel::<(Id, Bytes)>();
+        let writer = Arc::clone(&inner);
+        std::thread::Builder::new().name("blocks".to_owned()).spawn(move || {
+            for (id, bytes) in blocks {
+                writer.keep(&id, &bytes);
+                writer.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+            }
+        })?;
+        Ok(Disk { inner, writes, _lock: Arc::new(lock) })
     }
 
     /// Looks at the files that are there from before, and removes those beyond the bound. Blocks, long for a large folder;
     /// what is there can be read meanwhile.
     pub(super) fn survey(&self) {
-        let mut found = self.0.found();
+        let mut found = self.inner.found();
         found.sort_unstable_by_key(|(modified, ..)| *modified);
         let mut gone = Vec::new();
         {
-            let mut index = self.0.index();
+            let mut index = self.inner.index();
             for (at, (_, id, bytes)) in found.into_iter().enumerate() {
                 index.add_before(id, bytes, at as u64);
             }
             index.shrink(&mut gone);
         }
-        gone.iter().for_each(|id| self.0.remove_file(id));
+        gone.iter().for_each(|id| self.inner.remove_file(id));
     }
 
     /// The block, if it is there and undamaged.
     pub(super) async fn get(&self, key: &Key) -> Option<Bytes> {
-        let (inner, id) = (Arc::clone(&self.0), self.id(key));
+        let (inner, id) = (Arc::clone(&self.inner), self.id(key));
         let read = tokio::task::spawn_blocking(move || inner.get(&id)).await.ok().flatten();
         let outcome = if read.is_some() { "vedette_cache_hits_total" } else { "vedette_cache_misses_total" };
         metrics::counter!(outcome, "cache" => "disk").increment(1);
@@ -119,17 +132,18 @@ impl Disk {
 
     /// Writes the block, soon, if there is time for it.
     pub(super) fn keep(&self, key: &Key, bytes: Bytes) {
-        let Ok(permit) = Arc::clone(&self.0.writes).try_acquire_owned() else { return };
-        let (inner, id) = (Arc::clone(&self.0), self.id(key));
-        tokio::task::spawn_blocking(move || {
-            inner.keep(&id, &bytes);
-            drop(permit);
-        });
+        let waiting = self.inner.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
+        if waiting + bytes.len() > WAITING_MAX {
+            self.inner.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+            return;
+        }
+        // Without the thread there is nobody to tell.
+        let _ = self.writes.send((self.id(key), bytes));
     }
 
     fn id(&self, key: &Key) -> Id {
         let mut hasher = blake3::Hasher::new_derive_key(FORM);
-        hasher.update(&self.0.block_size.to_le_bytes());
+        hasher.update(&self.inner.block_size.to_le_bytes());
         hasher.update(&key.number.to_le_bytes());
         hasher.update(key.name.as_bytes());
         hasher.finalize()
@@ -371,11 +385,11 @@ mod tests {
     }
 
     fn keep(disk: &Disk, number: u64) {
-        disk.0.keep(&disk.id(&key(number)), &block(number));
+        disk.inner.keep(&disk.id(&key(number)), &block(number));
     }
 
     fn get(disk: &Disk, number: u64) -> Option<Bytes> {
-        disk.0.get(&disk.id(&key(number)))
+        disk.inner.get(&disk.id(&key(number)))
     }
 
     /// How many of the first `count` blocks there are. Each that is there is right.
@@ -497,13 +511,13 @@ mod tests {
         let disk = scratch.disk(1 << 20);
         keep(&disk, 1);
         // A file where a folder should be.
-        let path = disk.0.path(&disk.id(&key(2)));
+        let path = disk.inner.path(&disk.id(&key(2)));
         fs::write(path.parent().unwrap(), b"").unwrap();
         keep(&disk, 2);
-        assert!(disk.0.rests().is_some());
+        assert!(disk.inner.rests().is_some());
         keep(&disk, 3);
         assert_eq!((get(&disk, 1), get(&disk, 2), get(&disk, 3)), (Some(block(1)), None, None));
-        *disk.0.rests() = Some(Instant::now());
+        *disk.inner.rests() = Some(Instant::now());
         keep(&disk, 3);
         assert_eq!(get(&disk, 3), Some(block(3)));
     }
@@ -571,7 +585,7 @@ mod tests {
             let scratch = Scratch::new("harm");
             let disk = scratch.disk(1 << 20);
             (0..6).for_each(|number| keep(&disk, number));
-            let path = |number| disk.0.path(&disk.id(&key(number)));
+            let path = |number| disk.inner.path(&disk.id(&key(number)));
             for (number, other, harm) in &harms {
                 // What an earlier harm has made of a file may spare it this one.
                 let is_file = |number| fs::symlink_metadata(path(number)).is_ok_and(|metadata| metadata.is_file());

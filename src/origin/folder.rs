@@ -199,7 +199,7 @@ impl Local {
         self.file.read_at(buffer, offset)
     }
 
-    /// Whether the file can be sent from the system's memory: [`Opened::is_in_memory`] can tell what is there.
+    /// Whether the file can be sent from the system's memory: [`Self::is_in_memory`] can tell what is there.
     pub fn is_sendable(&self) -> bool {
         !matches!(self.probe(0), Err(Errno::OPNOTSUPP | Errno::NOSYS))
     }

@@ -182,7 +182,6 @@ impl Remote {
     pub(super) async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         super::check_range(&self.file.source, &range)?;
         let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(usize::MAX)];
-        self.read_ahead(&range);
         self.blocks.gather(&self.file, std::slice::from_ref(&range), &mut bytes).await?;
         Ok(bytes.into())
     }
@@ -219,7 +218,7 @@ impl Remote {
         Ok(())
     }
 
-    /// Reads on where reads follow each other.
+    /// Reads on where reads follow each other, for readers that do not say what they are going to read.
     fn read_ahead(&self, range: &Range<u64>) {
         let mut ahead = self.open();
         let goes_on = range.start == ahead.end && range.start > 0;

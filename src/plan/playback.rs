@@ -155,7 +155,10 @@ pub struct Rules {
 pub(super) fn sources_of_package<'a>(package: &Package, entry: &'a Entry) -> Vec<&'a Source> {
     let asks_for_tracks = match &package.file {
         File::Multivariant | File::Manifest => true,
-        File::Playlist(of) | File::Subtitles(of) => caption_pick(of).is_some() || !names_tracks(of),
+        // A URL that names no flavor is about those that a player would be offered.
+        File::Playlist(of) | File::Subtitles(of) => {
+            caption_pick(of).is_some() || !names_tracks(of) || package.of.flavors.is_empty()
+        }
         File::Segment { of, form: Form::Vtt, .. } => caption_pick(of).is_some(),
         _ => false,
     };

@@ -9,12 +9,14 @@ use crate::fmp4::{check_frames, frames};
 use crate::support::{Server, library};
 
 /// Entries of one file that play nowhere: what they are coded as goes into no container.
-const REFUSED: [&str; 11] = [
+const REFUSED: [&str; 13] = [
     "0_avi",
+    "0_grown",
     "0_interlaced",
     "0_mjpeg",
     "0_mpeg2",
     "0_mpeg4",
+    "0_packed",
     "0_program_stream",
     "0_prores",
     "0_prores_alpha",

@@ -148,6 +148,14 @@ impl Drop for Far {
     }
 }
 
+impl Shared {
+    /// As long as the way here takes, for everyone at once.
+    fn wait(&self) {
+        let latency = *self.latency.lock().unwrap();
+        std::thread::sleep(latency);
+    }
+}
+
 struct Request {
     method: String,
     target: String,
@@ -155,7 +163,7 @@ struct Request {
 }
 
 fn converse(stream: TcpStream, shared: &Shared) {
-    std::thread::sleep(*shared.latency.lock().unwrap());
+    shared.wait();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
@@ -174,7 +182,7 @@ fn converse(stream: TcpStream, shared: &Shared) {
         });
         let seen = Seen { method: request.method.clone(), target: request.target.clone(), range };
         shared.seen.lock().unwrap().push(seen);
-        std::thread::sleep(*shared.latency.lock().unwrap());
+        shared.wait();
         if !answer(&stream, shared, &request, range, fault) {
             let _ = stream.shutdown(Shutdown::Both);
             return;

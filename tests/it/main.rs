@@ -5,7 +5,6 @@
 mod access;
 mod assets;
 mod cache;
-#[allow(dead_code, reason = "the tests of origins use the rest")]
 mod conditional;
 mod decoded;
 #[allow(dead_code, reason = "the tests of origins use the rest")]

@@ -278,6 +278,8 @@ fn statuses_of_a_packager() {
             assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{target}");
         }
     };
+    // Nobody has looked at the file yet.
+    check("/hls/p/1/sp/100/serveFlavor/entryId/0_multi/index-v1.m3u8", 200);
     for (file, status) in [
         ("seg-1-v1.m4s", 200),
         ("seg-5-v1.m4s", 200),

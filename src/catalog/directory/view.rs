@@ -192,10 +192,10 @@ impl View {
     /// The file of the very name of the entry, which is no matter where a folder or a better name is there. Without an
     /// extension, a name that cannot be listed is too likely to be answered with some page.
     fn bare(&self) -> Option<Stamp> {
-        let names = self.names(&format!("{}.", self.id)).zip(self.names(&format!("{}/", self.id)));
-        if !self.is_listable || names.is_none() || self.folder_stamp(&self.id).is_some() {
+        if !self.is_listable || self.folder_stamp(&self.id).is_some() {
             return None;
         }
+        self.names(&format!("{}.", self.id)).zip(self.names(&format!("{}/", self.id)))?;
         let is_own = |name: &&str| naming::split(name).0 == self.id;
         let is_beaten = self.beside().filter(is_own).any(|name| naming::rank(name) < naming::rank(&self.id));
         if is_beaten { None } else { self.file(&self.id) }

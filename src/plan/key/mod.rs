@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::packager::segments::Pace;
 
 /// Changes whenever the bytes made for an unchanged [`Work`] change; every key, and so every ETag, follows it.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A digest of the format version and a piece of work. Equal work has equal keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -145,10 +145,10 @@ async function captions({ video, player }, { captions }) {
   video.playbackRate = 0.1;
   await video.play();
   for (const [language, shown] of Object.entries(captions)) {
-    await seek(video, shown[0][0]);
-    player.caption(language);
-    for (const [seconds, text] of shown) {
+    for (const [i, [seconds, text]] of shown.entries()) {
       await seek(video, seconds);
+      // A player that is sent elsewhere right behind this may forget to fetch them.
+      if (i === 0) player.caption(language);
       const is = () => {
         // Time that has gone on too far while a caption was fetched is taken back.
         if (!video.seeking && Math.abs(video.currentTime - seconds) > 0.2) video.currentTime = seconds;

@@ -1,4 +1,4 @@
-//! The kinds of values that settings have: how each is read from text, and how it is shown so that it is read again.
+//! What the value of one setting may be, and how it is written: text to field, and field to text.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
