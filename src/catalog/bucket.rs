@@ -52,7 +52,13 @@ impl Bucket {
 
     /// `known` where it is still so, else what the origin has now.
     pub(super) async fn look(&self, id: &EntryId, known: Option<Arc<Reading>>) -> Result<Option<Arc<Reading>>> {
-        self.look_from(self.view(id), id, known).await
+        let could_list = self.origin.can_list();
+        let looked = self.look_from(self.view(id), id, known.clone()).await;
+        // The store has only just turned out not to tell names: what it has is looked for without.
+        if looked.is_err() && could_list && !self.origin.can_list() {
+            return self.look_from(self.view(id), id, known).await;
+        }
+        looked
     }
 
     /// The names at the front of the store, all of them.

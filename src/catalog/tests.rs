@@ -109,56 +109,99 @@ async fn show(catalog: &Catalog, entry: &str) -> String {
 /// Where the same libraries are put, to be found the same.
 struct Everywhere {
     store: s3::Server,
+    /// A store whose names may not be listed.
+    silent: s3::Server,
+    /// A server of files of which every third answer goes wrong.
+    far: far::Far,
     count: AtomicU32,
 }
 
 impl Everywhere {
     fn new(name: &str) -> Everywhere {
-        Everywhere { store: s3::Server::start(&format!("catalog-{name}")), count: AtomicU32::new(0) }
+        let start = |kind: &str| s3::Server::start(&format!("catalog-{kind}-{name}"));
+        let (store, silent, far) = (start("open"), start("silent"), far::Far::start());
+        silent.deny_names();
+        far.often(&[far::Fault::Status(503), far::Fault::Short, far::Fault::Silent]);
+        Everywhere { store, silent, far, count: AtomicU32::new(0) }
     }
 
     /// A catalog of these files in the store.
     fn catalog(&self, files: &[(&str, &str)]) -> Catalog {
+        self.in_store(&self.store, files)
+    }
+
+    fn in_store(&self, store: &s3::Server, files: &[(&str, &str)]) -> Catalog {
         let prefix = self.count.fetch_add(1, Ordering::Relaxed).to_string();
         for (name, text) in files {
-            let path = self.store.file(&format!("{prefix}/{name}"));
+            let path = store.file(&format!("{prefix}/{name}"));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let media = PathBuf::from(format!("s3://bucket/{prefix}"));
-        let origin = Origin::with_environment(&media, &OriginConfig::default(), &self.store.environment()).unwrap();
-        Catalog::open(&Config { media, ..Config::default() }, origin).unwrap()
+        opened(&format!("s3://bucket/{prefix}"), &store.environment())
     }
 
+    fn behind_http(&self, files: &[(&str, &str)]) -> Catalog {
+        let prefix = self.count.fetch_add(1, Ordering::Relaxed).to_string();
+        files.iter().for_each(|(name, text)| self.far.put(&format!("{prefix}/{name}"), text.as_bytes()));
+        opened(&self.far.url(&prefix), &[])
+    }
+
+    /// Expects the same wherever the files rest.
     #[track_caller]
     fn check(&self, files: &[(&str, &str)], entry: &str, expected: &str) {
-        let folder = Folder::with(files);
-        let in_folder = run(async { show(&folder.catalog(LONG), entry).await });
-        assert_eq!(in_folder, expected, "in a folder: {files:?} {entry}");
-        let in_store = run(async { show(&self.catalog(files), entry).await });
-        assert_eq!(in_store, expected, "in a store: {files:?} {entry}");
+        self.check_named(files, entry, expected, expected);
     }
+
+    /// Expects `tried` where nobody tells the names of files, so that only a few are tried.
+    #[track_caller]
+    fn check_named(&self, files: &[(&str, &str)], entry: &str, expected: &str, tried: &str) {
+        let folder = Folder::with(files);
+        let places = [
+            ("in a folder", folder.catalog(LONG), expected),
+            ("in a store", self.catalog(files), expected),
+            ("in a silent store", self.in_store(&self.silent, files), tried),
+            ("behind HTTP", self.behind_http(files), tried),
+        ];
+        for (place, catalog, expected) in places {
+            assert_eq!(run(show(&catalog, entry)), expected, "{place}: {files:?} {entry}");
+        }
+    }
+}
+
+/// A catalog of what rests at a URL, read with some patience.
+fn opened(media: &str, environment: &[(String, String)]) -> Catalog {
+    let media = PathBuf::from(media);
+    let config = OriginConfig { response_timeout: Duration::from_millis(500), ..OriginConfig::default() };
+    let origin = Origin::with_environment(&media, &config, environment).unwrap();
+    Catalog::open(&Config { media, ..Config::default() }, origin).unwrap()
 }
 
 #[test]
 fn every_child_is_an_entry() {
     let on = Everywhere::new("every-child-is-an-entry");
     on.check(&[("0_a.mp4", "xyz")], "0_a", "Video Ready: 0_a.mp4@3");
-    on.check(&[("0_a.MOV", "")], "0_a", "Video Ready: 0_a.MOV@0");
-    on.check(&[("0_a.Mp4", "")], "0_a", "Video Ready: 0_a.Mp4@0");
     on.check(&[("0_a.jpg", "x")], "0_a", "Image Ready: 0_a.jpg@1");
     on.check(&[("0_a.mp3", "x")], "0_a", "Audio Ready: 0_a.mp3@1");
     on.check(&[("0_a.pdf", "x")], "0_a", "Document Ready: 0_a.pdf@1");
-    on.check(&[("0_a.xyz", "x")], "0_a", "Data Ready: 0_a.xyz@1");
-    on.check(&[("0_a", "x")], "0_a", "Data Ready: 0_a@1");
     on.check(&[("a.b.c.mp4", "x")], "a.b.c", "Video Ready: a.b.c.mp4@1");
     on.check(&[("0_a.mp4", "x")], "0_a.mp4", "-");
     on.check(&[("0_a.mp4.part", "x")], "0_a.mp4", "-");
     on.check(&[("0_a.mp4", "x")], "0_b", "-");
     on.check(&[("0_a/entry.toml", "name = 'soon'\ntype = 'image'")], "0_a", "Image NoContent: ");
-    on.check(&[("0_a/b.mp4", "x"), ("0_a/c.webm", "xx")], "0_a", "Video Ready: 0_a/b.mp4@1 0_a/c.webm@2");
-    on.check(&[("0_a/b.mp4", "x"), ("0_a/sub/c.mp4", "")], "0_a", "Video Ready: 0_a/b.mp4@1");
     on.check(&[("0_a.toml", "name = 'soon'")], "0_a", "Video NoContent: ");
+}
+
+#[test]
+fn what_is_not_named_is_found_where_names_are_told() {
+    let on = Everywhere::new("what-is-not-named");
+    on.check_named(&[("0_a.MOV", "")], "0_a", "Video Ready: 0_a.MOV@0", "-");
+    on.check_named(&[("0_a.Mp4", "")], "0_a", "Video Ready: 0_a.Mp4@0", "-");
+    on.check_named(&[("0_a.xyz", "x")], "0_a", "Data Ready: 0_a.xyz@1", "-");
+    on.check_named(&[("0_a", "x")], "0_a", "Data Ready: 0_a@1", "-");
+    let folder = [("0_a/b.mp4", "x"), ("0_a/c.webm", "xx"), ("0_a/sub/c.mp4", "")];
+    on.check_named(&folder, "0_a", "Video Ready: 0_a/b.mp4@1 0_a/c.webm@2", "-");
+    let named = [("0_a/b.mp4", "x"), ("0_a/entry.toml", "type = 'audio'")];
+    on.check_named(&named, "0_a", "Audio Ready: 0_a/b.mp4@1", "Audio NoContent: ");
 }
 
 #[test]
@@ -171,10 +214,12 @@ fn an_empty_folder_is_a_draft() {
 fn one_of_several_files_wins() {
     let on = Everywhere::new("one-of-several-files-wins");
     on.check(&[("0_a.jpg", ""), ("0_a.mp4", "")], "0_a", "Video Ready: 0_a.mp4@0");
-    on.check(&[("0_a.mp4", ""), ("0_a/b.jpg", "")], "0_a", "Image Ready: 0_a/b.jpg@0");
-    on.check(&[("0_a.zip", ""), ("0_a.bin", "")], "0_a", "Data Ready: 0_a.bin@0");
     on.check(&[("0_a.Mp4", ""), ("0_a.jpg", "")], "0_a", "Image Ready: 0_a.jpg@0");
-    on.check(&[("0_a.bin", ""), ("0_a.toml", "name = 'x'")], "0_a", "Data Ready: 0_a.bin@0");
+    let both = [("0_a.mp4", ""), ("0_a/b.jpg", "")];
+    on.check_named(&both, "0_a", "Image Ready: 0_a/b.jpg@0", "Video Ready: 0_a.mp4@0");
+    on.check_named(&[("0_a.zip", ""), ("0_a.bin", "")], "0_a", "Data Ready: 0_a.bin@0", "-");
+    let with_sidecar = [("0_a.bin", ""), ("0_a.toml", "name = 'x'")];
+    on.check_named(&with_sidecar, "0_a", "Data Ready: 0_a.bin@0", "Video NoContent: ");
 }
 
 #[test]
@@ -186,8 +231,10 @@ fn a_sidecar_is_heeded() {
         "0_a",
         "Video Blocked: 0_a.mp4@1 low/360.mp4@0",
     );
+    let named = "[[flavors]]\nfile = 'b.mp4'\n[[flavors]]\nfile = 'low/c.mp4'";
+    let files = [("0_a/b.mp4", "x"), ("0_a/low/c.mp4", ""), ("0_a/entry.toml", named)];
+    on.check(&files, "0_a", "Video Ready: 0_a/b.mp4@1 0_a/low/c.mp4@0");
     on.check(&[("0_a.mp4", "x"), ("0_a.toml", "status = 'gone'")], "0_a", "-");
-    on.check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", "type = 'audio'")], "0_a", "Audio Ready: 0_a/b.mp4@1");
     on.check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", "nmae = 'x'")], "0_a", "-");
     on.check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", &"#".repeat(300_000))], "0_a", "-");
 }
@@ -331,6 +378,28 @@ fn a_crowd_is_served_by_one_read() {
         assert!(entries.iter().all(|entry| Arc::ptr_eq(entry.as_ref().unwrap(), first)));
         assert_eq!(lists(&catalog), 2, "the folder and its attachments, once");
         all_land(&catalog).await;
+    });
+}
+
+#[test]
+fn a_crowd_is_served_by_one_look_elsewhere() {
+    let far = far::Far::start();
+    for name in ["lib/0_a.mp4", "lib/0_b.mp4"] {
+        far.put(name, b"x");
+    }
+    let catalog = opened(&far.url("lib"), &[]);
+    run(async {
+        catalog.entry(&id("0_a")).await.unwrap();
+        let alone = far.take_seen().len();
+        far.set_latency(Duration::from_millis(50));
+        let crowd = (0..10_000).map(|_| {
+            let catalog = catalog.clone();
+            tokio::spawn(async move { catalog.entry(&id("0_b")).await.unwrap() })
+        });
+        let entries = futures_util::future::join_all(crowd).await;
+        let first = entries[0].as_ref().unwrap();
+        assert!(entries.iter().all(|entry| Arc::ptr_eq(entry.as_ref().unwrap(), first)));
+        assert_eq!(far.take_seen().len(), alone);
     });
 }
 

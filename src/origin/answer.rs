@@ -82,6 +82,18 @@ impl fmt::Display for Whole {
 
 impl std::error::Error for Whole {}
 
+/// A server did not give what is there, or is not: it does not tell which.
+#[derive(Debug)]
+pub(super) struct Denied;
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server denies access")
+    }
+}
+
+impl std::error::Error for Denied {}
+
 /// A part of a body.
 struct Part {
     body: HttpResponseBody,
@@ -113,10 +125,11 @@ impl Body for Part {
     }
 }
 
-/// The answer, where it is an error with as much of its text as is of use.
-pub(super) async fn spoken(response: HttpResponse) -> HttpResponse {
+/// The answer, where it is an error with as much of its text as is of use. Fails where access is denied: of what stores
+/// say under that status, all else is wrong with the credentials. Answers to HEAD say nothing.
+pub(super) async fn spoken(response: HttpResponse) -> Result<HttpResponse, HttpError> {
     if response.status().is_success() {
-        return response;
+        return Ok(response);
     }
     let (head, body) = response.into_parts();
     let (mut pieces, mut text) = (body.bytes_stream(), Vec::new());
@@ -126,7 +139,12 @@ pub(super) async fn spoken(response: HttpResponse) -> HttpResponse {
             break;
         }
     }
-    HttpResponse::from_parts(head, String::from_utf8_lossy(&text).into_owned().into())
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let is_denied = !text.contains("<Code>") || text.contains("<Code>AccessDenied</Code>");
+    if head.status == StatusCode::FORBIDDEN && is_denied {
+        return Err(HttpError::new(HttpErrorKind::Unknown, Denied));
+    }
+    Ok(HttpResponse::from_parts(head, text.into()))
 }
 
 /// Who hears of how a body went.

@@ -137,7 +137,7 @@ impl HttpService for Talk {
             let next = if self.is_web { redirect(&head.uri, &response)? } else { None };
             match next {
                 Some(uri) => head.uri = uri,
-                None => return wanted.check(answer::spoken(response).await),
+                None => return wanted.check(answer::spoken(response).await?),
             }
         }
         Err(refused(format!("more than {REDIRECTS_MAX} redirects")))

@@ -105,10 +105,14 @@ fn noise(length: usize, seed: u32) -> Vec<u8> {
 
 async fn expectations(rest: Rest) {
     let origin = rest.origin(&config());
-    exact_ranges(&rest, &origin).await;
-    scattered_ranges(&rest, &origin).await;
-    changes(&rest, &origin).await;
-    absence(&rest, &origin).await;
+    expectations_of(&rest, &origin).await;
+}
+
+async fn expectations_of(rest: &Rest, origin: &Origin) {
+    exact_ranges(rest, origin).await;
+    scattered_ranges(rest, origin).await;
+    changes(rest, origin).await;
+    absence(rest, origin).await;
 }
 
 async fn exact_ranges(rest: &Rest, origin: &Origin) {
@@ -203,6 +207,52 @@ async fn a_folder() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_of_files() {
     expectations(Rest::Far(Far::start())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_files_that_often_fails() {
+    let far = Far::start();
+    far.often(&[Fault::Status(503), Fault::Short, Fault::Silent, Fault::Hang, Fault::Status(429)]);
+    let rest = Rest::Far(far);
+    let origin = rest.origin(&Config { retries: 4, ..config() });
+    expectations_of(&rest, &origin).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_tells_no_names() {
+    let store = s3::Server::start("silent");
+    let rest = Rest::S3(store);
+    let origin = rest.origin(&config());
+    rest.write("film", b"bytes");
+    assert_eq!(origin.list("", 10).await.unwrap().files.len(), 1);
+    let Rest::S3(store) = &rest else { unreachable!() };
+    store.deny_names();
+    assert_eq!(origin.find("none").await.unwrap_err().kind(), Kind::Unavailable, "it may be there");
+    assert_eq!(origin.list("", 10).await.unwrap_err().kind(), Kind::Unsupported);
+    assert!(!origin.can_list());
+    assert_eq!(origin.find("none").await.unwrap(), None);
+    assert_eq!(origin.fetch("none", 100).await.unwrap(), None);
+    exact_ranges(&rest, &origin).await;
+    scattered_ranges(&rest, &origin).await;
+    changes(&rest, &origin).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials_are_told_from_absence() {
+    let store = s3::Server::start("credentials");
+    let wrong: Vec<_> = store
+        .environment()
+        .into_iter()
+        .map(|(name, value)| {
+            let value = if name == "AWS_SECRET_ACCESS_KEY" { "wrong".to_owned() } else { value };
+            (name, value)
+        })
+        .collect();
+    let origin = Origin::with_environment(Path::new("s3://bucket/lib"), &config(), &wrong).unwrap();
+    let error = origin.list("", 10).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
+    assert!(origin.can_list(), "it is not that names are kept secret");
+    assert!(format!("{error:?}").contains("SignatureDoesNotMatch"), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

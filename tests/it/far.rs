@@ -54,6 +54,9 @@ struct Shared {
     seen: Mutex<Vec<Seen>>,
     next: Mutex<VecDeque<Fault>>,
     always: Mutex<Option<Fault>>,
+    /// Of three answers, one goes wrong, each time in another of these ways.
+    often: Mutex<Vec<Fault>>,
+    count: AtomicU64,
     latency: Mutex<Duration>,
     versions: AtomicU64,
     connections: AtomicU64,
@@ -120,6 +123,11 @@ impl Far {
         *self.shared.always.lock().unwrap() = fault.into();
     }
 
+    /// Has one of three answers go wrong, in one of these ways after the other.
+    pub(crate) fn often(&self, faults: &[Fault]) {
+        *self.shared.often.lock().unwrap() = faults.to_vec();
+    }
+
     /// Has every answer, and every connection, take so long.
     pub(crate) fn set_latency(&self, latency: Duration) {
         *self.shared.latency.lock().unwrap() = latency;
@@ -149,6 +157,16 @@ impl Drop for Far {
 }
 
 impl Shared {
+    /// What goes wrong with the next answer.
+    fn fault(&self) -> Option<Fault> {
+        let ordered = self.next.lock().unwrap().pop_front().or_else(|| self.always.lock().unwrap().clone());
+        ordered.or_else(|| {
+            let often = self.often.lock().unwrap();
+            let count = self.count.fetch_add(1, Ordering::SeqCst);
+            if count % 3 == 1 { often.get((count / 3) as usize % often.len().max(1)).cloned() } else { None }
+        })
+    }
+
     /// As long as the way here takes, for everyone at once.
     fn wait(&self) {
         let latency = *self.latency.lock().unwrap();
@@ -175,7 +193,7 @@ fn converse(stream: TcpStream, shared: &Shared) {
         let is_reset = |fault: Option<&Fault>| fault == Some(&Fault::Reset);
         let will_reset = is_reset(shared.next.lock().unwrap().front()) || is_reset(always.as_ref());
         let Some(request) = read(&mut reader, will_reset) else { return };
-        let fault = shared.next.lock().unwrap().pop_front().or(always);
+        let fault = shared.fault();
         let range = request.headers.get("range").and_then(|range| {
             let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
             Some((first.parse().ok()?, last.parse().ok()?))
