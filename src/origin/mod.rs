@@ -21,7 +21,7 @@ use bytes::Bytes;
 use self::folder::Folder;
 pub use self::folder::Local;
 use self::remote::Origins;
-pub use self::remote::Remote;
+pub use self::remote::{Remote, Turn};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 
@@ -225,6 +225,15 @@ impl Opened {
         match self {
             Opened::Local(file) => file.read_at(offset, buffer),
             Opened::Remote(file) => file.wait(file.read_at(offset, buffer)).map_err(std::io::Error::other),
+        }
+    }
+
+    /// Leave for a thread to wait for its bytes: so many wait for one origin at a time, and one that is slow holds up what
+    /// rests there and nothing else. `None` for a file in a folder, which needs none.
+    pub async fn turn(&self) -> Result<Option<Turn>> {
+        match self {
+            Opened::Local(_) => Ok(None),
+            Opened::Remote(file) => file.turn().await.map(Some),
         }
     }
 

@@ -17,7 +17,7 @@ use object_store::http::HttpBuilder;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{BackoffConfig, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use super::answer::{Denied, Whole};
 use super::client::{Client, Refused, Resting, Talk, cause};
@@ -39,6 +39,9 @@ const PAGE_MAX: usize = 1000;
 /// How long a store that does not let its names be listed is taken to stay so.
 const UNLISTED_FOR: Duration = Duration::from_secs(300);
 
+/// Most threads that wait for the bytes of one origin.
+const TURNS_MAX: usize = 16;
+
 /// A place with the client that talks to it.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -48,6 +51,8 @@ pub(super) struct Store {
     talk: Talk,
     /// Requests under way.
     requests: Arc<Semaphore>,
+    /// Threads that wait for bytes.
+    turns: Arc<Semaphore>,
     /// When listing was denied last.
     unlisted: Mutex<Option<Instant>>,
 }
@@ -90,6 +95,7 @@ impl Store {
             retry,
             talk,
             requests: Arc::new(Semaphore::new(config.requests_max)),
+            turns: Arc::new(Semaphore::new(TURNS_MAX)),
             unlisted: Mutex::default(),
         })
     }
@@ -227,9 +233,13 @@ impl Store {
         Error::unsupported(format!("{} does not tell what files it has", self.place.url))
     }
 
-    async fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit> {
-        let permit = Arc::clone(&self.requests).acquire_owned().await;
-        permit.map_err(|cause| Error::new(Kind::Internal, "the origin is closed").caused_by(cause))
+    /// Leave for a thread to wait for bytes.
+    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).acquire_owned().await.map_err(closed)
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.requests).acquire_owned().await.map_err(closed)
     }
 
     fn files(&self, target: &Target) -> Result<Arc<dyn ObjectStore>> {
@@ -247,6 +257,10 @@ impl Store {
             }
         }
     }
+}
+
+fn closed(cause: AcquireError) -> Error {
+    Error::new(Kind::Internal, "the origin is closed").caused_by(cause)
 }
 
 fn objects(

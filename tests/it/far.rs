@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Silent,
     /// The head, and nothing after it.
     Hang,
+    /// The same, but for the front of a file, which comes.
+    HangBehind,
     /// A byte a second.
     Slow,
     /// Half of the body, then the end.
@@ -305,7 +307,9 @@ fn answer(
         None => (status(200, &more, file.bytes.len()), &file.bytes[..]),
     };
     match fault {
-        Some(Fault::Hang) => {
+        _ if request.method == "HEAD" => say(&head, &[]),
+        Some(Fault::HangBehind) if range.is_some_and(|(first, _)| first == 0) => say(&head, body),
+        Some(Fault::Hang | Fault::HangBehind) => {
             say(&head, &[]);
             wait_for_end(stream);
             false

@@ -63,6 +63,19 @@ fn a_store_answers_as_a_folder_does() {
 }
 
 #[test]
+fn a_store_without_names_tells_what_is_absent() {
+    let store = store("it-silent");
+    store.deny_names();
+    let server = Server::start_within(Path::new(MEDIA), &[], &store.environment());
+    server.thumbnail("0_long", "vid_sec/42");
+    server.thumbnail("0_jpeg_progressive", "width/200");
+    let absent = server.get(&target("0_nobody", "width/200"));
+    assert_eq!(absent.status, 404, "{}", absent.text());
+    let manifest = server.get("/p/1/sp/100/playManifest/entryId/0_nobody/format/applehttp/a.m3u8");
+    assert_eq!(manifest.status, 404, "{}", manifest.text());
+}
+
+#[test]
 fn a_replaced_file_is_tried_once_more() {
     let store = store("it-replaced");
     let arguments = ["--catalog-ttl", "1h", "--cache-memory-size", "0", "--cache-frames-size", "0"];
