@@ -7,6 +7,7 @@ use self::far::{Far, Fault};
 use super::*;
 use crate::error::Code;
 
+#[allow(dead_code, reason = "the tests of the whole use the rest")]
 #[path = "../../tests/it/far.rs"]
 pub(crate) mod far;
 #[path = "../../tests/it/s3.rs"]
