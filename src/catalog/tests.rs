@@ -516,6 +516,27 @@ fn what_changes_in_a_store_shows() {
     });
 }
 
+#[test]
+fn files_with_names_of_their_own_lead_to_their_entries() {
+    let on = Everywhere::new("names-of-their-own");
+    let own = "[[captions]]\nfile = 'a.en.vtt'\nid = '1_words'\n[[flavors]]\nfile = 'b.mp4'";
+    let files = [("0_a/entry.toml", own), ("0_a/a.en.vtt", ""), ("0_a/b.mp4", ""), ("0_b.mp4", "")];
+    let folder = Folder::with(&files);
+    run(async {
+        let owner = async |catalog: &Catalog, asset| catalog.owner(asset).await.map(|entry| entry.id.to_string()).ok();
+        for catalog in [folder.catalog(LONG), on.catalog(&files)] {
+            for (asset, expected) in [("1_words", Some("0_a")), ("0_a_x", None), ("1_other", None)] {
+                assert_eq!(owner(&catalog, asset).await.as_deref(), expected, "{asset}");
+            }
+        }
+        for catalog in [on.in_store(&on.silent, &files), on.behind_http(&files)] {
+            assert_eq!(owner(&catalog, "1_words").await, None, "nobody tells of the entry");
+            catalog.entry(&id("0_a")).await.unwrap();
+            assert_eq!(owner(&catalog, "1_words").await.as_deref(), Some("0_a"), "it was read since");
+        }
+    });
+}
+
 /// A library behind plain HTTP, whose entries are due at once.
 fn behind_http(far: &far::Far) -> Catalog {
     let media = PathBuf::from(far.url("lib"));

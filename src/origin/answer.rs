@@ -18,7 +18,7 @@ use hyper_util::client::legacy;
 use object_store::client::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody};
 use tokio::time::{Instant, Sleep};
 
-use super::client::{Breakers, Refused, cause};
+use super::client::{Breakers, Refused, cause, root};
 
 /// Most bytes passed over of an answer that is the whole where a part was asked for. More would be to read a film for a
 /// picture.
@@ -161,7 +161,7 @@ pub(super) fn watched(response: Response<Incoming>, watch: Watch) -> HttpRespons
     let (head, body) = response.into_parts();
     let is_failure = head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS;
     if is_failure {
-        watch.breakers.failed(&watch.origin);
+        watch.breakers.failed(&watch.origin, head.status.as_str());
         count_failure("status");
     }
     let timer = Box::pin(tokio::time::sleep(watch.patience));
@@ -184,7 +184,7 @@ impl Watched {
     fn failed(&mut self, error: HttpError) -> HttpError {
         count_failure(label(&error));
         if !std::mem::replace(&mut self.is_told, true) {
-            self.watch.breakers.failed(&self.watch.origin);
+            self.watch.breakers.failed(&self.watch.origin, &root(&error));
         }
         error
     }

@@ -20,7 +20,7 @@ use object_store::{BackoffConfig, GetOptions, ObjectMeta, ObjectStore, ObjectSto
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use super::answer::{Denied, Whole};
-use super::client::{Client, Refused, Resting, Talk, cause};
+use super::client::{Client, Refused, Resting, Talk, cause, root};
 use super::place::{Place, Target, not_there, shown};
 use super::{Config, Listed};
 use crate::entry::Source;
@@ -331,8 +331,7 @@ pub(super) fn changed(location: &str) -> Error {
     Error::new(Kind::Changed, message)
 }
 
-/// What a failed request means to whoever wanted the file at `location`. The log gets the last of the causes: those before
-/// it tell of URLs, and these may be secret.
+/// What a failed request means to whoever wanted the file at `location`. The log gets the last of the causes.
 fn failure(location: &str, error: object_store::Error) -> Error {
     let shown = shown(location);
     let unavailable = |what: &str| Error::new(Kind::Unavailable, format!("the file {shown} {what}"));
@@ -356,13 +355,5 @@ fn failure(location: &str, error: object_store::Error) -> Error {
         }
         _ => unavailable("cannot be read now"),
     };
-    wrong.caused_by(last_cause(&error))
-}
-
-fn last_cause(error: &object_store::Error) -> String {
-    let mut last: &dyn std::error::Error = error;
-    while let Some(next) = last.source() {
-        last = next;
-    }
-    last.to_string()
+    wrong.caused_by(root(&error))
 }
