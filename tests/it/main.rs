@@ -25,6 +25,8 @@ mod players;
 mod raw;
 mod redbot;
 mod regression;
+mod remote;
+mod s3;
 mod samples;
 mod sequence;
 mod sessions;
