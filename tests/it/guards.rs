@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 use vedette::access::secret::Secret;
 use vedette::access::session::{Claims, Privileges, Role, v2};
@@ -25,6 +27,13 @@ admin_secret = "new,of 101"
 [[partner]]
 id = 102
 admin_secret = "of 102"
+thumbnail_max_age = "5m"
+manifest_max_age = "7s"
+thumbnail_capture = false
+
+[[partner]]
+id = 103
+status = "blocked"
 
 [[access_control]]
 name = "members"
@@ -79,7 +88,7 @@ id = "notes_ENTRY"
 /// A library of guarded entries, with a settings file beside it.
 struct House {
     _folder: Folder,
-    library: std::path::PathBuf,
+    library: PathBuf,
     settings: String,
 }
 
@@ -89,10 +98,12 @@ impl House {
         let library = folder.path().join("library");
         for profile in ENTRIES {
             let guard = if profile == "open" { String::new() } else { format!("access_control = \"{profile}\"\n") };
-            put(&library, &format!("0_{profile}"), &guard);
+            put(&library, 101, &format!("0_{profile}"), &guard);
         }
-        put(&library, "0_ad", "access_control = \"members\"\ntags = [\"sequence_entry\"]\n");
-        put(&library, "0_gone", "status = \"deleted\"\naccess_control = \"members\"\n");
+        put(&library, 101, "0_ad", "access_control = \"members\"\ntags = [\"sequence_entry\"]\n");
+        put(&library, 102, "0_theirs", "");
+        put(&library, 103, "0_blocked", "");
+        put(&library, 101, "0_gone", "status = \"deleted\"\naccess_control = \"members\"\n");
         let settings = folder.path().join("vedette.toml");
         fs::write(&settings, SETTINGS).unwrap();
         House { library, settings: settings.to_str().unwrap().to_owned(), _folder: folder }
@@ -103,14 +114,14 @@ impl House {
     }
 }
 
-fn put(library: &std::path::Path, entry: &str, guard: &str) {
+fn put(library: &Path, partner: u32, entry: &str, guard: &str) {
     let folder = library.join(entry);
     fs::create_dir_all(&folder).unwrap();
     for file in ["source.mp4", "360p.mp4", "180p.mp4", "captions.en.vtt", "thumb.jpg"] {
         fs::copy(media("0_ladder").join(file), folder.join(file)).unwrap();
     }
     fs::write(folder.join("notes.txt"), "notes").unwrap();
-    let sidecar = format!("partner_id = 101\nowner = \"jane\"\n{guard}{}", FLAVORS.replace("ENTRY", entry));
+    let sidecar = format!("partner_id = {partner}\nowner = \"jane\"\n{guard}{}", FLAVORS.replace("ENTRY", entry));
     fs::write(folder.join("entry.toml"), sidecar).unwrap();
 }
 
@@ -473,6 +484,22 @@ fn flavors_and_moments_may_be_kept_back() {
 }
 
 #[test]
+fn partners_have_a_word() {
+    let house = House::new("partners");
+    let server = house.serve(&[]);
+    let kept = |target: &str| server.get(target).header("cache-control").unwrap().to_owned();
+    let picture = |entry: &str, rest: &str| format!("/p/1/thumbnail/entry_id/{entry}/width/60{rest}");
+    assert_eq!(kept(&picture("0_open", "")), "public, max-age=3600");
+    assert_eq!(kept(&picture("0_theirs", "")), "public, max-age=300");
+    assert_eq!(kept(&manifest("0_open", "format/applehttp")), "private, max-age=60, max-stale=0");
+    assert_eq!(kept(&manifest("0_theirs", "format/url")), "private, max-age=7, max-stale=0");
+    assert_eq!(error(&server.get(&picture("0_theirs", "/vid_sec/1"))), (404, "error-38"));
+    for (target, _) in targets("0_blocked") {
+        assert_eq!(error(&server.get(&target)), (404, "error-15"), "{target}");
+    }
+}
+
+#[test]
 fn signed_urls_need_no_session() {
     let house = House::new("signed");
     let server = house.serve(&[]);
@@ -497,6 +524,11 @@ fn signed_urls_need_no_session() {
         let refused = server.get(&signed.replace("0_members", "0_page"));
         assert_eq!(refused.header("x-kaltura"), Some("error-27"), "{signed}");
     }
+    let soon = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 100;
+    let target = format!("/p/101/thumbnail/entry_id/0_members/width/60/expiry/{soon}");
+    let answer = server.get(&with_kt(&target, &secret));
+    let kept = answer.header("cache-control").and_then(|kept| kept.strip_prefix("public, max-age="));
+    assert!(kept.is_some_and(|seconds| (60..=100).contains(&seconds.parse::<u32>().unwrap())), "{kept:?}");
     let over = with_kt(&manifest("0_members", "format/url/expiry/1000/a.mp4"), &secret);
     assert_eq!(error(&server.get(&over)), (404, "error-28"));
     let forged = with_kt(&manifest("0_members", "format/url/a.mp4"), &Secret::new("another").unwrap());
