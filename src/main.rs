@@ -16,6 +16,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tracing_subscriber::filter::LevelFilter;
 use vedette::access::viewer::Asker;
 use vedette::catalog::Catalog;
@@ -29,7 +30,7 @@ use vedette::media;
 use vedette::origin::{self, Origin};
 use vedette::plan::{self, Client, Decision};
 use vedette::request;
-use vedette::server::Server;
+use vedette::server::{House, Server};
 
 /// What goes wrong is told on the standard error, a line each.
 type Outcome = Result<(), Vec<String>>;
@@ -153,6 +154,7 @@ fn serve(settings: Settings) -> Outcome {
     runtime()?.block_on(async {
         let (catalog, delivery) = delivery(&settings)?;
         let mut signals = Signals::new().map_err(fault)?;
+        let house = House::new(&settings.server, Arc::new(delivery)).map_err(fault)?;
         let server = Server::bind(settings.server).await.map_err(fault)?;
         print(format_args!("vedette answers on http://{}\n", server.address().map_err(fault)?))?;
         if let Some(address) = server.admin_address().map_err(fault)? {
@@ -173,7 +175,7 @@ fn serve(settings: Settings) -> Outcome {
                 std::process::exit(1);
             });
         };
-        let outcome = server.serve(Arc::new(delivery), stop).await.map_err(fault);
+        let outcome = server.serve(watch::channel(Arc::new(house)).1, stop).await.map_err(fault);
         survey.abort();
         outcome
     })

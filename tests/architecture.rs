@@ -39,7 +39,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
             "cache",
         ],
     ),
-    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "deliver"]),
+    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "country", "deliver"]),
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
     (
         "config",

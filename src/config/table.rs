@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use super::fields::{
-    address, block, bytes, header_size, hosts, length, micros, number, optional_address, optional_duration,
-    optional_path, origins, path, public_url, quality, retries, seconds, segment, segments, show_hosts, show_length,
-    show_micros, show_optional_address, show_optional_duration, show_optional_path, show_origins, show_path,
-    show_public_url, show_seconds, show_segments, show_workers, small_number, span, wait, workers,
+    address, block, bytes, header_size, hosts, length, micros, networks, number, optional_address, optional_duration,
+    optional_path, origins, parsed, path, public_url, quality, retries, seconds, segment, segments, show_hosts,
+    show_length, show_micros, show_networks, show_optional_address, show_optional_duration, show_optional_path,
+    show_origins, show_path, show_public_url, show_seconds, show_segments, show_workers, small_number, span, wait,
+    workers,
 };
 use super::values::{duration, size, switch};
 use super::{Level, LogFormat, Settings};
@@ -317,6 +318,38 @@ pub const ROWS: &[Row] = &[
         show_seconds,
         "How long clients may keep files of raw, download and the API whose URL names no version"
     ),
+    row!(
+        "proxies_trusted",
+        server.proxies.trusted,
+        "networks such as 10.0.0.0/8,2001:db8::/32, or none",
+        networks,
+        show_networks,
+        "Who is believed what it says of the client it asks for"
+    ),
+    row!(
+        "proxies_header",
+        server.proxies.header,
+        "x-forwarded-for or forwarded",
+        parsed,
+        ToString::to_string,
+        "Where they say so"
+    ),
+    row!(
+        "proxies_protocol",
+        server.proxies.protocol,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether they begin connections with a header of the PROXY protocol"
+    ),
+    row!(
+        "countries",
+        server.countries,
+        "a file of MaxMind's, or off",
+        optional_path,
+        show_optional_path,
+        "The database of the countries of addresses; off knows of none"
+    ),
     row!("http_connections_max", server.connections_max, COUNT, length, usize::to_string, "Most connections at once"),
     row!(
         "http_header_timeout",
@@ -424,6 +457,10 @@ mod tests {
         check("origin_block_size", &["1KiB", "8MiB"], "1MiB");
         check("origin_retries", &["11"], "0");
         check("cache_disk_folder", &["", "a\0"], "/var/cache/vedette");
+        check("proxies_trusted", &["", "10.0.0.0/33", "cdn"], "10.0.0.0/8,2001:db8::/32,192.0.2.1,192.0.2.5-192.0.2.9");
+        check("proxies_header", &["x-real-ip"], "forwarded");
+        check("proxies_protocol", &["v2"], "true");
+        check("countries", &[""], "/usr/share/GeoIP/countries.mmdb");
         check("http_header_size_max", &["1KiB", "2MiB"], "64KiB");
     }
 

@@ -11,16 +11,17 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::sync::watch::Receiver;
 
 use super::body::Body;
 use super::crowd::Crowd;
+use super::house::House;
 use super::{failure, response, telemetry};
-use crate::deliver::Delivery;
 
 /// What the pages are made of.
 pub(super) struct Admin {
-    /// The workers and caches.
-    pub(super) delivery: Arc<Delivery>,
+    /// Who makes the answers.
+    pub(super) house: Receiver<Arc<House>>,
     /// The connections.
     pub(super) crowd: Arc<Crowd>,
     /// The metrics.
@@ -61,7 +62,7 @@ fn page<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
         "/readyz" if admin.crowd.is_draining() => response::plain(StatusCode::SERVICE_UNAVAILABLE, "draining"),
         "/readyz" => response::plain(StatusCode::OK, "ok"),
         "/metrics" => {
-            let text = telemetry::page(&admin.recorded, &admin.delivery, admin.crowd.len());
+            let text = telemetry::page(&admin.recorded, &admin.house.borrow().delivery, admin.crowd.len());
             response::document(HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"), text)
         }
         _ => response::plain(StatusCode::NOT_FOUND, "here are /livez, /readyz, /health, /healthcheck and /metrics"),

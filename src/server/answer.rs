@@ -1,27 +1,27 @@
 //! The road of one request through the service: method, target, plan, preconditions, artifact, range.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hyper::body::Body as HttpBody;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::Site;
 use super::asker::asker;
 use super::body::Body;
 use super::coding;
 use super::conditional::{self, Validators, Verdict};
-use super::connection::House;
 use super::failure;
 use super::field;
 use super::file;
 use super::form;
+use super::forwarded::Way;
+use super::house::House;
 use super::multipart;
 use super::range::{self, Wanted};
 use super::recent;
 use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
+use super::{Peer, Site};
 use crate::access::viewer::Asker;
 use crate::deliver::extent::Held;
 use crate::deliver::{Delivered, Outcome, artifact};
@@ -39,7 +39,7 @@ const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a f
                             /p/1/sp/100/playManifest/entryId/{id}/format/applehttp/a.m3u8";
 
 /// The answer to a request, counted and logged. The body of a POST is a form; that of other methods is not looked at.
-pub(super) async fn answer<B: HttpBody>(house: &House, peer: IpAddr, request: Request<B>) -> Response<Body> {
+pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Request<B>) -> Response<Body> {
     let begun = Instant::now();
     let (head, body) = request.into_parts();
     let asked = Head { method: head.method, version: head.version, headers: head.headers, peer };
@@ -66,7 +66,7 @@ struct Head {
     method: Method,
     version: Version,
     headers: HeaderMap,
-    peer: IpAddr,
+    peer: Peer,
 }
 
 /// Whether a plain request of this second for the same has the same answer, or a part of it, whatever else its fields say but
@@ -107,9 +107,11 @@ async fn routed(
         }
         Some(Err(error)) => (Asked::Other, failure::failure(&error)),
         Some(Ok(request)) => {
-            let base = base(&house.site, head, authority, &request);
+            let way = house.proxies.way(head.peer, &head.headers);
+            let base = base(&house.site, way, host(head, authority), &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
-            let asker = asker(&head.headers, head.peer, form.is_empty().then_some(target));
+            let country = house.countries.as_ref().and_then(|countries| countries.of(way.client));
+            let asker = asker(&head.headers, (way.client, country), form.is_empty().then_some(target));
             let mut response = answered(house, head, (target, &request), (client, &asker)).await;
             if let Err(failure) = &response
                 && house.delivery.relearn(&request, failure).await
@@ -140,16 +142,21 @@ fn asked(request: &request::Request) -> Asked {
 
 /// The scheme and host that URLs in an answer begin with: those of the site where it has any, else what the player asked
 /// for, at a host that is the site's; none otherwise, and URLs are paths.
-fn base(site: &Site, head: &Head, authority: Option<&str>, request: &request::Request) -> String {
+fn base(site: &Site, way: Way<'_>, host: Option<&str>, request: &request::Request) -> String {
     let request::Request::PlayManifest(asked) = request else { return String::new() };
     if let Some(url) = &site.public_url {
         return url.clone();
     }
-    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or(authority);
-    match host.filter(|host| site.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))) {
-        Some(host) => format!("{}://{host}", asked.scheme),
+    let is_own = |host: &&str| site.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
+    match way.host.or(host).filter(is_own) {
+        Some(host) => format!("{}://{host}", asked.scheme.as_deref().or(way.scheme).unwrap_or("http")),
         None => String::new(),
     }
+}
+
+/// The host that a request is for (RFC 9110 section 7.2).
+fn host<'a>(head: &'a Head, authority: Option<&'a str>) -> Option<&'a str> {
+    head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or(authority)
 }
 
 /// What is answered without a look at what is asked for.

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::house::House;
 use super::pulse::{Order, Patience, Pulse, Watch};
 
 /// The open connections.
@@ -16,7 +18,6 @@ pub(super) struct Crowd {
     seats: Arc<Semaphore>,
     seats_max: u32,
     members: Mutex<Members>,
-    patience: Patience,
     draining: AtomicBool,
 }
 
@@ -43,13 +44,12 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
 impl Crowd {
     /// Nobody yet, and at most so many at once.
-    pub(super) fn new(connections_max: usize, patience: Patience) -> Crowd {
+    pub(super) fn new(connections_max: usize) -> Crowd {
         let seats_max = u32::try_from(connections_max.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
         Crowd {
             seats: Arc::new(Semaphore::new(seats_max as usize)),
             seats_max,
             members: Mutex::default(),
-            patience,
             draining: AtomicBool::new(false),
         }
     }
@@ -83,17 +83,21 @@ impl Crowd {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Ends connections that show no progress, for as long as it is polled.
-    pub(super) async fn watch(self: Arc<Self>) {
-        let Patience { header, idle, write } = self.patience;
-        let every = (header.min(idle).min(write) / 4).clamp(Duration::from_millis(10), LOOK_EVERY_MAX);
+    /// Ends connections that show no progress, for as long as it is polled: as the house of the moment has patience.
+    pub(super) async fn watch(self: Arc<Self>, houses: Receiver<Arc<House>>) {
+        self.watch_with(|| houses.borrow().patience).await
+    }
+
+    async fn watch_with(&self, patience: impl Fn() -> Patience) {
         let mut last = Instant::now();
         loop {
+            let Patience { header, idle, write } = patience();
+            let every = (header.min(idle).min(write) / 4).clamp(Duration::from_millis(10), LOOK_EVERY_MAX);
             tokio::time::sleep(every).await;
-            let elapsed = last.elapsed();
+            let (elapsed, patience) = (last.elapsed(), patience());
             last += elapsed;
             for (pulse, watch) in self.members().open.values_mut() {
-                if let Some(order) = watch.look(pulse, elapsed, self.patience) {
+                if let Some(order) = watch.look(pulse, elapsed, patience) {
                     pulse.tell(order);
                 }
             }
@@ -132,7 +136,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn there_is_room_for_so_many() {
-        let crowd = Arc::new(Crowd::new(1, PATIENCE));
+        let crowd = Arc::new(Crowd::new(1));
         let first = crowd.join(crowd.seat().await);
         assert!(tokio::time::timeout(Duration::from_secs(1), crowd.seat()).await.is_err());
         drop(first);
@@ -142,9 +146,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn idlers_are_told_to_finish() {
-        let crowd = Arc::new(Crowd::new(4, PATIENCE));
+        let crowd = Arc::new(Crowd::new(4));
         let member = crowd.join(crowd.seat().await);
-        let watch = tokio::spawn(Arc::clone(&crowd).watch());
+        let watching = Arc::clone(&crowd);
+        let watch = tokio::spawn(async move { watching.watch_with(|| PATIENCE).await });
         let begun = Instant::now();
         assert_eq!(member.pulse.told(None).await, Order::Finish);
         assert!((60..=62).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
@@ -153,7 +158,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn draining_asks_first_and_closes_then() {
-        let crowd = Arc::new(Crowd::new(4, PATIENCE));
+        let crowd = Arc::new(Crowd::new(4));
         let (polite, stubborn) = (crowd.join(crowd.seat().await), crowd.join(crowd.seat().await));
         let polite = tokio::spawn(async move { polite.pulse.told(None).await });
         let stubborn = tokio::spawn(async move { stubborn.pulse.told(Some(Order::Finish)).await });

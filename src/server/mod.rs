@@ -15,9 +15,10 @@ mod file;
 mod form;
 pub mod forwarded;
 mod head;
+mod house;
 mod line;
 mod multipart;
-pub mod proxy_protocol;
+mod proxy_protocol;
 mod pulse;
 mod range;
 mod recent;
@@ -28,18 +29,19 @@ mod telemetry;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch::Receiver;
 
 use self::admin::Admin;
-use self::connection::House;
 use self::crowd::Crowd;
-use self::pulse::Patience;
+use self::forwarded::Proxies;
+pub use self::house::House;
 use self::recent::Recent;
-use crate::deliver::Delivery;
 use crate::error::{Error, Kind, Result};
 
 /// The settings of the listeners.
@@ -63,6 +65,10 @@ pub struct Config {
     pub header_bytes_max: usize,
     /// How the site is reached from outside.
     pub site: Site,
+    /// Who stands between clients and the service.
+    pub proxies: Proxies,
+    /// The database file of countries; `None` for none, and no client is of any country.
+    pub countries: Option<PathBuf>,
 }
 
 /// How the site is reached from outside.
@@ -108,8 +114,19 @@ impl Default for Config {
             drain_timeout: DRAIN_TIMEOUT,
             header_bytes_max: HEADER_BYTES_MAX,
             site: Site::default(),
+            proxies: Proxies::default(),
+            countries: None,
         }
     }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Peer {
+    /// Where it comes from.
+    address: IpAddr,
+    /// Whether nobody between could read along.
+    is_secure: bool,
 }
 
 /// Open listeners that nobody is answered on yet.
@@ -143,25 +160,17 @@ impl Server {
         self.admin.as_ref().map(address).transpose()
     }
 
-    /// Answers requests until `stop` completes, then finishes those that are open within the drain timeout.
-    pub async fn serve(self, delivery: Arc<Delivery>, stop: impl Future<Output = ()>) -> Result<()> {
-        let patience = Patience {
-            header: self.config.header_timeout,
-            idle: self.config.idle_timeout,
-            write: self.config.write_timeout,
-        };
-        let crowd = Arc::new(Crowd::new(self.config.connections_max, patience));
-        let admin =
-            Admin { delivery: Arc::clone(&delivery), crowd: Arc::clone(&crowd), recorded: self.recorded.clone() };
-        let recent = Arc::new(Recent::new());
+    /// Answers requests until `stop` completes, then finishes those that are open within the drain timeout. Every request is
+    /// answered by the house that there is when it comes.
+    pub async fn serve(self, house: Receiver<Arc<House>>, stop: impl Future<Output = ()>) -> Result<()> {
+        let crowd = Arc::new(Crowd::new(self.config.connections_max));
+        let recent = Arc::clone(&house.borrow().recent);
+        let admin = Admin { house: house.clone(), crowd: Arc::clone(&crowd), recorded: self.recorded.clone() };
         let background = [
-            tokio::spawn(keep(Arc::clone(&recent), self.recorded)),
+            tokio::spawn(keep(recent, self.recorded)),
             tokio::spawn(admin::serve(self.admin, Arc::new(admin))),
-            tokio::spawn(Arc::clone(&crowd).watch()),
+            tokio::spawn(Arc::clone(&crowd).watch(house.clone())),
         ];
-        let protocol = connection::protocol(self.config.header_bytes_max);
-        let (site, form_patience) = (self.config.site.clone(), self.config.header_timeout);
-        let house = Arc::new(House { protocol, site, form_patience, delivery, recent });
         tokio::select! {
             () = stop => {}
             () = accept(self.main, &crowd, &house) => {}
@@ -182,12 +191,12 @@ async fn keep(recent: Arc<Recent>, recorded: PrometheusHandle) {
 }
 
 /// Lets connections in for as long as it is polled.
-async fn accept(listener: TcpListener, crowd: &Arc<Crowd>, house: &Arc<House>) {
+async fn accept(listener: TcpListener, crowd: &Arc<Crowd>, house: &Receiver<Arc<House>>) {
     loop {
         let seat = crowd.seat().await;
         let (stream, peer) = accepted(&listener).await;
         let member = crowd.join(seat);
-        let house = Arc::clone(house);
+        let house = house.clone();
         tokio::spawn(async move {
             connection::serve(house, (stream, peer.ip()), Arc::clone(&member.pulse)).await;
             drop(member);
