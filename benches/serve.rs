@@ -46,7 +46,7 @@ fn serve(folder: &Path) -> SocketAddr {
             let listen = SocketAddr::from(([127, 0, 0, 1], 0));
             let config = Config { listen, admin_listen: None, ..Config::default() };
             let house = House::new(&config, Arc::new(delivery)).unwrap();
-            let server = Server::bind(config).await.unwrap();
+            let server = Server::bind(&config, Vec::new()).await.unwrap();
             tell.send(server.address().unwrap()).unwrap();
             server.serve(watch::channel(Arc::new(house)).1, std::future::pending()).await.unwrap();
         });

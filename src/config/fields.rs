@@ -10,6 +10,10 @@ use crate::access::network::Network;
 use crate::media::time::Micros;
 use crate::origin::Config as OriginConfig;
 
+pub(super) fn body_size(text: &str) -> Option<usize> {
+    size(text).filter(|bytes| (1 << 10..=16 << 20).contains(bytes)).and_then(|bytes| usize::try_from(bytes).ok())
+}
+
 /// What its own type reads.
 pub(super) fn parsed<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()

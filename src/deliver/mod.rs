@@ -169,6 +169,11 @@ impl Delivery {
         Ok(Delivery { catalog, kit: Kit::new(config, origin)?, artifacts, policy: config.policy.clone() })
     }
 
+    /// The same with another policy: what is kept stays, for what is made is named by all that it depends on.
+    pub fn renewed(&self, policy: Policy) -> Delivery {
+        Delivery { catalog: self.catalog.clone(), kit: self.kit.clone(), artifacts: self.artifacts.clone(), policy }
+    }
+
     /// How busy the workers are.
     pub fn load(&self) -> Load {
         self.kit.pool.load()

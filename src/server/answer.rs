@@ -84,7 +84,7 @@ async fn posted<B: HttpBody>(house: &House, head: &Head, target: &str, body: B) 
     if request::takes_form(target) == Some(false) {
         return Err(Box::new(failure::form_not_allowed()));
     }
-    form::read(&head.headers, body, house.form_patience).await
+    form::read(&head.headers, body, house.form).await
 }
 
 /// The answer to a target and a form, which is empty where there is none.
@@ -223,7 +223,7 @@ async fn answered(
         is_gzip,
         attachment: plan.attachment.as_deref().map(file::attachment),
     };
-    let wanted = wanted(head, current, &content);
+    let wanted = wanted(head, current, &content, house.ranges_max);
     let Some((part, layout)) = arranged(wanted, &content, etag.trim_matches('"')) else {
         return Ok(response::unsatisfiable(content.length));
     };
@@ -248,7 +248,7 @@ async fn answered(
 
 /// Which part of a content is asked for. A range is of GET alone, and a field that comes twice is none (RFC 9110 sections
 /// 14.2 and 5.3).
-fn wanted(head: &Head, current: Validators<'_>, content: &Content) -> Wanted {
+fn wanted(head: &Head, current: Validators<'_>, content: &Content, ranges_max: usize) -> Wanted {
     let mut fields = head.headers.get_all(header::RANGE).iter();
     let (Some(field), None, &Method::GET) = (fields.next(), fields.next(), &head.method) else { return Wanted::Whole };
     if !conditional::range_counts(&head.headers, current, field::now()) {
@@ -257,6 +257,8 @@ fn wanted(head: &Head, current: Validators<'_>, content: &Content) -> Wanted {
     match field.to_str().map_or(Wanted::Whole, |value| range::wanted(value, content.length)) {
         // The fields of an answer in parts could not say that it is the parts which are compressed.
         Wanted::Parts(_) if content.is_gzip => Wanted::Whole,
+        // Who asks for many is not well served by parts (RFC 9110 section 14.2).
+        Wanted::Parts(parts) if parts.len() > ranges_max => Wanted::Whole,
         wanted => wanted,
     }
 }

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::field;
 use super::head::{self, Head};
-use super::line::Line;
+use super::line::FileLine;
 use super::pulse::{OpenRequest, Pulse};
 use super::recent::{Recent, Wanted};
 use super::siding::{Siding, Waiting};
@@ -72,7 +72,7 @@ const ANSWERS_AT_ONCE: usize = 16;
 /// Bytes of files in a row before other connections have their turn.
 const BYTES_AT_ONCE: u64 = 2 << 20;
 
-impl<S: Line> Express<S> {
+impl<S: FileLine> Express<S> {
     /// A stream at a boundary.
     pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Arc<Recent>, siding: Arc<Siding>) -> Express<S> {
         Express { stream, pulse, recent, siding, phase: Phase::Boundary, input: Input::default(), output: None }
@@ -97,16 +97,17 @@ impl<S: Line> Express<S> {
     fn poll_boundary(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         for _ in 0..ANSWERS_AT_ONCE {
             ready!(self.poll_output(cx))?;
-            if self.pulse.is_told() && self.input.is_empty() {
-                // Told to finish: for hyper, this is the end of the stream.
-                return Poll::Ready(Ok(()));
-            }
-            if self.input.is_empty() && ready!(self.input.poll_fill(&mut self.stream, cx))? == 0 {
-                return Poll::Ready(Ok(()));
+            if self.input.is_empty() {
+                match self.input.poll_fill(&mut self.stream, cx)? {
+                    Poll::Ready(0) => return Poll::Ready(Ok(())),
+                    Poll::Ready(_) => {}
+                    // Told to finish, and nothing has come: for hyper, this is the end of the stream.
+                    Poll::Pending if self.pulse.is_told() => return Poll::Ready(Ok(())),
+                    Poll::Pending => return Poll::Pending,
+                }
             }
             self.next();
             if self.phase != Phase::Boundary {
-                self.pulse.lend();
                 return Poll::Ready(Ok(()));
             }
         }
@@ -122,11 +123,13 @@ impl<S: Line> Express<S> {
             Head::Bodyless { length } => return self.lend(length, begun),
             Head::Other => {
                 self.siding.close();
+                self.pulse.give();
                 self.phase = Phase::Given;
                 return;
             }
         };
-        let answer = self.recent.get(wanted, field::now());
+        // The last answer of a connection says that it is the last: none that is at hand does.
+        let answer = self.recent.get(wanted, field::now()).filter(|_| !self.pulse.is_told());
         let Some((answer, reply)) = answer.and_then(|answer| answer.reply(range).map(|reply| (answer, reply))) else {
             return self.lend(length, begun);
         };
@@ -158,7 +161,7 @@ impl<S: Line> Express<S> {
 }
 
 impl Output {
-    fn poll(&mut self, stream: &mut impl Line, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll(&mut self, stream: &mut impl FileLine, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.bytes.is_empty() {
             match ready!(Pin::new(&mut *stream).poll_write(cx, &self.bytes))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -213,7 +216,7 @@ impl Input {
     }
 }
 
-impl<S: Line> AsyncRead for Express<S> {
+impl<S: FileLine> AsyncRead for Express<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.phase == Phase::Boundary {
@@ -237,7 +240,7 @@ impl<S: Line> AsyncRead for Express<S> {
     }
 }
 
-impl<S: Line> AsyncWrite for Express<S> {
+impl<S: FileLine> AsyncWrite for Express<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_output(cx))?;

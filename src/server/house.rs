@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio_rustls::TlsAcceptor;
 
 use super::forwarded::Proxies;
 use super::pulse::Patience;
 use super::recent::Recent;
-use super::{Config, Site};
+use super::{Config, Site, form, tls};
 use crate::country::Countries;
 use crate::deliver::Delivery;
 use crate::error::Result;
@@ -26,16 +27,22 @@ pub struct House {
     pub(super) proxies: Proxies,
     /// Where clients are.
     pub(super) countries: Option<Countries>,
-    /// How long a form may take to arrive.
-    pub(super) form_patience: Duration,
+    /// How connections are kept from who reads along; `None` for not at all.
+    pub(super) tls: Option<TlsAcceptor>,
+    /// Most connections of one client.
+    pub(super) connections_per_client_max: usize,
+    /// How much of a form is waited for.
+    pub(super) form: form::Limits,
+    /// Most parts of an answer in parts.
+    pub(super) ranges_max: usize,
+    /// How long open requests may go on once the service is told to stop.
+    pub(super) drain_timeout: Duration,
     /// Who makes the answers.
     pub(super) delivery: Arc<Delivery>,
     /// What is at hand.
     pub(super) recent: Arc<Recent>,
 }
 
-/// Most requests at once on one HTTP/2 connection, as RFC 9113 section 6.5.2 recommends at least.
-const STREAMS_MAX: u32 = 100;
 /// How often a silent HTTP/2 connection is asked whether anyone is there.
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// The smallest buffer that hyper takes.
@@ -53,6 +60,7 @@ impl House {
     }
 
     fn with(config: &Config, delivery: Arc<Delivery>, recent: Arc<Recent>) -> Result<House> {
+        let certificate = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
         Ok(House {
             protocol: protocol(config),
             patience: Patience {
@@ -63,7 +71,11 @@ impl House {
             site: config.site.clone(),
             proxies: config.proxies.clone(),
             countries: config.countries.as_deref().map(Countries::open).transpose()?,
-            form_patience: config.header_timeout,
+            tls: certificate.map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?,
+            connections_per_client_max: config.connections_per_client_max,
+            form: form::Limits { bytes_max: config.body_bytes_max, patience: config.header_timeout },
+            ranges_max: config.ranges_max,
+            drain_timeout: config.drain_timeout,
             delivery,
             recent,
         })
@@ -78,7 +90,9 @@ fn protocol(config: &Config) -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
+        .max_concurrent_streams(config.streams_max)
+        .max_pending_accept_reset_streams(config.resets_max)
+        .max_local_error_reset_streams(config.resets_max)
         .max_header_list_size(u32::try_from(config.header_bytes_max).unwrap_or(u32::MAX))
         .keep_alive_interval(PING_EVERY);
     builder

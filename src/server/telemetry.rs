@@ -62,6 +62,11 @@ pub(super) fn install() -> Result<PrometheusHandle> {
     recorder.clone().map_err(|error| Error::new(Kind::Internal, "metrics cannot be recorded").caused_by(error))
 }
 
+/// Counts a connection on which no request was waited for.
+pub(super) fn refused(reason: &'static str) {
+    metrics::counter!("vedette_connections_refused_total", "reason" => reason).increment(1);
+}
+
 /// Counts an answer.
 pub(super) fn answered(asked: Asked, status: u16, took: Duration) {
     metrics::counter!("vedette_requests_total", "kind" => asked.label(), "status" => status_label(status)).increment(1);

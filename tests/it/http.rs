@@ -48,7 +48,7 @@ impl Running {
                 let delivery = Delivery::new(&deliver, catalog, origin).unwrap();
                 let delivery = Arc::new(delivery);
                 let house = House::new(&config, Arc::clone(&delivery)).unwrap();
-                let server = Server::bind(config).await.unwrap();
+                let server = Server::bind(&config, Vec::new()).await.unwrap();
                 let admin = server.admin_address().unwrap().unwrap();
                 tell.send((server.address().unwrap(), admin, delivery)).unwrap();
                 let stopped = async { drop(stopped.await) };
@@ -73,6 +73,10 @@ impl Running {
 
     pub(crate) fn admin(&self, path: &str) -> Answer {
         Client::to(self.admin).ask("GET", path, "")
+    }
+
+    pub(crate) fn delivery(&self) -> Arc<Delivery> {
+        Arc::clone(&self.delivery)
     }
 
     /// Tells it to stop, and does not wait.
@@ -103,6 +107,15 @@ impl Client {
 
     pub(crate) fn send(&mut self, text: &str) {
         self.send_bytes(text.as_bytes());
+    }
+
+    /// Sends what the server may not want any more.
+    pub(crate) fn try_send(&mut self, text: &str) {
+        self.try_send_bytes(text.as_bytes());
+    }
+
+    pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.0.get_mut().write_all(bytes);
     }
 
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {

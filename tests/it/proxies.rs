@@ -22,7 +22,7 @@ fn running(trusted: &str, protocol: bool) -> Running {
 fn base(running: &Running, path: &str, fields: &str) -> String {
     let answer = running.connect().ask("GET", path, fields);
     let location = answer.header("location").unwrap_or_else(|| panic!("{path}: {}", answer.text()));
-    location.split_once("/p/1/").map_or(String::new(), |(base, _)| base.to_owned())
+    location.split_once("/p/0/").map_or(String::new(), |(base, _)| base.to_owned())
 }
 
 const MANIFEST: &str = "/p/1/sp/100/playManifest/entryId/0_hills/format/url";
@@ -56,7 +56,7 @@ fn binary() -> Vec<u8> {
 fn the_proxy_protocol_goes_before_requests_on_every_way_through() {
     let running = running("127.0.0.1", true);
     let path = target("0_avc", "width/160/vid_sec/1");
-    let film = "/p/1/sp/100/serveFlavor/entryId/0_avc/flavorId/0_avc/name/a.mp4";
+    let film = "/p/1/sp/100/raw/entry_id/0_avc";
     let text = b"PROXY TCP4 192.0.2.1 127.0.0.1 56324 80\r\n";
     let mut bodies = Vec::new();
     for header in [text.as_slice(), &binary(), b"PROXY UNKNOWN\r\n"] {
