@@ -182,8 +182,10 @@ fn row_18_floods_of_http_2_end_the_connection_that_they_come_on() {
     let resets: Vec<_> =
         streams().flat_map(|stream| [get(stream), frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])]).collect();
     assert_eq!(ended(&running, &resets), Some(ENHANCE_YOUR_CALM), "rapid reset");
-    // A window that grows by nothing is an error of the stream, which the server resets itself.
-    let made: Vec<_> = streams().flat_map(|stream| [get(stream), frame(WINDOW_UPDATE, 0, stream, &[0; 4])]).collect();
+    // A window that grows beyond its limit is an error of the stream, which the server resets itself.
+    let made: Vec<_> = streams()
+        .flat_map(|stream| [get(stream), frame(WINDOW_UPDATE, 0, stream, &[0x7f, 0xff, 0xff, 0xff])])
+        .collect();
     assert_eq!(ended(&running, &made), Some(ENHANCE_YOUR_CALM), "resets that the server was made to send");
     let mut endless = vec![frame(HEADERS, END_STREAM, 1, GET)];
     endless.extend((0..5000).map(|_| frame(CONTINUATION, 0, 1, &[0x40, 1, b'a', 1, b'b'].repeat(200))));

@@ -56,7 +56,7 @@ fn binary() -> Vec<u8> {
 fn the_proxy_protocol_goes_before_requests_on_every_way_through() {
     let running = running("127.0.0.1", true);
     let path = target("0_avc", "width/160/vid_sec/1");
-    let film = "/p/1/sp/100/raw/entry_id/0_avc";
+    let film = "/p/1/sp/100/raw/entry_id/0_avc/0_avc.mp4?relocate=f.mp4";
     let text = b"PROXY TCP4 192.0.2.1 127.0.0.1 56324 80\r\n";
     let mut bodies = Vec::new();
     for header in [text.as_slice(), &binary(), b"PROXY UNKNOWN\r\n"] {

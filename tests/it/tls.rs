@@ -61,7 +61,10 @@ fn the_same_bytes_over_tls() {
     let secure = Running::new(config(folder.path()), DeliverConfig::default());
     let clear = Running::usual();
     // A picture from memory, and a file that in the clear does not pass through memory.
-    for path in [target("0_avc", "width/160/vid_sec/1"), "/p/1/sp/100/raw/entry_id/0_hills".to_owned()] {
+    for path in [
+        target("0_avc", "width/160/vid_sec/1"),
+        "/p/1/sp/100/raw/entry_id/0_hills/0_hills.mp4?relocate=f.mp4".to_owned(),
+    ] {
         let expected = clear.get(&path).body;
         for (argument, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
             for _ in 0..3 {
