@@ -8,7 +8,7 @@ use vedette::access::rules::{Action, Condition, Facts, Guard, Pattern, Profile, 
 use vedette::access::secret::Secret;
 use vedette::access::session::{self, Claims, Privileges, Role, v1, v2};
 use vedette::access::states::Endpoint;
-use vedette::access::token::{Purpose, Scope};
+use vedette::access::token::{Scope, Seal};
 use vedette::entry::{Entry, EntryId, EntryKind, FlavorId, PartnerId};
 
 fn claims() -> Claims {
@@ -98,8 +98,8 @@ fn tokens(c: &mut Criterion) {
     let secret = Secret::list("url secret");
     let flavors: Vec<_> = ["0_a", "0_b", "0_c", "0_d"].into_iter().filter_map(FlavorId::new).collect();
     let Some(entry) = EntryId::new("0_abc12345") else { panic!("the id of the bench is one") };
-    let scope = Scope { purpose: Purpose::Play, entry: &entry, window_ms: Some((0, 30_000)), flavors: &flavors };
-    let token = scope.token(1_893_456_000, &secret[0]);
+    let scope = Scope { entry: &entry, window_ms: Some((0, 30_000)), flavors: &flavors, caption: None, sequence: &[] };
+    let token = Seal { secret: &secret[0], expiry: 1_893_456_000 }.token(&scope);
     c.bench_function("a signed URL", |b| b.iter(|| scope.check(black_box(&token), &secret, 1_700_000_000)));
 }
 

@@ -141,7 +141,7 @@ fn runtime() -> Result<Runtime, Vec<String>> {
 fn delivery(settings: &Settings) -> Result<(Catalog, Delivery), Vec<String>> {
     let origin = Origin::new(&settings.catalog.media, &settings.origin).map_err(fault)?;
     let catalog = Catalog::open(&settings.catalog, origin.clone()).map_err(fault)?;
-    let delivery = Delivery::new(&settings.deliver, catalog.clone(), origin).map_err(fault)?;
+    let delivery = Delivery::new(&settings.deliver, &settings.access, catalog.clone(), origin).map_err(fault)?;
     Ok((catalog, delivery))
 }
 
@@ -158,7 +158,9 @@ fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
         let (_, delivery) = delivery(settings)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let asker = Asker { target: Some(target), now, ..Asker::default() };
-        let decision = delivery.plan(&request, Client::default(), &asker).await.map_err(fault)?;
+        let admission = delivery.admit(&request, &asker).await.map_err(fault)?;
+        print(admission.explain())?;
+        let decision = delivery.plan(&request, Client::default(), &admission).await.map_err(fault)?;
         print(plan::explain(&decision))?;
         let left_out = match &decision {
             Decision::Make(plan) => delivery.left_out(&request, plan).await.map_err(fault)?,

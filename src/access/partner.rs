@@ -7,12 +7,31 @@ use super::secret::Secret;
 use crate::entry::{Entry, PartnerId};
 
 /// Partners and profiles, as the settings have them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The partners that are known.
     pub partners: HashMap<PartnerId, Partner>,
     /// The profiles, by what entries call them.
     pub profiles: HashMap<String, Profile>,
+    /// What URLs are signed with: the newest first, older ones that stay valid after it. Without any, URLs of the dialect are
+    /// not signed, and tokens are made with the newest secret of the entry's partner.
+    pub url_secrets: Vec<Secret>,
+    /// How many seconds tokens are good for at least.
+    pub url_lifetime_s: u64,
+}
+
+/// As long as people watch one thing, pauses included.
+const URL_LIFETIME_S: u64 = 6 * 60 * 60;
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            partners: HashMap::new(),
+            profiles: HashMap::new(),
+            url_secrets: Vec::new(),
+            url_lifetime_s: URL_LIFETIME_S,
+        }
+    }
 }
 
 /// What is known of a partner.
@@ -54,6 +73,11 @@ impl Config {
         self.partners.get(&partner).map_or(&[], |partner| &partner.secrets)
     }
 
+    /// What tokens in URLs to entries of `partner` are made with; nothing where nobody has a secret.
+    pub fn token_secrets(&self, partner: PartnerId) -> &[Secret] {
+        if self.url_secrets.is_empty() { self.secrets(partner) } else { &self.url_secrets }
+    }
+
     /// What guards `entry` beside its state: the profile that it names, or else that of its partner.
     pub fn guard(&self, entry: &Entry) -> Guard<'_> {
         let of_partner = || self.partners.get(&entry.partner)?.profile.as_deref();
@@ -77,6 +101,7 @@ mod tests {
         let config = Config {
             partners: [(PartnerId(1), Partner::default()), (PartnerId(2), strict), (PartnerId(3), lost)].into(),
             profiles: [named("strict"), named("loose")].into(),
+            ..Config::default()
         };
         let guard = |partner, profile: Option<&str>| {
             let entry = Entry::new(EntryId::new("0_x").unwrap(), EntryKind::Video);

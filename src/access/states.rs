@@ -27,7 +27,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Whether only who was let in before comes to it: what was allowed then is allowed now.
-    pub(super) fn follows_another(self) -> bool {
+    pub fn follows_another(self) -> bool {
         matches!(self, Endpoint::ServeFlavor | Endpoint::Packager)
     }
 
@@ -69,8 +69,9 @@ pub fn check(endpoint: Endpoint, entry: &Entry, viewer: Viewer<'_>, now: u64) ->
     }
 }
 
-/// A deleted entry is as good as none, but where a picture of it is asked for; of blocked ones only sound has none.
-fn check_is_there(endpoint: Endpoint, entry: &Entry) -> Result<()> {
+/// Fails where there is nothing to be had, whoever asks: a deleted entry is as good as none, but where a picture of it is
+/// asked for; of blocked ones only sound has none.
+pub(super) fn check_is_there(endpoint: Endpoint, entry: &Entry) -> Result<()> {
     let is_silenced = entry.status == Status::Blocked && entry.kind == EntryKind::Audio;
     match (entry.status, endpoint) {
         (Status::Deleted, Endpoint::Thumbnail) => {

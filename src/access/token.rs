@@ -26,63 +26,78 @@ const CONTEXT: &[u8] = b"vedette signed url 1";
 /// Bytes of a signature that are written: half of them, as RFC 2104 section 5 allows.
 const WRITTEN: usize = 16;
 
-/// Fails unless the dialect's token `kt` signs `uri`, path and query as they came, of a GET. What it opens needs neither a
-/// session nor a look at rules, schedule and moderators.
-pub fn check_kt(uri: &str, kt: &str, secret: &Secret) -> Result<()> {
+/// Fails unless the dialect's token `kt` signs `uri`, path and query as they came, of a GET, with one of `secrets`. What it
+/// opens needs neither a session nor a look at rules, schedule and moderators.
+pub fn check_kt(uri: &str, kt: &str, secrets: &[Secret]) -> Result<()> {
     let is_digest = kt.len() == KT_LENGTH && kt.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let signed = if is_digest { uri.replace(kt, PLACE) } else { String::new() };
-    let digest: [u8; 20] = Sha1::new().chain_update(secret.bytes()).chain_update(signed).finalize().into();
-    let mut expected = String::with_capacity(KT_LENGTH);
-    digest.iter().for_each(|byte| _ = write!(expected, "{byte:02x}"));
-    match is_digest && bool::from(expected.as_bytes().ct_eq(kt.as_bytes())) {
+    let is_made_by = |secret| bool::from(digest(&signed, secret).as_bytes().ct_eq(kt.as_bytes()));
+    match is_digest && secrets.iter().any(is_made_by) {
         true => Ok(()),
         false => Err(invalid()),
     }
+}
+
+/// `uri`, a path and maybe a query, with the dialect's token for it at its end.
+pub fn with_kt(uri: &str, secret: &Secret) -> String {
+    let front = format!("{uri}{}kt=", if uri.contains('?') { '&' } else { '?' });
+    let kt = digest(&format!("{front}{PLACE}"), secret);
+    front + &kt
+}
+
+fn digest(signed: &str, secret: &Secret) -> String {
+    let digest: [u8; 20] = Sha1::new().chain_update(secret.bytes()).chain_update(signed).finalize().into();
+    let mut text = String::with_capacity(KT_LENGTH);
+    digest.iter().for_each(|byte| _ = write!(text, "{byte:02x}"));
+    text
 }
 
 fn invalid() -> Error {
     Error::coded(Code::TokenInvalid, "the URL is not signed as it says")
 }
 
-/// What a signed URL opens.
+/// What the token in a URL of playback opens: playlists, manifests, segments, and files that are played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope<'a> {
-    /// What for.
-    pub purpose: Purpose,
     /// Of which entry.
     pub entry: &'a EntryId,
     /// Its first and its last millisecond, where only a part is meant.
     pub window_ms: Option<(u64, u64)>,
     /// The flavors that the URL names, in any order; none where it names none.
     pub flavors: &'a [FlavorId],
+    /// The captions that it names.
+    pub caption: Option<&'a str>,
+    /// The entries that play before it, as far as the URL tells of them.
+    pub sequence: &'a [EntryId],
 }
 
-/// What a signed URL is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// Playlists, manifests, segments, and files that are played.
-    Play,
-    /// Pictures.
-    Thumbnail,
-    /// Files to keep.
-    Raw,
+/// What tokens are made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Seal<'a> {
+    /// What only this service knows.
+    pub secret: &'a Secret,
+    /// The second since 1970 from which they open nothing.
+    pub expiry: u64,
+}
+
+impl Seal<'_> {
+    /// The token of a URL that opens what is in `scope`.
+    pub fn token(&self, scope: &Scope<'_>) -> String {
+        format!("{:x}.{}", self.expiry, URL_SAFE_NO_PAD.encode(scope.signature(self.expiry, self.secret)))
+    }
 }
 
 impl Scope<'_> {
-    /// The token of a URL that opens this until the second `expiry` since 1970.
-    pub fn token(&self, expiry: u64, secret: &Secret) -> String {
-        format!("{expiry:x}.{}", URL_SAFE_NO_PAD.encode(self.signature(expiry, secret)))
-    }
-
-    /// Fails unless one of `secrets` made `token` for this, and it is not over. An old secret stays among them for as long
-    /// as URLs of its time may be asked for.
-    pub fn check(&self, token: &str, secrets: &[Secret], now: u64) -> Result<()> {
+    /// The second in which `token` ends. Fails unless one of `secrets` made it for this, and it is not over. An old secret
+    /// stays among them for as long as URLs of its time may be asked for.
+    pub fn check(&self, token: &str, secrets: &[Secret], now: u64) -> Result<u64> {
         let (expiry, signature) = parse(token).ok_or_else(invalid)?;
         let is_made_by = |secret| bool::from(self.signature(expiry, secret).ct_eq(&signature));
         if !secrets.iter().any(is_made_by) {
             return Err(invalid());
         }
-        check_expiry(Some(i64::try_from(expiry).unwrap_or(i64::MAX)), now)
+        check_expiry(Some(i64::try_from(expiry).unwrap_or(i64::MAX)), now)?;
+        Ok(expiry)
     }
 
     fn signature(&self, expiry: u64, secret: &Secret) -> [u8; WRITTEN] {
@@ -91,7 +106,6 @@ impl Scope<'_> {
         let mut key = [0; 64];
         key[..digest.len()].copy_from_slice(&digest);
         let mut mac = Hmac::<Sha256>::new(&key.into());
-        mac.update(&[self.purpose as u8]);
         mac.update(&expiry.to_be_bytes());
         let (from, to) = self.window_ms.unwrap_or((0, u64::MAX));
         mac.update(&from.to_be_bytes());
@@ -99,8 +113,10 @@ impl Scope<'_> {
         let mut names: Vec<&str> = self.flavors.iter().map(FlavorId::as_str).collect();
         names.sort_unstable();
         names.dedup();
-        // No name holds a zero byte.
-        for name in std::iter::once(self.entry.as_str()).chain(names) {
+        // No name holds a zero byte, and no id is empty.
+        let captions = self.caption.into_iter().flat_map(|caption| ["", "c", caption]);
+        let sequence = self.sequence.iter().flat_map(|entry| ["", "s", entry.as_str()]);
+        for name in std::iter::once(self.entry.as_str()).chain(names).chain(captions).chain(sequence) {
             mac.update(name.as_bytes());
             mac.update(&[0]);
         }
@@ -135,7 +151,7 @@ mod tests {
         Secret::new("url secret").unwrap()
     }
 
-    fn code(result: Result<()>) -> Option<Code> {
+    fn code<T>(result: Result<T>) -> Option<Code> {
         result.err().and_then(|error| error.code())
     }
 
@@ -144,10 +160,10 @@ mod tests {
         // printf %s 'url secret/p/1/playManifest/entryId/0_x/expiry/9/kt/{kt}/a?kt={kt}' | sha1sum
         let kt = "c926fe9e12c689eb4c716c9da5543e868df29f9f";
         let uri = |kt: &str| format!("/p/1/playManifest/entryId/0_x/expiry/9/kt/{kt}/a?kt={kt}");
-        assert_eq!(code(check_kt(&uri(kt), kt, &secret())), None);
+        assert_eq!(code(check_kt(&uri(kt), kt, &[secret()])), None);
         #[track_caller]
         fn refused(uri: &str, kt: &str) {
-            assert_eq!(code(check_kt(uri, kt, &secret())), Some(Code::TokenInvalid), "{uri} {kt}");
+            assert_eq!(code(check_kt(uri, kt, &[secret()])), Some(Code::TokenInvalid), "{uri} {kt}");
         }
         refused(&uri(kt).replace("expiry/9", "expiry/99"), kt);
         refused(&format!("{}&x={kt}", uri(kt)), kt);
@@ -155,7 +171,7 @@ mod tests {
         refused(&uri(&kt.to_uppercase()), &kt.to_uppercase());
         refused(&uri(""), "");
         refused(&uri(kt), "/");
-        assert_eq!(code(check_kt(&uri(kt), kt, &Secret::new("other").unwrap())), Some(Code::TokenInvalid));
+        assert_eq!(code(check_kt(&uri(kt), kt, &Secret::list("other,another"))), Some(Code::TokenInvalid));
     }
 
     fn id(text: &str) -> EntryId {
@@ -169,14 +185,16 @@ mod tests {
     #[test]
     fn tokens_are_bound_to_what_they_open() {
         let (entry, both) = (id("0_x"), flavors(&["0_a", "0_b"]));
-        let scope = Scope { purpose: Purpose::Play, entry: &entry, window_ms: Some((0, 9000)), flavors: &both };
-        let token = scope.token(200, &secret());
+        let scope = Scope { entry: &entry, window_ms: Some((0, 9000)), flavors: &both, caption: None, sequence: &[] };
+        let token = Seal { secret: &secret(), expiry: 200 }.token(&scope);
         let check = |scope: Scope<'_>, now| code(scope.check(&token, &[Secret::new("newer").unwrap(), secret()], now));
         assert_eq!((check(scope, 199), check(scope, 200)), (None, Some(Code::TokenExpired)));
         assert_eq!(check(Scope { flavors: &flavors(&["0_b", "0_a"]), ..scope }, 1), None, "the order means nothing");
         let (other, joined) = (id("0_y"), id("0_x0_a"));
         for different in [
-            Scope { purpose: Purpose::Raw, ..scope },
+            Scope { caption: Some("0_c"), ..scope },
+            Scope { caption: Some(""), ..scope },
+            Scope { sequence: std::slice::from_ref(&other), ..scope },
             Scope { entry: &other, ..scope },
             Scope { entry: &joined, flavors: &both[1..], ..scope },
             Scope { window_ms: None, ..scope },
@@ -207,8 +225,8 @@ mod tests {
     #[test]
     fn a_token_with_a_changed_bit_is_none() {
         let entry = id("0_x");
-        let scope = Scope { purpose: Purpose::Thumbnail, entry: &entry, window_ms: None, flavors: &[] };
-        let token = scope.token(1_893_456_000, &secret());
+        let scope = Scope { entry: &entry, window_ms: None, flavors: &[], caption: None, sequence: &[] };
+        let token = Seal { secret: &secret(), expiry: 1_893_456_000 }.token(&scope);
         assert_eq!(token, "70dbd880.vNIltp5SrN6BhA-dmpY7IQ", "URLs that are out there stay good");
         for bit in 0..token.len() * 8 {
             let mut changed = token.clone().into_bytes();
@@ -222,9 +240,9 @@ mod tests {
         #[test]
         fn any_text_is_answered(token in prop_oneof!["\\PC*", "[0-9a-f]{0,17}\\.[A-Za-z0-9_-]{0,24}"], uri in "\\PC*") {
             let entry = id("0_x");
-            let scope = Scope { purpose: Purpose::Raw, entry: &entry, window_ms: None, flavors: &[] };
+            let scope = Scope { entry: &entry, window_ms: None, flavors: &[], caption: None, sequence: &[] };
             prop_assert!(scope.check(&token, &[secret()], 0).is_err());
-            prop_assert!(check_kt(&uri, &token, &secret()).is_err());
+            prop_assert!(check_kt(&uri, &token, &[secret()]).is_err());
         }
 
         #[test]

@@ -62,6 +62,11 @@ impl<'a> Viewer<'a> {
         user.is_some() && user == entry.owner.as_deref()
     }
 
+    /// The files that the viewer's session names for itself.
+    pub fn assets(&self) -> impl Iterator<Item = &'a str> {
+        self.session.into_iter().flat_map(|session| session.claims.privileges.values("downloadasset"))
+    }
+
     /// Whether the viewer's session holds one of these privileges for `entry`.
     pub fn may(&self, privileges: &[impl AsRef<str>], entry: &Entry) -> bool {
         let held = self.session.map(|session| &session.claims.privileges);

@@ -1,4 +1,4 @@
-//! Partners and profiles of rules: the tables `[[partner]]` and `[[access_control]]`.
+//! Partners, profiles of rules, and signed URLs: the tables `[[partner]]`, `[[access_control]]` and `[url_token]`.
 
 use toml::de::DeTable;
 
@@ -11,7 +11,7 @@ use crate::access::secret::Secret;
 use crate::entry::PartnerId;
 
 /// The names of the tables.
-pub(super) const NAMES: [&str; 2] = ["partner", "access_control"];
+pub(super) const NAMES: [&str; 3] = ["partner", "access_control", "url_token"];
 
 /// What the tables in `root` say.
 pub(super) fn read(root: &DeTable<'_>, faults: &Faults) -> Config {
@@ -22,14 +22,24 @@ pub(super) fn read(root: &DeTable<'_>, faults: &Faults) -> Config {
     for table in Table::all(root, "partner", faults) {
         partner(table, &mut config);
     }
+    if let Some(mut table) = Table::one(root, "url_token", faults) {
+        config.url_secrets = table.value("secret", secrets).unwrap_or_default();
+        let lifetime = table.value("lifetime", expect(SECONDS, |text| seconds(text).filter(|seconds| *seconds > 0)));
+        config.url_lifetime_s = lifetime.map_or(config.url_lifetime_s, u64::from);
+        table.end();
+    }
     config
+}
+
+/// What is wrong with a secret is said without it.
+fn secrets(text: &str) -> Result<Vec<Secret>, String> {
+    let secrets = Secret::list(text);
+    if secrets.is_empty() { Err("holds no secret".to_owned()) } else { Ok(secrets) }
 }
 
 fn partner(mut table: Table<'_, '_>, config: &mut Config) {
     let id = table.value("id", expect("a whole number", |text| text.parse().ok().map(PartnerId)));
-    // What is wrong with a secret is said without it.
-    let secrets = |text: &str| Some(Secret::list(text)).filter(|secrets| !secrets.is_empty());
-    let secrets = table.value("admin_secret", |text| secrets(text).ok_or_else(|| "holds no secret".to_owned()));
+    let secrets = table.value("admin_secret", secrets);
     let statuses = expect("active or blocked", |text| match text {
         "active" => Some(false),
         "blocked" => Some(true),
@@ -202,6 +212,10 @@ mod tests {
     fn everything_may_be_said() {
         let config = read_from(
             r#"
+            [url_token]
+            secret = "newest, older"
+            lifetime = "90m"
+
             [[partner]]
             id = 101
             admin_secret = "new, old"
@@ -244,6 +258,7 @@ mod tests {
             "#,
         )
         .unwrap();
+        assert_eq!((config.url_secrets, config.url_lifetime_s), (Secret::list("newest,older"), 5400));
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let partner = Partner {
             secrets: Secret::list("new,old"),

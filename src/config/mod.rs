@@ -178,7 +178,11 @@ impl Settings {
                 connections_max: self.server.connections_max,
                 ..wanted.server.clone()
             },
-            deliver: DeliverConfig { policy: wanted.deliver.policy.clone(), ..self.deliver.clone() },
+            deliver: DeliverConfig {
+                policy: wanted.deliver.policy.clone(),
+                sessions_ended: wanted.deliver.sessions_ended.clone(),
+                ..self.deliver.clone()
+            },
             log: self.log,
         };
         let waits = |row: &&Row| (row.show)(&next) != (row.show)(wanted);

@@ -350,6 +350,14 @@ pub const ROWS: &[Row] = &[
         show_optional_path,
         "The database of the countries of addresses; off knows of none"
     ),
+    row!(
+        "sessions_ended",
+        deliver.sessions_ended,
+        "a file, or off",
+        optional_path,
+        show_optional_path,
+        "The list of sessions that were ended before their time: 40 hexadecimal digits, or PARTNER:SESSIONID, a line"
+    ),
     row!("http_connections_max", server.connections_max, COUNT, length, usize::to_string, "Most connections at once"),
     row!(
         "http_connections_per_client_max",

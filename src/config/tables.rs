@@ -23,6 +23,23 @@ impl<'a, 'i> Table<'a, 'i> {
         Table { values, at: 0, faults, known: Vec::new() }.tables(name)
     }
 
+    /// The one table that `name` may be given in `values`.
+    pub(super) fn one(values: &'a DeTable<'i>, name: &'static str, faults: &'a Faults) -> Option<Table<'a, 'i>> {
+        let root = Table { values, at: 0, faults, known: Vec::new() };
+        let (key, value) = values.get_key_value(name)?;
+        match value.get_ref() {
+            _ if value.span().is_empty() => None,
+            DeValue::Table(inner) => Some(Table { values: inner, at: key.span().start, faults, known: Vec::new() }),
+            other => {
+                root.fault(
+                    key.span().start,
+                    format!("{name} cannot be a {}, expected a table, [{name}]", other.type_str()),
+                );
+                None
+            }
+        }
+    }
+
     /// The tables that `name` is given within this one.
     pub(super) fn tables(&mut self, name: &'static str) -> Vec<Table<'a, 'i>> {
         let Some((at, value)) = self.take(name) else { return Vec::new() };

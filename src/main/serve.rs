@@ -13,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use vedette::catalog::Catalog;
 use vedette::config::{Level, Log, LogFormat, Settings};
 use vedette::deliver::Delivery;
+use vedette::error::Error;
 use vedette::server::{House, Server};
 
 use super::{Outcome, delivery, fault, print, runtime, settings};
@@ -101,11 +102,14 @@ impl Running {
 
     async fn renewed(&mut self, given: &ArgMatches) -> Result<Vec<&'static str>, Vec<String>> {
         let (next, waiting) = self.settings.renewed(&settings(given)?);
-        let delivery = Arc::new(self.delivery.renewed(next.deliver.policy.clone()));
-        let house = Arc::clone(&self.houses.borrow());
-        let (config, made) = (next.server.clone(), Arc::clone(&delivery));
-        let house = spawn_blocking(move || house.renewed(&config, made)).await.map_err(fault)?.map_err(fault)?;
-        self.houses.send_replace(Arc::new(house));
+        let (delivery, house, wanted) = (Arc::clone(&self.delivery), Arc::clone(&self.houses.borrow()), next.clone());
+        let renewed = move || {
+            let delivery = Arc::new(delivery.renewed(&wanted.deliver, &wanted.access)?);
+            let house = Arc::new(house.renewed(&wanted.server, Arc::clone(&delivery))?);
+            Ok::<_, Error>((delivery, house))
+        };
+        let (delivery, house) = spawn_blocking(renewed).await.map_err(fault)?.map_err(fault)?;
+        self.houses.send_replace(house);
         (self.settings, self.delivery) = (next, delivery);
         Ok(waiting)
     }

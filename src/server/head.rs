@@ -97,6 +97,7 @@ fn effect(field: &[u8]) -> Option<Effect<'_>> {
         b'r' if is(b"range") => Effect::Range(value),
         b't' if is(b"te") || begins(b"transfer-") || begins(b"trailer") => Effect::Frames,
         b'u' if is(b"upgrade") => Effect::Frames,
+        b'x' if is(b"x-kaltura-ks") => Effect::Matters,
         _ => Effect::None,
     };
     Some(effect)

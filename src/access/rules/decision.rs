@@ -1,6 +1,7 @@
 //! What is for a viewer, and on which facts that depends.
 
 use core::net::IpAddr;
+use std::borrow::Cow;
 
 use super::{Action, Condition, Context, Flavors, Profile, Rule, Test};
 use crate::access::partner::Partner;
@@ -8,7 +9,7 @@ use crate::access::session::{Invalid, Session};
 use crate::access::site;
 use crate::access::states::{self, Endpoint};
 use crate::access::viewer::Viewer;
-use crate::entry::Entry;
+use crate::entry::{Entry, EntryKind, Flavor};
 use crate::error::{Code, Error, Result};
 
 /// What guards an entry beside its state.
@@ -57,6 +58,20 @@ pub struct Read {
     pub until: Option<u64>,
 }
 
+impl Read {
+    /// What two decisions together depend on.
+    #[must_use]
+    pub fn and(self, other: Read) -> Read {
+        Read {
+            session: self.session || other.session,
+            referrer: self.referrer || other.referrer,
+            address: self.address || other.address,
+            user_agent: self.user_agent || other.user_agent,
+            until: self.until.into_iter().chain(other.until).min(),
+        }
+    }
+}
+
 /// How much of an entry is left to a viewer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -64,6 +79,8 @@ pub struct Limits {
     pub preview_s: Option<u32>,
     /// The flavors that may be had, where they are limited.
     pub flavors: Option<Flavors>,
+    /// Files that may be had although their flavors may not.
+    pub besides: Vec<String>,
     /// Whether pictures of any moment may be had.
     pub may_capture: bool,
 }
@@ -81,7 +98,24 @@ pub struct Verdict {
 
 impl Limits {
     /// No limits at all.
-    pub const NONE: Limits = Limits { preview_s: None, flavors: None, may_capture: true };
+    pub const NONE: Limits = Limits { preview_s: None, flavors: None, besides: Vec::new(), may_capture: true };
+
+    /// Whether `flavor` may be had.
+    pub fn allow(&self, flavor: &Flavor) -> bool {
+        let is_exempt = || self.besides.iter().any(|id| id == flavor.id.as_str());
+        self.flavors.as_ref().is_none_or(|flavors| flavors.contain(flavor) || is_exempt())
+    }
+
+    /// `entry` with the flavors that may be had. Other files than those that are played are no flavors to rules.
+    pub fn part_of<'a>(&self, entry: &'a Entry) -> Cow<'a, Entry> {
+        let is_played = matches!(entry.kind, EntryKind::Video | EntryKind::Audio);
+        if !is_played || entry.flavors.iter().all(|flavor| self.allow(flavor)) {
+            return Cow::Borrowed(entry);
+        }
+        let mut part = entry.clone();
+        part.flavors.retain(|flavor| self.allow(flavor));
+        Cow::Owned(part)
+    }
 
     /// Fails where pictures of a moment may not be had.
     pub fn check_capture(&self) -> Result<()> {
@@ -93,23 +127,56 @@ impl Limits {
 }
 
 impl Endpoint {
-    /// What rules call it.
-    pub fn context(self) -> Context {
+    /// What rules call it. Files of what is played are as guarded as playing is.
+    fn contexts(self) -> &'static [Context] {
         match self {
-            Endpoint::PlayManifest => Context::Play,
-            Endpoint::PlayDownload | Endpoint::Raw | Endpoint::Caption => Context::Download,
-            Endpoint::ServeFlavor | Endpoint::Packager => Context::Serve,
-            Endpoint::Thumbnail | Endpoint::ThumbAsset => Context::Thumbnail,
+            Endpoint::PlayManifest => &[Context::Play],
+            Endpoint::PlayDownload | Endpoint::Raw | Endpoint::Caption => &[Context::Download],
+            Endpoint::ServeFlavor | Endpoint::Packager => &[Context::Play, Context::Serve],
+            Endpoint::Thumbnail | Endpoint::ThumbAsset => &[Context::Thumbnail],
         }
+    }
+}
+
+impl Guard<'_> {
+    /// Whether URLs to files of what is played need a token: who may play is not who may have any file.
+    pub fn needs_seal(&self) -> bool {
+        matches!(self, Guard::Profile(profile) if profile.rules.iter().any(|rule| rule.is_about(Context::Play)))
     }
 }
 
 /// What of `entry` is for a viewer who asks at `endpoint`: first its state counts, then its rules.
 pub fn decide(endpoint: Endpoint, entry: &Entry, guard: Guard<'_>, facts: &Facts<'_>) -> Verdict {
-    let mut reader = Reader { facts, entry, viewer: Viewer::ANONYMOUS, read: Read::default() };
-    let mut collected = Collected::default();
-    let outcome = reader.decide(endpoint, guard, &mut collected);
-    Verdict { outcome, read: reader.read, messages: collected.messages }
+    let contexts = endpoint.contexts();
+    let is_about = |rule: &Rule| contexts.iter().any(|context| rule.is_about(*context));
+    // Who asks for a file without a token asks as who begins to play.
+    let as_player = endpoint.follows_another() && is_looked_at(guard, endpoint, is_about);
+    let endpoint = if as_player { Endpoint::PlayManifest } else { endpoint };
+    Reader::of(entry, facts).verdict(endpoint, guard, &is_about)
+}
+
+/// What comes of a URL to `entry` that is not signed as it says: nothing, and where there is nothing, not even that.
+pub fn refuse(endpoint: Endpoint, entry: &Entry, error: Error) -> Verdict {
+    let outcome = states::check_is_there(endpoint, entry).and(Err(error));
+    Verdict { outcome, read: Read::default(), messages: Vec::new() }
+}
+
+/// What of `entry` is for whoever has a URL that is signed until a second: rules count where they name the serving of files,
+/// which is what the signer cannot have looked at.
+pub fn decide_signed(
+    endpoint: Endpoint,
+    entry: &Entry,
+    guard: Guard<'_>,
+    facts: &Facts<'_>,
+    until: Option<u64>,
+) -> Verdict {
+    let mut reader = Reader::of(entry, facts);
+    until.into_iter().for_each(|until| reader.changes_at(until));
+    if endpoint.follows_another() {
+        return reader.verdict(endpoint, guard, &|rule| rule.contexts.contains(&Context::Serve));
+    }
+    let outcome = states::check_is_there(endpoint, entry).map(|()| Limits::NONE);
+    Verdict { outcome, read: reader.read, messages: Vec::new() }
 }
 
 /// Facts that keep in mind which of them were asked for.
@@ -120,22 +187,44 @@ struct Reader<'a> {
     read: Read,
 }
 
-impl Reader<'_> {
-    fn decide(&mut self, endpoint: Endpoint, guard: Guard<'_>, collected: &mut Collected) -> Result<Limits> {
-        self.identify(endpoint, guard)?;
+impl<'a> Reader<'a> {
+    fn of(entry: &'a Entry, facts: &'a Facts<'a>) -> Reader<'a> {
+        Reader { facts, entry, viewer: Viewer::ANONYMOUS, read: Read::default() }
+    }
+
+    fn verdict(mut self, endpoint: Endpoint, guard: Guard<'_>, is_about: &dyn Fn(&Rule) -> bool) -> Verdict {
+        let mut collected = Collected::default();
+        let outcome = self.decide(endpoint, guard, is_about, &mut collected);
+        Verdict { outcome, read: self.read, messages: collected.messages }
+    }
+
+    fn decide(
+        &mut self,
+        endpoint: Endpoint,
+        guard: Guard<'_>,
+        is_about: &dyn Fn(&Rule) -> bool,
+        collected: &mut Collected,
+    ) -> Result<Limits> {
+        // Nobody learns by a session of his own that there was once an entry.
+        states::check_is_there(endpoint, self.entry)?;
+        let is_looked_at = is_looked_at(guard, endpoint, is_about);
+        self.identify(endpoint, guard, is_looked_at)?;
         self.check_state(endpoint)?;
         if self.facts.partner.is_some_and(|partner| partner.is_blocked) {
             return Err(Error::coded(Code::PartnerNotActive, "the partner is blocked"));
         }
         match guard {
-            Guard::Nothing => {}
             Guard::Unknown => {
                 return Err(Error::coded(
                     Code::AccessControlRestricted,
                     "the entry is guarded by a profile that nobody knows",
                 ));
             }
-            Guard::Profile(profile) => self.collect(profile, endpoint, collected),
+            Guard::Profile(profile) if is_looked_at => {
+                let rules = profile.rules.iter().filter(|rule| is_about(rule));
+                self.collect(rules, endpoint, collected);
+            }
+            Guard::Profile(_) | Guard::Nothing => {}
         }
         let may_capture = self.facts.partner.is_none_or(|partner| partner.may_capture);
         let limits = collected.limits(self.viewer)?;
@@ -144,10 +233,9 @@ impl Reader<'_> {
 
     /// Finds out who asks. Players that fetch files of what is played hold no session; where no rule is about having
     /// pictures, one that counts for nothing is as good as none.
-    fn identify(&mut self, endpoint: Endpoint, guard: Guard<'_>) -> Result<()> {
+    fn identify(&mut self, endpoint: Endpoint, guard: Guard<'_>, is_looked_at: bool) -> Result<()> {
         let Some(session) = self.facts.session.filter(|_| !endpoint.follows_another()) else { return Ok(()) };
-        let is_free = matches!(guard, Guard::Profile(profile) if !is_looked_at(profile, endpoint));
-        if is_free && endpoint == Endpoint::Thumbnail {
+        if endpoint == Endpoint::Thumbnail && matches!(guard, Guard::Profile(_)) && !is_looked_at {
             let viewer = session.ok().and_then(|session| Viewer::of(session, self.entry));
             self.viewer = viewer.unwrap_or(Viewer::ANONYMOUS);
             return Ok(());
@@ -184,10 +272,7 @@ impl Reader<'_> {
         states::check(endpoint, self.entry, self.viewer, self.facts.now)
     }
 
-    fn collect(&mut self, profile: &Profile, endpoint: Endpoint, collected: &mut Collected) {
-        if !is_looked_at(profile, endpoint) {
-            return;
-        }
+    fn collect<'r>(&mut self, rules: impl Iterator<Item = &'r Rule>, endpoint: Endpoint, collected: &mut Collected) {
         if !endpoint.follows_another() {
             self.read_session();
         }
@@ -195,7 +280,6 @@ impl Reader<'_> {
             return;
         }
         let is_admin = self.viewer.is_admin();
-        let rules = profile.rules.iter().filter(|rule| rule.is_about(endpoint.context()));
         for rule in rules.filter(|rule| !is_admin || rule.binds_admins) {
             if rule.conditions.iter().all(|condition| self.holds(condition)) {
                 collected.add(rule);
@@ -261,8 +345,9 @@ fn refusal(invalid: Invalid, endpoint: Endpoint) -> Error {
 }
 
 /// Whether rules are looked at. Those about pictures are, where the first of them says what pictures may be had.
-fn is_looked_at(profile: &Profile, endpoint: Endpoint) -> bool {
-    let mut rules = profile.rules.iter().filter(|rule| rule.is_about(endpoint.context()));
+fn is_looked_at(guard: Guard<'_>, endpoint: Endpoint, is_about: impl Fn(&Rule) -> bool) -> bool {
+    let Guard::Profile(profile) = guard else { return false };
+    let mut rules = profile.rules.iter().filter(|rule| is_about(rule));
     let is_of_pictures = |rule: &Rule| rule.actions.iter().any(|a| matches!(a, Action::Block | Action::LimitCapture));
     rules.next().is_some_and(|first| endpoint != Endpoint::Thumbnail || is_of_pictures(first))
 }
@@ -300,6 +385,7 @@ impl Collected {
         Ok(Limits {
             preview_s: self.preview_s.filter(|_| !viewer.is_admin()),
             flavors: self.flavors.clone(),
+            besides: self.flavors.iter().flat_map(|_| viewer.assets()).map(str::to_owned).collect(),
             may_capture: !self.limits_capture,
         })
     }

@@ -4,7 +4,7 @@ mod decision;
 mod pattern;
 mod restrictions;
 
-pub use self::decision::{Facts, Guard, Limits, Read, Verdict, decide};
+pub use self::decision::{Facts, Guard, Limits, Read, Verdict, decide, decide_signed, refuse};
 pub use self::pattern::Pattern;
 pub use self::restrictions::{Listed, Restriction};
 use super::network::Network;

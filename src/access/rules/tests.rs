@@ -156,7 +156,7 @@ fn rules_are_about_contexts() {
         all.map(|endpoint| u8::from(code(&decided(endpoint, &rules, &NOBODY)).is_some()))
     };
     assert_eq!(blocked(&[]), [1; 8]);
-    assert_eq!(blocked(&[Context::Play]), [1, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(blocked(&[Context::Play]), [1, 0, 0, 0, 1, 1, 0, 0]);
     assert_eq!(blocked(&[Context::Download]), [0, 1, 1, 1, 0, 0, 0, 0]);
     assert_eq!(blocked(&[Context::Serve]), [0, 0, 0, 0, 1, 1, 0, 0]);
     assert_eq!(blocked(&[Context::Thumbnail]), [0, 0, 0, 0, 0, 0, 1, 1]);
@@ -209,8 +209,9 @@ fn whom_rules_bind() {
     }
     assert!(found(Endpoint::Raw, &strict, &downloader) && found(Endpoint::Caption, &loose, &downloader));
     assert!(!found(Endpoint::PlayManifest, &loose, &downloader) && !found(Endpoint::PlayDownload, &loose, &downloader));
-    // Players fetch files of what is played, and hold no session.
-    assert!(!found(Endpoint::Packager, &loose, &admin) && !found(Endpoint::ServeFlavor, &loose, &downloader));
+    // Files of what is played are for who may play.
+    assert!(found(Endpoint::Packager, &loose, &admin) && !found(Endpoint::ServeFlavor, &loose, &downloader));
+    assert!(!found(Endpoint::Packager, &strict, &admin));
     let preview = Rule { binds_admins: true, ..always(Action::Preview(5)) };
     let limits =
         decided(Endpoint::PlayManifest, &[preview], &Facts { session: Some(Ok(&admin)), ..NOBODY }).outcome.unwrap();
