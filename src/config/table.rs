@@ -69,6 +69,14 @@ pub const ROWS: &[Row] = &[
     row!("log_level", log.level, "error, warn, info, debug or trace", Level::read, Level::show, "What is logged"),
     row!("log_format", log.format, "text or json", LogFormat::read, LogFormat::show, "How it is logged"),
     row!(
+        "log_requests",
+        server.log_requests,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether every request is logged, without its sessions and tokens"
+    ),
+    row!(
         "workers",
         deliver.workers,
         "a whole number from 1 to 1024, or auto",

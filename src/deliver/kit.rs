@@ -128,6 +128,11 @@ impl Kit {
         })
     }
 
+    /// The same for files that rest elsewhere.
+    pub(super) fn at(&self, origin: Origin) -> Kit {
+        Kit { origin, ..self.clone() }
+    }
+
     /// What the plan needs to know of `source`.
     pub(super) async fn facts(&self, source: &Source) -> Result<Arc<Facts>> {
         let make = || {

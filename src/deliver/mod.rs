@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod artifact;
+mod checkup;
 pub mod extent;
 pub mod frames;
 mod kit;

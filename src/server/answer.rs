@@ -16,6 +16,8 @@ use super::file;
 use super::form;
 use super::forwarded::Way;
 use super::house::House;
+use super::ident::{self, X_REQUEST_ID};
+use super::journal::{self, millis};
 use super::multipart;
 use super::range::{self, Wanted};
 use super::recent;
@@ -31,7 +33,6 @@ use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision};
 use crate::request::path::TARGET_MAX;
-use crate::request::shown::shown;
 use crate::request::{self, Accepts};
 
 /// What the service is, for who asks for something else.
@@ -43,10 +44,11 @@ const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a f
 pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Request<B>) -> Response<Body> {
     let begun = Instant::now();
     let (head, body) = request.into_parts();
-    let asked = Head { method: head.method, version: head.version, headers: head.headers, peer };
+    let name = ident::name(head.headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes));
+    let asked = Head { method: head.method, version: head.version, headers: head.headers, peer, name };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let authority = head.uri.authority().map(|authority| authority.as_str());
-    let (kind, response) = match asked.method {
+    let (kind, mut response) = match asked.method {
         Method::POST => match posted(house, &asked, target, body).await {
             Ok(form) => {
                 let (kind, response) = routed(house, &asked, authority, (target, &form)).await;
@@ -58,16 +60,23 @@ pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Requ
     };
     let took = begun.elapsed();
     telemetry::answered(kind, response.status().as_u16(), took);
-    tracing::debug!(target: "vedette::access", method = %asked.method, url = %shown(target), status = response.status().as_u16(), ms = millis(took));
+    if house.log_requests || tracing::enabled!(target: "vedette::access", tracing::Level::DEBUG) {
+        let client = house.proxies.way(asked.peer, &asked.headers).client;
+        journal::request((&asked, target, client), (kind, &response, took));
+    }
+    response.headers_mut().insert(X_REQUEST_ID, asked.name);
     if asked.method == Method::HEAD { response::without_body(response) } else { response }
 }
 
 /// A request without its target and body, and who sent it.
-struct Head {
-    method: Method,
-    version: Version,
-    headers: HeaderMap,
-    peer: Peer,
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) method: Method,
+    pub(super) version: Version,
+    pub(super) headers: HeaderMap,
+    pub(super) peer: Peer,
+    /// What it is known by.
+    pub(super) name: HeaderValue,
 }
 
 /// Whether a plain request of this second for the same has the same answer, or a part of it, whatever else its fields say but
@@ -119,7 +128,7 @@ async fn routed(
             {
                 response = answered(house, head, (target, &request), (client, &asker)).await;
             }
-            (asked(&request), response.unwrap_or_else(|failure| failed(target, &request, &failure)))
+            (asked(&request), response.unwrap_or_else(|failure| failed((head, target), &request, &failure)))
         }
     }
 }
@@ -333,9 +342,10 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
-fn failed(target: &str, request: &request::Request, failure: &Failure) -> Response<Body> {
+fn failed((head, target): (&Head, &str), request: &request::Request, failure: &Failure) -> Response<Body> {
     let Failure { error, is_for_all, message } = failure;
-    log(target, error);
+    telemetry::failed(error.kind());
+    journal::failure(head, target, error);
     let response = match request {
         request::Request::Raw(_) => failure::raw_failure(error),
         request::Request::Served(_) | request::Request::Download(_) | request::Request::Asset(_) => {
@@ -347,21 +357,6 @@ fn failed(target: &str, request: &request::Request, failure: &Failure) -> Respon
     };
     let response = response::telling(response, message.as_ref());
     if *is_for_all { response } else { response::without_keeping(response) }
-}
-
-fn log(target: &str, error: &Error) {
-    let target = shown(target);
-    match error.kind() {
-        Kind::Internal | Kind::Unavailable | Kind::Changed | Kind::TimedOut => tracing::error!(url = %target, ?error),
-        Kind::Busy => tracing::warn!(url = %target, ?error),
-        Kind::Invalid | Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
-            tracing::debug!(url = %target, ?error)
-        }
-    }
-}
-
-fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e5).round() / 100.0
 }
 
 /// The formats that an `Accept` field names itself, with a quality above zero (RFC 9110 section 12.5.1). A wildcard is what

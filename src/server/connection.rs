@@ -59,7 +59,9 @@ pub(super) async fn serve(houses: Receiver<Arc<House>>, (stream, from): (TcpStre
     let stream = match stream {
         Either::Left(clear) => {
             let stream = Pulsed::new(clear, Arc::clone(&pulse));
-            let (recent, siding) = (Arc::clone(&house.recent), Arc::clone(&siding));
+            // What is logged is logged in one place.
+            let recent = (!house.log_requests).then(|| Arc::clone(&house.recent));
+            let siding = Arc::clone(&siding);
             Either::Left(Express::new(stream, Arc::clone(&pulse), recent, siding))
         }
         Either::Right(secret) => {

@@ -84,6 +84,16 @@ impl Crowd {
         self.members().open.len()
     }
 
+    /// How many requests are open.
+    pub(super) fn requests(&self) -> u64 {
+        self.members().open.values().map(|(pulse, _)| u64::from(pulse.open_requests())).sum()
+    }
+
+    /// Whether whoever comes now has to wait until someone leaves.
+    pub(super) fn is_full(&self) -> bool {
+        self.seats.available_permits() == 0
+    }
+
     /// True once the service has been told to stop.
     pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)

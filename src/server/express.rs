@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::field;
 use super::head::{self, Head};
+use super::ident;
 use super::line::FileLine;
 use super::pulse::{OpenRequest, Pulse};
 use super::recent::{Recent, Wanted};
@@ -30,7 +31,7 @@ use crate::request::shown::shown;
 pub(super) struct Express<S> {
     stream: S,
     pulse: Arc<Pulse>,
-    recent: Arc<Recent>,
+    recent: Option<Arc<Recent>>,
     siding: Arc<Siding>,
     phase: Phase,
     input: Input,
@@ -58,6 +59,8 @@ struct Input {
 /// An answer that is being sent.
 #[derive(Debug)]
 struct Output {
+    /// What goes before `bytes`.
+    first: Bytes,
     bytes: Bytes,
     file: Option<Sending>,
     /// What is counted when it is sent.
@@ -73,8 +76,8 @@ const ANSWERS_AT_ONCE: usize = 16;
 const BYTES_AT_ONCE: u64 = 2 << 20;
 
 impl<S: FileLine> Express<S> {
-    /// A stream at a boundary.
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Arc<Recent>, siding: Arc<Siding>) -> Express<S> {
+    /// A stream at a boundary. Where nothing is at hand, every request is hyper's.
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Option<Arc<Recent>>, siding: Arc<Siding>) -> Express<S> {
         Express { stream, pulse, recent, siding, phase: Phase::Boundary, input: Input::default(), output: None }
     }
 
@@ -118,8 +121,8 @@ impl<S: FileLine> Express<S> {
     /// Decides who answers the request at the front of the input.
     fn next(&mut self) {
         let (begun, _) = self.pulse.requests();
-        let (length, wanted, range) = match head::head(self.input.rest()) {
-            Head::Plain { length, target, gzip, range } => (length, Wanted { target, gzip }, range),
+        let (length, wanted, (range, name)) = match head::head(self.input.rest()) {
+            Head::Plain { length, target, gzip, range, name } => (length, Wanted { target, gzip }, (range, name)),
             Head::Bodyless { length } => return self.lend(length, begun),
             Head::Other => {
                 self.siding.close();
@@ -129,13 +132,16 @@ impl<S: FileLine> Express<S> {
             }
         };
         // The last answer of a connection says that it is the last: none that is at hand does.
-        let answer = self.recent.get(wanted, field::now()).filter(|_| !self.pulse.is_told());
+        let recent = self.recent.as_ref().filter(|_| !self.pulse.is_told());
+        let answer = recent.and_then(|recent| recent.get(wanted, field::now()));
         let Some((answer, reply)) = answer.and_then(|answer| answer.reply(range).map(|reply| (answer, reply))) else {
             return self.lend(length, begun);
         };
         tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = reply.status.as_u16());
+        let (first, bytes) = reply.named(&ident::name(name));
         self.output = Some(Output {
-            bytes: reply.bytes,
+            first,
+            bytes,
             file: reply.file.map(Extent::send),
             counted: Some((answer.kind, reply.status, Instant::now())),
             _open: OpenRequest::new(&self.pulse, Version::HTTP_11),
@@ -162,10 +168,15 @@ impl<S: FileLine> Express<S> {
 
 impl Output {
     fn poll(&mut self, stream: &mut impl FileLine, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.bytes.is_empty() {
-            match ready!(Pin::new(&mut *stream).poll_write(cx, &self.bytes))? {
+        while !(self.first.is_empty() && self.bytes.is_empty()) {
+            let both = [io::IoSlice::new(&self.first), io::IoSlice::new(&self.bytes)];
+            match ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &both))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                sent => self.bytes.advance(sent),
+                sent => {
+                    let of_first = sent.min(self.first.len());
+                    self.first.advance(of_first);
+                    self.bytes.advance(sent - of_first);
+                }
             }
         }
         let mut sent = 0;
@@ -182,7 +193,7 @@ impl Output {
 
 impl From<Waiting> for Output {
     fn from(Waiting { head, body, open }: Waiting) -> Output {
-        Output { bytes: head, file: Some(body.send()), counted: None, _open: open }
+        Output { first: Bytes::new(), bytes: head, file: Some(body.send()), counted: None, _open: open }
     }
 }
 

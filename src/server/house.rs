@@ -37,6 +37,8 @@ pub struct House {
     pub(super) ranges_max: usize,
     /// How long open requests may go on once the service is told to stop.
     pub(super) drain_timeout: Duration,
+    /// Whether every request is told of in the log.
+    pub(super) log_requests: bool,
     /// Who makes the answers.
     pub(super) delivery: Arc<Delivery>,
     /// What is at hand.
@@ -76,6 +78,7 @@ impl House {
             form: form::Limits { bytes_max: config.body_bytes_max, patience: config.header_timeout },
             ranges_max: config.ranges_max,
             drain_timeout: config.drain_timeout,
+            log_requests: config.log_requests,
             delivery,
             recent,
         })

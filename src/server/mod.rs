@@ -16,8 +16,11 @@ mod form;
 pub mod forwarded;
 mod head;
 mod house;
+mod ident;
+mod journal;
 mod line;
 mod multipart;
+mod process;
 mod proxy_protocol;
 mod pulse;
 mod range;
@@ -84,6 +87,8 @@ pub struct Config {
     pub site: Site,
     /// Who stands between clients and the service.
     pub proxies: Proxies,
+    /// Whether every request is told of in the log.
+    pub log_requests: bool,
     /// The database file of countries; `None` for none, and no client is of any country.
     pub countries: Option<PathBuf>,
 }
@@ -149,6 +154,7 @@ impl Default for Config {
             tls_key: None,
             site: Site::default(),
             proxies: Proxies::default(),
+            log_requests: false,
             countries: None,
         }
     }

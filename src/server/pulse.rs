@@ -92,6 +92,11 @@ impl Pulse {
         (begun, self.done.load(Relaxed) == begun)
     }
 
+    /// How many requests are open.
+    pub(super) fn open_requests(&self) -> u32 {
+        self.begun.load(Relaxed).wrapping_sub(self.done.load(Relaxed))
+    }
+
     /// Tells the connection what to do. A stronger order than before counts.
     pub(super) fn tell(&self, order: Order) {
         self.order.fetch_max(order as u8 + 1, Relaxed);

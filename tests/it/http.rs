@@ -150,7 +150,7 @@ pub(crate) fn request(method: &str, target: &str, fields: &str) -> String {
 
 /// The fields but those that tell of the moment or of the way.
 fn lasting(answer: &Answer) -> Vec<(String, String)> {
-    let passing = ["date", "expires", "x-cache", "cache-status", "server-timing"];
+    let passing = ["x-request-id", "date", "expires", "x-cache", "cache-status", "server-timing"];
     let mut fields = answer.headers.clone();
     fields.retain(|(name, _)| !passing.contains(&name.as_str()));
     fields.sort();

@@ -7,6 +7,7 @@ mod assets;
 mod cache;
 mod conditional;
 mod decoded;
+mod eyes;
 #[allow(dead_code, reason = "the tests of origins use the rest")]
 mod far;
 mod fmp4;

@@ -8,7 +8,7 @@ use vedette::server::forwarded::{Header, Proxies};
 use vedette::server::{Config, Site};
 
 use crate::http::{Running, request};
-use crate::support::target;
+use crate::support::{Folder, Server, library, target};
 
 fn running(trusted: &str, protocol: bool) -> Running {
     let proxies = Proxies { trusted: vec![Network::parse(trusted).unwrap()], header: Header::XForwardedFor, protocol };
@@ -99,4 +99,82 @@ fn nobody_else_speaks_for_clients() {
         assert!(client.ask("GET", "/", "").status == 400, "it is no request either");
         assert_eq!(running.get(&target("0_avc", "width/160/vid_sec/1")).status, 200);
     }
+}
+
+/// A server whose entries are for some, by settings of access.
+fn guarded(name: &str, rule: &str, arguments: &[&str]) -> (Folder, Server) {
+    let folder = Folder::new(name);
+    let file = folder.path().join("vedette.toml");
+    let partner = "[[partner]]\nid = 0\naccess_control = 'home'\n";
+    std::fs::write(&file, format!("{partner}[[access_control]]\nname = 'home'\n{rule}")).unwrap();
+    let server = Server::start(library(), &[&["--config", file.to_str().unwrap()], arguments].concat());
+    (folder, server)
+}
+
+#[test]
+fn rules_by_address_see_the_client_behind_trusted_proxies() {
+    let rule =
+        "[[access_control.rule]]\nblock = true\n[[access_control.rule.condition]]\nip = '10.0.0.0/8'\nnot = true\n";
+    let path = target("0_avc", "width/160/vid_sec/1");
+    let (_folder, believing) = guarded("address", rule, &["--proxies-trusted", "127.0.0.1,192.0.2.9"]);
+    let (_folder, strict) = guarded("address-strict", rule, &[]);
+    let status = |server: &Server, via: &str| server.ask("GET", &path, &[("X-Forwarded-For", via)]).status;
+    // Twice: what one client was answered is nobody else's answer.
+    for _ in 0..2 {
+        assert_eq!(status(&believing, "10.1.2.3"), 200);
+        assert_eq!(status(&believing, "10.1.2.3, 192.0.2.9"), 200);
+        assert_eq!(status(&believing, "10.1.2.3, 192.0.2.1"), 404);
+        assert_eq!(status(&believing, "10.1.2.3, unknown"), 404);
+        assert_eq!(believing.get(&path).status, 404);
+        assert_eq!(status(&strict, "10.1.2.3"), 404);
+    }
+}
+
+/// A database in which every address of IPv4 is in Germany.
+fn germany() -> Vec<u8> {
+    let text = |value: &str| [&[0x40 | u8::try_from(value.len()).unwrap()], value.as_bytes()].concat();
+    let data = [vec![0xe1], text("country"), vec![0xe1], text("iso_code"), text("DE")].concat();
+    let metadata = [
+        [vec![0xe9], text("node_count"), vec![0xc1, 1]].concat(),
+        [text("record_size"), vec![0xa1, 24]].concat(),
+        [text("ip_version"), vec![0xa1, 4]].concat(),
+        [text("database_type"), text("Test")].concat(),
+        [text("languages"), vec![0, 4]].concat(),
+        [text("binary_format_major_version"), vec![0xa1, 2]].concat(),
+        [text("binary_format_minor_version"), vec![0xa0]].concat(),
+        [text("build_epoch"), vec![1, 2, 1]].concat(),
+        [text("description"), vec![0xe0]].concat(),
+    ];
+    [&[0, 0, 17, 0, 0, 17], &[0; 16][..], &data, b"\xab\xcd\xefMaxMind.com", &metadata.concat()].concat()
+}
+
+#[test]
+fn rules_by_country_hold_where_the_country_is_known() {
+    let folder = Folder::new("countries");
+    let file = folder.path().join("countries.mmdb");
+    std::fs::write(&file, germany()).unwrap();
+    let rule = "[[access_control.rule]]\nblock = true\n[[access_control.rule.condition]]\ncountry = 'DE'\n";
+    let path = target("0_avc", "width/160/vid_sec/1");
+    let (_settings, unknowing) = guarded("country-none", rule, &[]);
+    assert_eq!(unknowing.get(&path).status, 200);
+    let arguments = ["--countries", file.to_str().unwrap(), "--proxies-trusted", "127.0.0.1"];
+    let (_settings, knowing) = guarded("country", rule, &arguments);
+    assert_eq!(knowing.get(&path).status, 404);
+    assert_eq!(
+        knowing.ask("GET", &path, &[("X-Forwarded-For", "2001:db8::1")]).status,
+        200,
+        "nobody knows where that is"
+    );
+    let broken = folder.path().join("broken.mmdb");
+    std::fs::write(&broken, "nothing").unwrap();
+    let refused = std::process::Command::new(env!("CARGO_BIN_EXE_vedette"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--media"])
+        .arg(library())
+        .arg("--countries")
+        .arg(&broken)
+        .output()
+        .unwrap();
+    assert!(
+        !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("is no database of MaxMind's")
+    );
 }

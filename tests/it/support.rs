@@ -76,6 +76,13 @@ impl Server {
         Server::run(Command::new(env!("CARGO_BIN_EXE_vedette")).stdin(Stdio::null()), folder, arguments)
     }
 
+    /// Serves a folder with further arguments, and writes its log to a file.
+    pub(crate) fn logging(log: &Path, folder: &Path, arguments: &[&str]) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
+        let log = std::fs::File::create(log).unwrap();
+        Server::run(command.stdin(Stdio::null()).stderr(log), folder, arguments)
+    }
+
     /// Serves a folder on a listener that is open already, handed over as systemd does it.
     pub(crate) fn on(listener: &TcpListener, folder: &Path, arguments: &[&str]) -> Server {
         let script = r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&0 0</dev/null"#;
@@ -92,7 +99,6 @@ impl Server {
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
