@@ -4,6 +4,8 @@
 mod ks;
 #[path = "main/serve.rs"]
 mod serve;
+#[path = "main/systemd.rs"]
+mod systemd;
 
 use std::ffi::OsStr;
 use std::fmt::Display;

@@ -26,7 +26,7 @@ const FILM: &[u8] = include_bytes!("checkup.mp4");
 
 /// A picture of it, what a player is told of it, and what it is sent.
 const PICTURE: &str = "/p/0/thumbnail/entry_id/0_film/width/64/height/36/vid_sec/1.5";
-const PLAYLIST: &str = "/hls/p/0/sp/0/serveFlavor/entryId/0_film/flavorId/0_film/name/a.mp4/index.m3u8";
+const PLAYLIST: &str = "/hls/p/0/sp/0/serveFlavor/entryId/0_film/flavorId/0_film/name/a.mp4/index-v1.m3u8";
 const SEGMENT: &str = "/hls/p/0/sp/0/serveFlavor/entryId/0_film/flavorId/0_film/name/a.mp4/seg-1-v1.m4s";
 
 impl Delivery {

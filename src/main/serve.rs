@@ -1,11 +1,9 @@
 //! The command `serve`: parts to service, and the signals that tell it to stop or to read its settings again.
 
 use std::io::{self, IsTerminal};
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use clap::ArgMatches;
-use listenfd::ListenFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch::{self, Sender};
 use tokio::task::spawn_blocking;
@@ -16,14 +14,14 @@ use vedette::deliver::Delivery;
 use vedette::error::Error;
 use vedette::server::{House, Server};
 
-use super::{Outcome, delivery, fault, print, runtime, settings};
+use super::{Outcome, delivery, fault, print, runtime, settings, systemd};
 
 /// Answers requests until SIGTERM or SIGINT, then finishes the open ones; a second signal ends it at once. SIGHUP has it read
 /// its settings again.
 pub(super) fn run(given: &ArgMatches) -> Outcome {
     let settings = settings(given)?;
     log(settings.log);
-    let handed = handed().map_err(fault)?;
+    let handed = systemd::listeners().map_err(fault)?;
     runtime()?.block_on(async {
         let (catalog, delivery) = delivery(&settings)?;
         let delivery = Arc::new(delivery);
@@ -35,6 +33,7 @@ pub(super) fn run(given: &ArgMatches) -> Outcome {
         if let Some(address) = server.admin_address().map_err(fault)? {
             print(format_args!("health and metrics on http://{address}\n"))?;
         }
+        systemd::ready();
         let survey = tokio::spawn(survey(catalog));
         let (houses, house) = watch::channel(Arc::new(house));
         let mut running = Running { settings, delivery, houses };
@@ -43,6 +42,7 @@ pub(super) fn run(given: &ArgMatches) -> Outcome {
                 running.renew(given).await;
             }
             tracing::info!("stopping");
+            systemd::stopping();
             tokio::spawn(async move {
                 while signals.next().await == Told::Renew {}
                 std::process::exit(1);
@@ -52,12 +52,6 @@ pub(super) fn run(given: &ArgMatches) -> Outcome {
         survey.abort();
         outcome
     })
-}
-
-/// The listeners that whoever started the service has opened for it (systemd's sd_listen_fds(3)), in the order of its sockets.
-fn handed() -> io::Result<Vec<TcpListener>> {
-    let mut handed = ListenFd::from_env();
-    (0..handed.len()).filter_map(|at| handed.take_tcp_listener(at).transpose()).collect()
 }
 
 async fn survey(catalog: Catalog) {
@@ -79,7 +73,8 @@ impl Running {
     /// Reads the settings again, and the files that they name. Where anything is wrong with them, the service goes on with
     /// those that it has.
     async fn renew(&mut self, given: &ArgMatches) {
-        let outcome = match self.renewed(given).await {
+        systemd::renewing();
+        let is_taken = match self.renewed(given).await {
             Ok(waiting) if waiting.is_empty() => {
                 tracing::info!("the settings were read again");
                 true
@@ -95,9 +90,10 @@ impl Running {
                 false
             }
         };
-        let label = if outcome { "taken" } else { "refused" };
+        systemd::ready();
+        let label = if is_taken { "taken" } else { "refused" };
         metrics::counter!("vedette_config_reloads_total", "outcome" => label).increment(1);
-        metrics::gauge!("vedette_config_last_reload_successful").set(f64::from(u8::from(outcome)));
+        metrics::gauge!("vedette_config_last_reload_successful").set(f64::from(u8::from(is_taken)));
     }
 
     async fn renewed(&mut self, given: &ArgMatches) -> Result<Vec<&'static str>, Vec<String>> {

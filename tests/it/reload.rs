@@ -2,6 +2,7 @@
 
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -151,4 +152,24 @@ fn a_restart_behind_a_socket_of_systemd_loses_no_request() {
     });
     assert!(server.stop());
     assert_eq!(met.lost.load(Relaxed), 0, "of {} requests", met.answers.load(Relaxed));
+}
+
+#[test]
+fn systemd_is_told_how_it_goes() {
+    let folder = Folder::new("notify");
+    let path = folder.path().join("socket");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let told = || {
+        let mut buffer = [0; 256];
+        let count = socket.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
+    };
+    let server = Server::notifying(&path, library());
+    assert_eq!(told(), "READY=1");
+    server.signal("HUP");
+    assert!(told().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(told(), "READY=1");
+    assert!(server.stop());
+    assert_eq!(told(), "STOPPING=1");
 }
