@@ -1,15 +1,26 @@
 //! What it costs to know who asks, and what is for them: a session verified, rules decided, a signed URL checked.
 
+#![allow(clippy::unwrap_used)] // a bench that cannot set up has nothing to measure
+
 use std::hint::black_box;
+use std::path::PathBuf;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use tokio::runtime::Runtime;
 use vedette::access::network::Network;
+use vedette::access::partner::{Config as AccessConfig, Partner};
 use vedette::access::rules::{Action, Condition, Facts, Guard, Pattern, Profile, Rule, Test, decide};
 use vedette::access::secret::Secret;
 use vedette::access::session::{self, Claims, Privileges, Role, v1, v2};
 use vedette::access::states::Endpoint;
 use vedette::access::token::{Scope, Seal};
+use vedette::access::viewer::Asker;
+use vedette::catalog::{Catalog, Config as CatalogConfig};
+use vedette::deliver::{Config, Delivery};
 use vedette::entry::{Entry, EntryId, EntryKind, FlavorId, PartnerId};
+use vedette::origin::Origin;
+use vedette::plan::{Client, Decision};
+use vedette::request::parse;
 
 fn claims() -> Claims {
     Claims {
@@ -103,5 +114,54 @@ fn tokens(c: &mut Criterion) {
     c.bench_function("a signed URL", |b| b.iter(|| scope.check(black_box(&token), &secret, 1_700_000_000)));
 }
 
-criterion_group!(benches, sessions, decisions, tokens);
+/// A library of one picture, open and for members alone.
+fn library() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("vedette-bench-access-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let picture = image::RgbImage::from_fn(320, 180, |x, y| image::Rgb([x as u8, y as u8, 128]));
+    for (entry, guard) in [("0_open", ""), ("0_guarded", "access_control = \"members\"\n")] {
+        picture.save(folder.join(format!("{entry}.png"))).unwrap();
+        std::fs::write(folder.join(format!("{entry}.toml")), format!("partner_id = 101\n{guard}")).unwrap();
+    }
+    folder
+}
+
+/// What a kept picture costs, from the parsed request to the artifact: open, and for a member of whom no more than his text
+/// is known.
+fn hits(c: &mut Criterion) {
+    let (folder, runtime) = (library(), Runtime::new().unwrap());
+    let secret = Secret::list("a1b2c3d4e5f60718293a4b5c6d7e8f90");
+    let partner = Partner { secrets: secret.clone(), ..Partner::default() };
+    let rules = vec![only(Test::Authenticated(vec!["sview".to_owned()]))];
+    let access = AccessConfig {
+        partners: [(PartnerId(101), partner)].into(),
+        profiles: [("members".to_owned(), Profile { name: "members".to_owned(), rules })].into(),
+        ..AccessConfig::default()
+    };
+    let config = CatalogConfig { media: folder.clone(), ..CatalogConfig::default() };
+    let origin = Origin::folder(&folder).unwrap();
+    let catalog = Catalog::open(&config, origin.clone()).unwrap();
+    let delivery = Delivery::new(&Config::default(), &access, catalog, origin).unwrap();
+    let claims = Claims { privileges: Privileges::parse("sview:*,list:*,urirestrict:/p/101/*"), ..claims() };
+    let session = v2::make(&claims, [7; 16], &secret[0]).unwrap();
+    let asker = Asker { target: Some("/p/101/x"), now: 1_700_000_000, ..Asker::default() };
+    let member = Asker { session: Some(&session), ..asker };
+    let mut group = c.benchmark_group("a kept picture");
+    for (name, entry, asker) in [("open", "0_open", &asker), ("for members", "0_guarded", &member)] {
+        let request = parse(&format!("/p/101/thumbnail/entry_id/{entry}/width/160")).unwrap().unwrap();
+        let get = || async {
+            let admission = delivery.admit(&request, asker).await?;
+            match delivery.plan(&request, Client::default(), &admission).await? {
+                Decision::Make(plan) => delivery.artifact(&plan).await.map(|_| ()),
+                Decision::Redirect { .. } => Ok(()),
+            }
+        };
+        runtime.block_on(get()).unwrap();
+        group.bench_function(name, |b| b.iter(|| runtime.block_on(get()).unwrap()));
+    }
+    group.finish();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+criterion_group!(benches, sessions, decisions, tokens, hits);
 criterion_main!(benches);

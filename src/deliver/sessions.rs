@@ -30,7 +30,7 @@ const LIST_BYTES_MAX: u64 = 64 << 20;
 /// Sessions, as far as this process remembers them.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    verified: Cache<Box<str>, Arc<Session>>,
+    verified: Cache<Arc<str>, Arc<Session>>,
     /// The actions that limited sessions were used for, with when they expire.
     counted: Mutex<HashMap<SessionId, (u64, u64)>>,
     ended: Option<Arc<Ended>>,
@@ -50,7 +50,7 @@ impl Sessions {
     pub(super) fn new(list: Option<&Path>) -> Result<Sessions> {
         let limits = Limits { bytes_max: VERIFIED_BYTES_MAX, age_max: Duration::ZERO, failures_kept: Duration::ZERO };
         Ok(Sessions {
-            verified: Cache::new(limits, |text: &Box<str>, _| text.len() + SESSION_BYTES),
+            verified: Cache::new(limits, |text: &Arc<str>, _| text.len() + SESSION_BYTES),
             counted: Mutex::default(),
             ended: list.map(Ended::open).transpose()?.map(Arc::new),
         })

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod access_table;
 mod assets;
 mod cache;
 mod conditional;
@@ -12,6 +13,7 @@ mod eyes;
 mod far;
 mod fmp4;
 mod frames;
+mod guards;
 mod hostile;
 mod hostile_http;
 mod http;

@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
             Guard::Unknown => {
                 return Err(Error::coded(
                     Code::AccessControlRestricted,
-                    "the entry is guarded by a profile that nobody knows",
+                    "the entry is guarded by an access-control profile that nobody knows",
                 ));
             }
             Guard::Profile(profile) if is_looked_at => {

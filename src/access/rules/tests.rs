@@ -320,7 +320,10 @@ fn decisions_are_as_described() {
                     Ok(Limits { may_capture: false, .. }) => "no moments".to_owned(),
                     Ok(_) => "yes".to_owned(),
                 };
-                let expected = match states::said(of_state[at], called) {
+                let is_played = |rule: &Rule| rule.is_about(Context::Play) || rule.is_about(Context::Serve);
+                let as_player = profile.as_ref().is_some_and(|profile| profile.rules.iter().any(is_played));
+                let follows = as_player && states::ENDPOINTS[at].1.follows_another();
+                let expected = match states::said(of_state[if follows { 0 } else { at }], called) {
                     "yes" => states::said(of_rules[at], called),
                     refused => refused,
                 };
