@@ -83,6 +83,14 @@ impl Server {
         Server::run(command.stdin(Stdio::null()).stderr(log), folder, arguments)
     }
 
+    /// Serves a folder where the shell has said something before.
+    pub(crate) fn limited(before: &str, folder: &Path) -> Server {
+        let script = format!(r#"{before}; exec "$0" "$@""#);
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_vedette")]).stdin(Stdio::null());
+        Server::run(&mut command, folder, &[])
+    }
+
     /// Serves a folder, and tells a socket what systemd is told.
     pub(crate) fn notifying(socket: &Path, folder: &Path) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
