@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
-use super::sources::{Reading, blocking};
+use super::sources::{Reading, reading};
 use crate::decode::demux::demux;
 use crate::decode::frames::{Coded, Decoders, Run};
 use crate::entry::Source;
@@ -98,9 +98,9 @@ fn reach(track: &Track, at: Ticks, precision: Precision) -> Option<(Reach, Preci
 pub async fn read(origin: &Origin, source: &Source, index: &Arc<Index>, group: Group) -> Result<Loaded> {
     let opened = origin.open(source).await?;
     let index = Arc::clone(index);
-    blocking(move |stop| {
+    reading(opened, move |opened, stop| {
         let track = index.video().ok_or_else(no_video)?;
-        let loaded = Loading { opened: &opened, track, stop }.load(group)?;
+        let loaded = Loading { opened, track, stop }.load(group)?;
         opened.check_version()?;
         Ok(loaded)
     })

@@ -146,7 +146,7 @@ fn row_15_what_is_no_request_is_counted() {
 /// With as many open files as the system gives, nobody new is let in, and nobody is lost who is in.
 #[test]
 fn row_45_no_more_open_files() {
-    let server = Server::limited("ulimit -n 64", library());
+    let server = Server::start_limited("ulimit -n 64;", library(), &[]);
     let path = target("0_avc", "width/160/vid_sec/1");
     assert_eq!(server.get(&path).status, 200);
     let clients: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(server.address()).unwrap()).collect();

@@ -29,6 +29,8 @@ mod raw;
 mod redbot;
 mod regression;
 mod reload;
+mod remote;
+mod s3;
 mod samples;
 mod sequence;
 mod sessions;

@@ -210,7 +210,8 @@ fn systemd_is_told_how_it_goes() {
         let count = socket.recv(&mut buffer).unwrap();
         String::from_utf8_lossy(&buffer[..count]).into_owned()
     };
-    let server = Server::notifying(&path, library());
+    let environment = [("NOTIFY_SOCKET".to_owned(), path.to_str().unwrap().to_owned())];
+    let server = Server::start_within(library(), &[], &environment);
     assert_eq!(told(), "READY=1");
     server.signal("HUP");
     assert!(told().starts_with("RELOADING=1\nMONOTONIC_USEC="));

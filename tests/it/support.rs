@@ -71,9 +71,24 @@ impl Server {
         Server::start(library(), &[])
     }
 
-    /// Serves a folder with further arguments.
+    /// Serves a folder, or what rests at a URL, with further arguments.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Server {
-        Server::run(Command::new(env!("CARGO_BIN_EXE_vedette")).stdin(Stdio::null()), folder, arguments)
+        Server::start_within(folder, arguments, &[])
+    }
+
+    /// The same with further variables in its environment.
+    pub(crate) fn start_within(folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
+        let environment = environment.iter().map(|(name, value)| (name, value));
+        Server::run(command.stdin(Stdio::null()).envs(environment), folder, arguments)
+    }
+
+    /// Serves what rests at a URL after what a shell is told first.
+    pub(crate) fn start_limited(first: &str, media: &Path, arguments: &[&str]) -> Server {
+        let script = format!("{first} exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_vedette")]).stdin(Stdio::null());
+        Server::run(&mut command, media, arguments)
     }
 
     /// Serves a folder with further arguments, and writes its log to a file.
@@ -81,20 +96,6 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
         let log = std::fs::File::create(log).unwrap();
         Server::run(command.stdin(Stdio::null()).stderr(log), folder, arguments)
-    }
-
-    /// Serves a folder where the shell has said something before.
-    pub(crate) fn limited(before: &str, folder: &Path) -> Server {
-        let script = format!(r#"{before}; exec "$0" "$@""#);
-        let mut command = Command::new("sh");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_vedette")]).stdin(Stdio::null());
-        Server::run(&mut command, folder, &[])
-    }
-
-    /// Serves a folder, and tells a socket what systemd is told.
-    pub(crate) fn notifying(socket: &Path, folder: &Path) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
-        Server::run(command.stdin(Stdio::null()).env("NOTIFY_SOCKET", socket), folder, &[])
     }
 
     /// Serves a folder on a listener that is open already, handed over as systemd does it.
@@ -168,6 +169,14 @@ impl Server {
         }
         request.push_str("\r\n");
         self.exchange(method, request.as_bytes())
+    }
+
+    /// Asks without waiting for the answer, which comes through the stream.
+    pub(crate) fn send(&self, target: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+        stream
     }
 
     /// Sends bytes as they are, and reads one answer.
