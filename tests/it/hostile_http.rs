@@ -149,7 +149,7 @@ fn row_45_no_more_open_files() {
     let server = Server::start_limited("ulimit -n 64;", library(), &[]);
     let path = target("0_avc", "width/160/vid_sec/1");
     assert_eq!(server.get(&path).status, 200);
-    let clients: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(server.address()).unwrap()).collect();
+    let clients: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(server.address()).unwrap()).collect();
     std::thread::sleep(Duration::from_millis(300));
     drop(clients);
     crate::support::soon(|| server.get(&path).status == 200);
