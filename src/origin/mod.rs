@@ -255,8 +255,7 @@ impl Opened {
     }
 
     /// Leave for a thread to wait for its bytes: so many wait for one origin at a time, and one that is slow holds up what
-    /// rests there and nothing else. `None` for a file in a folder or in memory, which
-    /// needs none.
+    /// rests there and nothing else. `None` for a file in a folder or in memory, which needs none.
     pub async fn turn(&self) -> Result<Option<Turn>> {
         match self {
             Opened::Local(_) | Opened::Held(_) => Ok(None),

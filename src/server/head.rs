@@ -16,7 +16,7 @@ pub enum Head<'a> {
         gzip: bool,
         /// The value of its `Range`.
         range: Option<&'a [u8]>,
-        /// The value of its `X-Request-Id`.
+        /// The name that its sender gave it.
         name: Option<&'a [u8]>,
     },
     /// A complete head of so many bytes that no body follows.

@@ -79,16 +79,15 @@ impl Server {
     /// The same with further variables in its environment.
     pub(crate) fn start_within(folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
-        let environment = environment.iter().map(|(name, value)| (name, value));
-        Server::run(command.stdin(Stdio::null()).envs(environment), folder, arguments)
+        let variables = environment.iter().map(|(name, value)| (name, value));
+        Server::run(command.stdin(Stdio::null()).envs(variables), folder, arguments)
     }
 
     /// Serves what rests at a URL after what a shell is told first.
     pub(crate) fn start_limited(first: &str, media: &Path, arguments: &[&str]) -> Server {
-        let script = format!("{first} exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_vedette")]).stdin(Stdio::null());
-        Server::run(&mut command, media, arguments)
+        command.arg("-c").arg(format!("{first} exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_vedette"));
+        Server::run(command.stdin(Stdio::null()), media, arguments)
     }
 
     /// Serves a folder with further arguments, and writes its log to a file.
