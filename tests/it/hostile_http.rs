@@ -222,6 +222,21 @@ fn row_18_floods_of_http_2_end_the_connection_that_they_come_on() {
 }
 
 #[test]
+fn row_18_windows_that_stay_shut() {
+    let running = running(Config { write_timeout: Duration::from_secs(1), ..Config::default() });
+    check_served(&running);
+    let mut client = running.connect();
+    client.send_bytes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    client.send_bytes(&frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    client.send_bytes(&frame(HEADERS, END_STREAM | END_HEADERS, 1, GET));
+    let begun = Instant::now();
+    client.rest();
+    // Sooner than anybody is asked whether he is there.
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    check_served(&running);
+}
+
+#[test]
 fn row_18_streams_beyond_their_limit_are_refused() {
     let running = running(Config { streams_max: 5, idle_timeout: Duration::from_secs(2), ..Config::default() });
     let mut client = running.connect();
