@@ -181,27 +181,33 @@ impl Delivery {
             failures_kept: config.failures_kept,
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
-        Delivery::with(config, access, (catalog, Kit::new(config, origin)?, artifacts))
+        let sessions = Sessions::new(config.sessions_ended.as_deref())?;
+        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, artifacts)))
     }
 
     /// The same with other policies and other people let in: what is kept stays, for what is made is named by all that it
     /// depends on. Of `config` nothing else counts. Fails where the list of ended sessions cannot be read.
     pub fn renewed(&self, config: &Config, access: &AccessConfig) -> Result<Delivery> {
-        Delivery::with(config, access, (self.catalog.clone(), self.kit.clone(), self.artifacts.clone()))
+        let sessions = self.door.sessions.renewed(config.sessions_ended.as_deref())?;
+        let parts = (self.catalog.clone(), self.kit.clone(), self.artifacts.clone());
+        Ok(Delivery::with(config, (access, sessions), parts))
     }
 
-    fn with(config: &Config, access: &AccessConfig, parts: (Catalog, Kit, Artifacts)) -> Result<Delivery> {
-        let (catalog, kit, artifacts) = parts;
+    fn with(
+        config: &Config,
+        (access, sessions): (&AccessConfig, Sessions),
+        (catalog, kit, artifacts): (Catalog, Kit, Artifacts),
+    ) -> Delivery {
         let policies =
             access.partners.iter().filter_map(|(id, partner)| Some((*id, policy_of(partner, &config.policy)?)));
-        Ok(Delivery {
+        Delivery {
             catalog,
             kit,
             artifacts,
             policy: config.policy.clone(),
             policies: policies.collect(),
-            door: Door { config: access.clone(), sessions: Sessions::new(config.sessions_ended.as_deref())? },
-        })
+            door: Door { config: access.clone(), sessions },
+        }
     }
 
     /// How busy the workers are.
