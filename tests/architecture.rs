@@ -76,7 +76,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("aes", &["access"]),
     ("cbc", &["access"]),
     ("sha1", &["access"]),
-    ("subtle", &["access"]),
+    ("subtle", &["access", "server"]),
     ("base64", &["access"]),
     ("infer", &["media"]),
     ("mime_guess", &["media"]),

@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod extent;
 pub mod frames;
+mod generation;
 mod kit;
 mod make;
 mod offer;
@@ -22,6 +23,7 @@ use futures_util::future::join_all;
 
 use self::artifact::{Artifact, Body};
 use self::extent::Held;
+use self::generation::Generations;
 use self::kit::Kit;
 use self::pool::Load;
 use self::reading::Reading;
@@ -29,7 +31,7 @@ use crate::access::{self, Grant};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
 use crate::decode::limits::Limits as Decodable;
-use crate::entry::{Entry, Source};
+use crate::entry::{Entry, EntryId, Source};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
@@ -38,6 +40,7 @@ use crate::plan::playback::Rules;
 use crate::plan::sequence::Member;
 use crate::plan::{self, Client, Decision, Known, Plan, Policy, Work};
 use crate::request::asset::Wanted;
+use crate::request::stale::Stale;
 use crate::request::{Request, Subject};
 
 /// The settings of caches, workers and pictures.
@@ -133,6 +136,7 @@ pub struct Delivery {
     catalog: Catalog,
     kit: Kit,
     artifacts: Cache<Key, Arc<Artifact>>,
+    generations: Generations,
     policy: Policy,
 }
 
@@ -165,7 +169,8 @@ impl Delivery {
             failures_kept: config.failures_kept,
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
-        Ok(Delivery { catalog, kit: Kit::new(config, origin)?, artifacts, policy: config.policy.clone() })
+        let (kit, generations) = (Kit::new(config, origin)?, Generations::default());
+        Ok(Delivery { catalog, kit, artifacts, generations, policy: config.policy.clone() })
     }
 
     /// How busy the workers are.
@@ -183,6 +188,35 @@ impl Delivery {
         tracing::info!(entry = %entry.id, error = ?failure, "tried once more");
         [&entry.id].into_iter().chain(request.sequence()).for_each(|id| self.catalog.forget(id));
         true
+    }
+
+    /// Answers no more with what is kept of something: its library is looked at again, and what is made of its files is made
+    /// anew. What a file holds is kept by its version, and needs no such word. Fails where nobody knows what is meant.
+    pub async fn forget(&self, stale: &Stale) -> Result<()> {
+        match stale {
+            Stale::Subject(request) => {
+                let id = match request.subject()? {
+                    Subject::Entry(id) => id.clone(),
+                    Subject::Asset(_) => self.entry(request).await?.id.clone(),
+                };
+                self.forget_entry(id);
+            }
+            Stale::Entry(id) => self.forget_entry(id.clone()),
+            Stale::Partner(partner) => {
+                self.generations.end_of_partner(*partner);
+                self.catalog.forget_all();
+            }
+            Stale::Everything => {
+                self.generations.end_of_all();
+                self.catalog.forget_all();
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_entry(&self, id: EntryId) {
+        self.catalog.forget(&id);
+        self.generations.end_of_entry(id);
     }
 
     /// What will be done for a request at a time in seconds since 1970, and what names its result. Opens only files whose
@@ -255,19 +289,20 @@ impl Delivery {
 
     /// The artifact of a plan: kept, or made now.
     pub async fn artifact(&self, plan: &Plan) -> Result<Delivered> {
-        if let Some(artifact) = self.artifacts.get(&plan.key) {
+        let name = self.generations.kept_as(plan);
+        if let Some(artifact) = self.artifacts.get(&name) {
             return Ok(Delivered { artifact, outcome: Outcome::Hit });
         }
         let code = plan.failure;
         // What takes microseconds is made by whoever asks: agreeing on one maker costs more than making it twice.
         if let Some(made) = package::at_once(&self.kit, &plan.work) {
             let artifact = Arc::new(made.map_err(|error| numbered(error, code))?);
-            self.artifacts.keep(plan.key, Arc::clone(&artifact));
+            self.artifacts.keep(name, Arc::clone(&artifact));
             return Ok(Delivered { artifact, outcome: Outcome::Made });
         }
         let (kit, work) = (self.kit.clone(), plan.work.clone());
         let made = async move { make::artifact(kit, work).await.map(Arc::new).map_err(|error| numbered(error, code)) };
-        let (artifact, outcome) = self.artifacts.get_or_make(plan.key, || made).await?;
+        let (artifact, outcome) = self.artifacts.get_or_make(name, || made).await?;
         let outcome = match outcome {
             Cached::Hit => Outcome::Hit,
             Cached::Miss => Outcome::Made,

@@ -1,4 +1,4 @@
-//! The listener for operators: health and metrics.
+//! The listener for operators: health, metrics, and what is stale.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use tokio::sync::Semaphore;
 
 use super::body::Body;
 use super::crowd::Crowd;
-use super::{failure, response, telemetry};
+use super::recent::Recent;
+use super::{failure, purge, response, telemetry};
 use crate::deliver::Delivery;
 
 /// What the pages are made of.
@@ -23,6 +24,8 @@ pub(super) struct Admin {
     pub(super) delivery: Arc<Delivery>,
     /// The connections.
     pub(super) crowd: Arc<Crowd>,
+    /// What is at hand.
+    pub(super) recent: Arc<Recent>,
     /// The metrics.
     pub(super) recorded: PrometheusHandle,
 }
@@ -40,8 +43,8 @@ pub(super) async fn serve(listener: Option<TcpListener>, admin: Arc<Admin>) {
         tokio::spawn(async move {
             let _seat = seat;
             let service = service_fn(|request| {
-                let response = page(&admin, &request);
-                async { Ok::<_, Infallible>(response) }
+                let admin = Arc::clone(&admin);
+                async move { Ok::<_, Infallible>(answer(&admin, &request).await) }
             });
             let connection =
                 http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
@@ -50,6 +53,14 @@ pub(super) async fn serve(listener: Option<TcpListener>, admin: Arc<Admin>) {
             }
         });
     }
+}
+
+async fn answer<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
+    if request.method() == Method::POST && request.uri().path() == "/purge" {
+        let query = request.uri().query().unwrap_or_default();
+        return purge::ordered(query, request.headers(), (&admin.delivery, &admin.recent)).await;
+    }
+    page(admin, request)
 }
 
 fn page<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
@@ -64,7 +75,10 @@ fn page<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
             let text = telemetry::page(&admin.recorded, &admin.delivery, admin.crowd.len());
             response::document(HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"), text)
         }
-        _ => response::plain(StatusCode::NOT_FOUND, "here are /livez, /readyz, /health, /healthcheck and /metrics"),
+        _ => response::plain(
+            StatusCode::NOT_FOUND,
+            "here are /livez, /readyz, /health, /healthcheck and /metrics, and POST /purge",
+        ),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if request.method() == Method::HEAD { response::without_body(response) } else { response }

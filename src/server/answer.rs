@@ -16,6 +16,7 @@ use super::field;
 use super::file;
 use super::form;
 use super::multipart;
+use super::purge;
 use super::range::{self, Wanted};
 use super::recent;
 use super::response::{self, Content, Part, Standing};
@@ -28,6 +29,7 @@ use crate::packager::name::File;
 use crate::plan::{Client, Decision};
 use crate::request::path::TARGET_MAX;
 use crate::request::shown::shown;
+use crate::request::stale;
 use crate::request::{self, Accepts};
 
 /// What the service is, for who asks for something else.
@@ -50,6 +52,10 @@ pub(super) async fn answer<B: HttpBody>(house: &House, request: Request<B>) -> R
             }
             Err(refusal) => (Asked::Other, *refusal),
         },
+        ref method if method.as_str() == purge::METHOD => {
+            let kept = (&*house.delivery, &*house.recent);
+            (Asked::Other, purge::asked(house.purge_token.as_ref(), &asked.headers, target, kept).await)
+        }
         _ => routed(house, &asked, authority, (target, "")).await,
     };
     let took = begun.elapsed();
@@ -111,7 +117,7 @@ async fn routed(
             {
                 response = answered(house, head, (target, &request), client).await;
             }
-            (asked(&request), response.unwrap_or_else(|error| failed(target, &request, &error)))
+            (asked(&request), response.unwrap_or_else(|error| failed(&house.site, target, &request, &error)))
         }
     }
 }
@@ -184,6 +190,7 @@ async fn answered(
         modified: plan.modified,
         freshness: plan.freshness,
         vary: if is_text { Some(response::ACCEPT_ENCODING) } else { plan.negotiated.then_some("Accept") },
+        tags: stale::tags(&plan.entry, plan.partner),
     };
     match conditional::judge(&head.method, &head.headers, current) {
         Verdict::NotModified => return Ok(response::not_modified(&standing)),
@@ -286,7 +293,7 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
-fn failed(target: &str, request: &request::Request, error: &Error) -> Response<Body> {
+fn failed(site: &Site, target: &str, request: &request::Request, error: &Error) -> Response<Body> {
     let target = shown(target);
     match error.kind() {
         Kind::Internal | Kind::Unavailable | Kind::Changed | Kind::TimedOut => tracing::error!(url = %target, ?error),
@@ -295,15 +302,16 @@ fn failed(target: &str, request: &request::Request, error: &Error) -> Response<B
             tracing::debug!(url = %target, ?error)
         }
     }
-    match request {
+    let response = match request {
         request::Request::Raw(_) => failure::raw_failure(error),
         request::Request::Served(_) | request::Request::Download(_) | request::Request::Asset(_) => {
             failure::file_failure(error)
         }
         request::Request::Thumbnail(_) | request::Request::PlayManifest(_) | request::Request::Package(_) => {
-            failure::failure(error)
+            return failure::failure(error);
         }
-    }
+    };
+    if site.legacy_status { failure::legacy(response) } else { response }
 }
 
 fn millis(duration: Duration) -> f64 {

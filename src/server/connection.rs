@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use super::body::Body;
 use super::express::Express;
 use super::pulse::{OpenRequest, Order, Pulse, Pulsed};
+use super::purge::Token;
 use super::recent::Recent;
 use super::siding::Siding;
 use super::{Site, answer, response};
@@ -53,6 +54,8 @@ pub(super) struct House {
     pub(super) site: Site,
     /// How long a form may take to arrive.
     pub(super) form_patience: Duration,
+    /// What has to be known to declare anything stale; `None` where nobody may here.
+    pub(super) purge_token: Option<Token>,
     /// Who makes the answers.
     pub(super) delivery: Arc<Delivery>,
     /// What is at hand.

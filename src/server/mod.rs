@@ -16,6 +16,7 @@ mod head;
 mod line;
 mod multipart;
 mod pulse;
+mod purge;
 mod range;
 mod recent;
 mod reply;
@@ -25,6 +26,7 @@ mod telemetry;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ use self::admin::Admin;
 use self::connection::House;
 use self::crowd::Crowd;
 use self::pulse::Patience;
+use self::purge::Token;
 use self::recent::Recent;
 use crate::deliver::Delivery;
 use crate::error::{Error, Kind, Result};
@@ -58,11 +61,13 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Most bytes of a request's head.
     pub header_bytes_max: usize,
-    /// How the site is reached from outside.
+    /// The file with the token that `PURGE` takes; `None` for nobody may.
+    pub purge_token_file: Option<PathBuf>,
+    /// How the site looks from outside.
     pub site: Site,
 }
 
-/// How the site is reached from outside.
+/// How the site looks from outside.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Site {
     /// The scheme and host that URLs in manifests and redirects begin with, without a slash at the end; `None` leaves it to
@@ -70,6 +75,8 @@ pub struct Site {
     pub public_url: Option<String>,
     /// The hosts that a request may name to be written into such URLs, as `Host` has them.
     pub hosts: Vec<String>,
+    /// Whether a file that is refused or missing is told of as by the servers that the dialect is of: with 200 and nothing.
+    pub legacy_status: bool,
 }
 
 /// A port that needs no rights, on this machine alone: opening a service to others is a decision.
@@ -104,6 +111,7 @@ impl Default for Config {
             write_timeout: WRITE_TIMEOUT,
             drain_timeout: DRAIN_TIMEOUT,
             header_bytes_max: HEADER_BYTES_MAX,
+            purge_token_file: None,
             site: Site::default(),
         }
     }
@@ -114,6 +122,7 @@ impl Default for Config {
 pub struct Server {
     main: TcpListener,
     admin: Option<TcpListener>,
+    purge_token: Option<Token>,
     recorded: PrometheusHandle,
     config: Config,
 }
@@ -122,12 +131,13 @@ impl Server {
     /// Opens the listeners. Connections queue up from here on.
     pub async fn bind(config: Config) -> Result<Server> {
         let recorded = telemetry::install()?;
+        let purge_token = config.purge_token_file.as_deref().map(Token::read).transpose()?;
         let main = listener(config.listen).await?;
         let admin = match config.admin_listen {
             Some(address) => Some(listener(address).await?),
             None => None,
         };
-        Ok(Server { main, admin, recorded, config })
+        Ok(Server { main, admin, purge_token, recorded, config })
     }
 
     /// Where requests are answered: the port is the one that was given where port 0 was asked for.
@@ -148,9 +158,13 @@ impl Server {
             write: self.config.write_timeout,
         };
         let crowd = Arc::new(Crowd::new(self.config.connections_max, patience));
-        let admin =
-            Admin { delivery: Arc::clone(&delivery), crowd: Arc::clone(&crowd), recorded: self.recorded.clone() };
         let recent = Arc::new(Recent::new());
+        let admin = Admin {
+            delivery: Arc::clone(&delivery),
+            crowd: Arc::clone(&crowd),
+            recent: Arc::clone(&recent),
+            recorded: self.recorded.clone(),
+        };
         let background = [
             tokio::spawn(keep(Arc::clone(&recent), self.recorded)),
             tokio::spawn(admin::serve(self.admin, Arc::new(admin))),
@@ -158,7 +172,7 @@ impl Server {
         ];
         let protocol = connection::protocol(self.config.header_bytes_max);
         let (site, form_patience) = (self.config.site.clone(), self.config.header_timeout);
-        let house = Arc::new(House { protocol, site, form_patience, delivery, recent });
+        let house = Arc::new(House { protocol, site, form_patience, purge_token: self.purge_token, delivery, recent });
         tokio::select! {
             () = stop => {}
             () = accept(self.main, &crowd, &house) => {}

@@ -20,6 +20,7 @@ mod origin;
 mod parsers;
 mod playback;
 mod players;
+mod purge;
 mod raw;
 mod redbot;
 mod regression;
