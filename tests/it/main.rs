@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod access_table;
 mod assets;
 mod cache;
 mod conditional;
@@ -11,6 +12,7 @@ mod decoded;
 mod far;
 mod fmp4;
 mod frames;
+mod guards;
 mod hostile;
 mod http;
 mod index;
