@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::directory::far::Far;
@@ -135,7 +135,7 @@ impl Folder {
             if unseen.is_empty() {
                 return Ok(found);
             }
-            try_join_all(unseen.iter().map(|url| self.far.find(url))).await?;
+            join_all(unseen.iter().map(|url| self.far.find(url))).await.into_iter().collect::<Result<()>>()?;
         }
         Err(unsettled())
     }
