@@ -139,6 +139,11 @@ impl Kit {
         Ok(facts)
     }
 
+    /// The facts of `source`, where they are remembered.
+    pub(super) fn remembered_facts(&self, source: &Source) -> Option<Arc<Facts>> {
+        self.facts.get(source)
+    }
+
     async fn read_facts(&self, source: &Source) -> Result<Facts> {
         match sources::recognise(&self.origin, source).await? {
             Content::Still => sources::facts(&self.origin, source, self.limits).await,

@@ -200,6 +200,19 @@ impl Delivery {
         self.preceded(request, &entry, decision, now).await.map_err(failed)
     }
 
+    /// What [`Delivery::plan`] decides, where all that it needs is remembered and nobody's answer differs from another's.
+    fn plan_at_once(&self, request: &Request, now: u64) -> Option<Plan> {
+        let Subject::Entry(id) = request.subject().ok()? else { return None };
+        let entry = self.catalog.glance(id).filter(|_| is_for_everyone(request))?;
+        let grant = granted(request, &entry, now).ok()?;
+        let known = |source| Some((source, Ok(self.kit.remembered_facts(source)?)));
+        let known: Vec<_> = plan::sources(request, &entry).into_iter().map(known).collect::<Option<_>>()?;
+        match plan::plan(request, &entry, &known, grant, Client::default(), &self.policy).ok()? {
+            Decision::Make(plan) if !plan.negotiated => Some(plan),
+            _ => None,
+        }
+    }
+
     /// The entry that a request is about.
     async fn entry(&self, request: &Request) -> Result<Arc<Entry>> {
         let found = match request.subject()? {
@@ -253,18 +266,20 @@ impl Delivery {
         Ok(lines)
     }
 
+    /// The artifact of a request and its plan, where that is a matter of microseconds and the same for everyone who asks in
+    /// these words; `None` for everything else, failures among it.
+    pub fn at_once(&self, request: &Request, now: u64) -> Option<(Plan, Delivered)> {
+        let plan = self.plan_at_once(request, now)?;
+        let delivered = self.artifact_at_once(&plan)?.ok()?;
+        Some((plan, delivered))
+    }
+
     /// The artifact of a plan: kept, or made now.
     pub async fn artifact(&self, plan: &Plan) -> Result<Delivered> {
-        if let Some(artifact) = self.artifacts.get(&plan.key) {
-            return Ok(Delivered { artifact, outcome: Outcome::Hit });
+        if let Some(delivered) = self.artifact_at_once(plan) {
+            return delivered;
         }
         let code = plan.failure;
-        // What takes microseconds is made by whoever asks: agreeing on one maker costs more than making it twice.
-        if let Some(made) = package::at_once(&self.kit, &plan.work) {
-            let artifact = Arc::new(made.map_err(|error| numbered(error, code))?);
-            self.artifacts.keep(plan.key, Arc::clone(&artifact));
-            return Ok(Delivered { artifact, outcome: Outcome::Made });
-        }
         let (kit, work) = (self.kit.clone(), plan.work.clone());
         let made = async move { make::artifact(kit, work).await.map(Arc::new).map_err(|error| numbered(error, code)) };
         let (artifact, outcome) = self.artifacts.get_or_make(plan.key, || made).await?;
@@ -274,6 +289,20 @@ impl Delivery {
             Cached::Shared => Outcome::Shared,
         };
         Ok(Delivered { artifact, outcome })
+    }
+
+    /// The artifact of a plan, where it is kept or takes microseconds: that is made by whoever asks, as agreeing on one maker
+    /// costs more than making it twice.
+    fn artifact_at_once(&self, plan: &Plan) -> Option<Result<Delivered>> {
+        if let Some(artifact) = self.artifacts.get(&plan.key) {
+            return Some(Ok(Delivered { artifact, outcome: Outcome::Hit }));
+        }
+        let made = package::at_once(&self.kit, &plan.work)?;
+        Some(made.map_err(|error| numbered(error, plan.failure)).map(|made| {
+            let artifact = Arc::new(made);
+            self.artifacts.keep(plan.key, Arc::clone(&artifact));
+            Delivered { artifact, outcome: Outcome::Made }
+        }))
     }
 
     /// The bytes of a body where nothing has to be made of them; `None` where it has to be read. Opens its file, if it is in
@@ -286,6 +315,17 @@ impl Delivery {
     pub async fn read(&self, bodies: Vec<Body>) -> Result<Reading> {
         Reading::begin(&self.kit.origin, bodies).await
     }
+}
+
+/// Whether what `request` asks for is the same for everyone, whoever it is: then nobody has to be looked at. Only pictures and
+/// what a packager tells; other answers begin with the host that was asked, or are files.
+fn is_for_everyone(request: &Request) -> bool {
+    let credentials = match request {
+        Request::Thumbnail(asked) => &asked.credentials,
+        Request::Package(asked) if asked.of.sequence.is_empty() => &asked.of.credentials,
+        _ => return false,
+    };
+    credentials.session.is_none() && credentials.referrer.is_none()
 }
 
 /// What the client may have of an entry that `request` names.

@@ -17,15 +17,16 @@ use super::file;
 use super::form;
 use super::multipart;
 use super::range::{self, Wanted};
-use super::recent;
+use super::recent::{self, Reply};
 use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
+use crate::deliver::artifact::{self, Artifact};
 use crate::deliver::extent::Held;
-use crate::deliver::{Delivered, Outcome, artifact};
+use crate::deliver::{Delivered, Outcome};
 use crate::error::{Error, Kind};
 use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
-use crate::plan::{Client, Decision};
+use crate::plan::{Client, Decision, Plan};
 use crate::request::path::TARGET_MAX;
 use crate::request::shown::shown;
 use crate::request::{self, Accepts};
@@ -175,16 +176,10 @@ async fn answered(
         Decision::Redirect { location, max_age } => return Ok(response::redirect(&location, max_age)),
     };
     let planned = begun.elapsed();
-    let is_text = plan.work.is_text();
-    let is_gzip = is_text && takes_gzip(&head.headers);
-    let etag = if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) };
+    let is_gzip = plan.work.is_text() && takes_gzip(&head.headers);
+    let etag = etag(&plan, is_gzip);
     let current = Validators { etag: &etag, modified: plan.modified };
-    let standing = Standing {
-        etag: field::text(format_args!("{etag}")),
-        modified: plan.modified,
-        freshness: plan.freshness,
-        vary: if is_text { Some(response::ACCEPT_ENCODING) } else { plan.negotiated.then_some("Accept") },
-    };
+    let standing = standing(&plan, &etag);
     match conditional::judge(&head.method, &head.headers, current) {
         Verdict::NotModified => return Ok(response::not_modified(&standing)),
         Verdict::Failed => {
@@ -194,23 +189,8 @@ async fn answered(
     }
     let delivered = house.delivery.artifact(&plan).await?;
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
-    match delivered.outcome {
-        Outcome::Hit => {}
-        _ if plan.work.is_light() => {
-            tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
-        }
-        _ => tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed())),
-    }
-    let artifact = &delivered.artifact;
-    let compressed = is_gzip.then(|| artifact.gzip()).flatten();
-    let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
-    let content = Content {
-        media_type: artifact.media_type.clone(),
-        length: body.len(),
-        shown: artifact.shown.map(|time| field::text(format_args!("{time}"))),
-        is_gzip,
-        attachment: plan.attachment.as_deref().map(file::attachment),
-    };
+    tell(&plan, delivered.outcome, begun);
+    let (body, content) = content(&plan, &delivered.artifact, is_gzip);
     let wanted = wanted(head, current, &content);
     let Some((part, layout)) = arranged(wanted, &content, etag.trim_matches('"')) else {
         return Ok(response::unsatisfiable(content.length));
@@ -232,6 +212,68 @@ async fn answered(
         house.recent.remember(wanted, kind, response.headers(), held);
     }
     Ok(response)
+}
+
+/// The answer to a plain request and what it is of, where that is a matter of microseconds: as it would be answered otherwise,
+/// and without a moment's waiting. `None` for everything else.
+pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
+    let begun = Instant::now();
+    let request = request::parse(std::str::from_utf8(wanted.target).ok()?)?.ok()?;
+    let kind = asked(&request);
+    if !matches!(kind, Asked::Thumbnail | Asked::Playlist) {
+        return None;
+    }
+    let (plan, delivered) = house.delivery.at_once(&request, field::now())?;
+    tell(&plan, delivered.outcome, begun);
+    let is_gzip = plan.work.is_text() && wanted.gzip;
+    let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };
+    let standing = standing(&plan, &etag(&plan, is_gzip));
+    let headers = HeaderMap::with_capacity(FIELDS_MAX);
+    let mut response = response::success(&standing, &content, &Part::Whole, Body::default(), headers);
+    describe(response.headers_mut(), &delivered, Duration::ZERO, begun.elapsed());
+    let reply = Reply::whole(&response, &body);
+    if delivered.outcome == Outcome::Hit {
+        house.recent.remember(wanted, kind, response.headers(), body.into());
+    }
+    Some((kind, delivered.outcome, reply))
+}
+
+/// The entity tag of what a plan comes to.
+fn etag(plan: &Plan, is_gzip: bool) -> String {
+    if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) }
+}
+
+fn standing(plan: &Plan, etag: &str) -> Standing {
+    let vary = match plan.work.is_text() {
+        true => Some(response::ACCEPT_ENCODING),
+        false => plan.negotiated.then_some("Accept"),
+    };
+    Standing { etag: field::text(format_args!("{etag}")), modified: plan.modified, freshness: plan.freshness, vary }
+}
+
+/// What an artifact adds to the standing of its plan, and its bytes.
+fn content(plan: &Plan, artifact: &Artifact, is_gzip: bool) -> (artifact::Body, Content) {
+    let compressed = is_gzip.then(|| artifact.gzip()).flatten();
+    let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
+    let content = Content {
+        media_type: artifact.media_type.clone(),
+        length: body.len(),
+        shown: artifact.shown.map(|time| field::text(format_args!("{time}"))),
+        is_gzip,
+        attachment: plan.attachment.as_deref().map(file::attachment),
+    };
+    (body, content)
+}
+
+/// Tells the log of what was made.
+fn tell(plan: &Plan, outcome: Outcome, begun: Instant) {
+    match outcome {
+        Outcome::Hit => {}
+        _ if plan.work.is_light() => {
+            tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
+        }
+        _ => tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed())),
+    }
 }
 
 /// Which part of a content is asked for. A range is of GET alone, and a field that comes twice is none (RFC 9110 sections

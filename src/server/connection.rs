@@ -71,7 +71,7 @@ pub(super) async fn serve(house: Arc<House>, stream: TcpStream, pulse: Arc<Pulse
         }
     });
     let stream = Pulsed::new(stream, Arc::clone(&pulse));
-    let stream = TokioIo::new(Express::new(stream, Arc::clone(&pulse), Arc::clone(&house.recent), Arc::clone(&siding)));
+    let stream = TokioIo::new(Express::new(stream, Arc::clone(&pulse), Arc::clone(&house), Arc::clone(&siding)));
     let mut connection = pin!(house.protocol.serve_connection(stream, service));
     let mut last = None;
     loop {

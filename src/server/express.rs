@@ -1,11 +1,12 @@
-//! The fast lane of HTTP/1.1: answers of the current second go out beneath hyper, which sees only the other requests.
+//! The fast lane of HTTP/1.1: answers that need no waiting go out beneath hyper, which sees only the other requests.
 //!
 //! Between requests a connection is at a boundary, where nothing of the last answer is left to be sent and hyper waits for the
-//! next head. A plain request whose answer is at hand is answered right there. Any other complete head without a body is lent
+//! next head. A plain request whose answer is at hand, or made in microseconds, is answered right there. Any other complete head without a body is lent
 //! to hyper, byte for byte, and the boundary is reached again when its answer has been flushed, or the one that waits at the
 //! siding has been sent in its place. Whatever is neither gives the connection to hyper for good.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,13 +16,16 @@ use bytes::{Buf, Bytes};
 use hyper::{StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::answer;
+use super::connection::House;
 use super::field;
 use super::head::{self, Head};
 use super::line::Line;
 use super::pulse::{OpenRequest, Pulse};
-use super::recent::{Recent, Wanted};
+use super::recent::{Reply, Wanted};
 use super::siding::{Siding, Waiting};
 use super::telemetry::{self, Asked};
+use crate::deliver::Outcome;
 use crate::deliver::extent::{Extent, Sending};
 use crate::request::shown::shown;
 
@@ -30,7 +34,7 @@ use crate::request::shown::shown;
 pub(super) struct Express<S> {
     stream: S,
     pulse: Arc<Pulse>,
-    recent: Arc<Recent>,
+    house: Arc<House>,
     siding: Arc<Siding>,
     phase: Phase,
     input: Input,
@@ -61,8 +65,17 @@ struct Output {
     bytes: Bytes,
     file: Option<Sending>,
     /// What is counted when it is sent.
-    counted: Option<(Asked, StatusCode, Instant)>,
+    counted: Option<Counted>,
     _open: OpenRequest,
+}
+
+/// What is counted of an answer.
+#[derive(Debug)]
+struct Counted {
+    kind: Asked,
+    status: StatusCode,
+    outcome: Outcome,
+    begun: Instant,
 }
 
 /// Most bytes that wait in a connection's input.
@@ -74,8 +87,8 @@ const BYTES_AT_ONCE: u64 = 2 << 20;
 
 impl<S: Line> Express<S> {
     /// A stream at a boundary.
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Arc<Recent>, siding: Arc<Siding>) -> Express<S> {
-        Express { stream, pulse, recent, siding, phase: Phase::Boundary, input: Input::default(), output: None }
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>, house: Arc<House>, siding: Arc<Siding>) -> Express<S> {
+        Express { stream, pulse, house, siding, phase: Phase::Boundary, input: Input::default(), output: None }
     }
 
     /// Sends what is left of an answer. One that cannot be sent to its end breaks the connection off.
@@ -83,8 +96,8 @@ impl<S: Line> Express<S> {
         let Some(output) = &mut self.output else { return Poll::Ready(Ok(())) };
         let sent = ready!(output.poll(&mut self.stream, cx));
         match &sent {
-            Ok(()) => output.counted.iter().for_each(|(kind, status, begun)| {
-                telemetry::express(*kind, *status, begun.elapsed());
+            Ok(()) => output.counted.iter().for_each(|Counted { kind, status, outcome, begun }| {
+                telemetry::express(*kind, *status, *outcome, begun.elapsed());
             }),
             Err(_) => self.pulse.break_off(),
         }
@@ -116,7 +129,7 @@ impl<S: Line> Express<S> {
 
     /// Decides who answers the request at the front of the input.
     fn next(&mut self) {
-        let (begun, _) = self.pulse.requests();
+        let (begun, at) = (self.pulse.requests().0, Instant::now());
         let (length, wanted, range) = match head::head(self.input.rest()) {
             Head::Plain { length, target, gzip, range } => (length, Wanted { target, gzip }, range),
             Head::Bodyless { length } => return self.lend(length, begun),
@@ -126,18 +139,29 @@ impl<S: Line> Express<S> {
                 return;
             }
         };
-        let answer = self.recent.get(wanted, field::now());
-        let Some((answer, reply)) = answer.and_then(|answer| answer.reply(range).map(|reply| (answer, reply))) else {
+        let Some((kind, outcome, reply)) = self.at_hand(wanted, range) else {
             return self.lend(length, begun);
         };
         tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = reply.status.as_u16());
         self.output = Some(Output {
             bytes: reply.bytes,
             file: reply.file.map(Extent::send),
-            counted: Some((answer.kind, reply.status, Instant::now())),
+            counted: Some(Counted { kind, status: reply.status, outcome, begun: at }),
             _open: OpenRequest::new(&self.pulse, Version::HTTP_11),
         });
         self.input.start += length;
+    }
+
+    /// The answer to a plain request, where it is known or made in microseconds.
+    fn at_hand(&self, wanted: Wanted<'_>, range: Option<&[u8]>) -> Option<(Asked, Outcome, Reply)> {
+        match self.house.recent.get(wanted, field::now()) {
+            Some(answer) => Some((answer.kind, Outcome::Hit, answer.reply(range)?)),
+            // A panic on the way is a failure of that request alone; hyper knows what to say.
+            None if range.is_none() => {
+                catch_unwind(AssertUnwindSafe(|| answer::at_once(&self.house, wanted))).ok().flatten()
+            }
+            None => None,
+        }
     }
 
     fn lend(&mut self, length: usize, begun: u32) {

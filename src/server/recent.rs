@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode};
 
 use super::telemetry::Asked;
 use super::{field, range, reply};
@@ -139,8 +139,18 @@ impl Answer {
     }
 }
 
+impl Reply {
+    /// All of an answer that is given now with the status and the fields of `head`.
+    pub(super) fn whole<B>(head: &Response<B>, body: &[u8]) -> Reply {
+        let mut bytes = reply::head(head.status(), head.headers(), body.len());
+        bytes.extend_from_slice(body);
+        Reply { status: head.status(), bytes: bytes.into(), file: None }
+    }
+}
+
 fn reply(fields: &[u8], status: StatusCode, content_range: Option<HeaderValue>, held: Held) -> Reply {
-    let mut bytes = reply::begun(status);
+    let more = if let Held::Bytes(body) = &held { body.len() } else { 0 };
+    let mut bytes = reply::begun(status, more);
     reply::field(&mut bytes, &header::CONTENT_LENGTH, HeaderValue::from(held.len()).as_bytes());
     if let Some(content_range) = content_range {
         reply::field(&mut bytes, &header::CONTENT_RANGE, content_range.as_bytes());

@@ -1,26 +1,28 @@
 //! Answers of HTTP/1.1 as they are written (RFC 9112 section 2.1).
 
-use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderName};
 
 use super::field::{http_date, now};
 
-/// The head of an answer that is given now with these fields.
-pub(super) fn head(status: StatusCode, headers: &HeaderMap) -> Bytes {
-    let mut head = begun(status);
+/// The head of an answer that is given now with these fields, with room for so many bytes behind it.
+pub(super) fn head(status: StatusCode, headers: &HeaderMap, more: usize) -> Vec<u8> {
+    let mut head = begun(status, more);
     fields(&mut head, headers, |_| true);
-    finished(head, now()).into()
+    finished(head, now())
 }
 
-/// The head of an answer up to its first field.
-pub(super) fn begun(status: StatusCode) -> Vec<u8> {
-    let mut head = Vec::with_capacity(1024);
+/// The head of an answer up to its first field, with room for the others and for so many bytes behind them.
+pub(super) fn begun(status: StatusCode, more: usize) -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEAD_BYTES + more);
     for part in ["HTTP/1.1 ", status.as_str(), " ", status.canonical_reason().unwrap_or_default(), "\r\n"] {
         head.extend_from_slice(part.as_bytes());
     }
     head
 }
+
+/// More than most heads have.
+const HEAD_BYTES: usize = 1024;
 
 /// Adds those of the fields whose names are wanted.
 pub(super) fn fields(head: &mut Vec<u8>, headers: &HeaderMap, is_wanted: impl Fn(&HeaderName) -> bool) {
