@@ -18,6 +18,7 @@ use super::form;
 use super::multipart;
 use super::range::{self, Wanted};
 use super::recent::{self, Reply};
+use super::reply;
 use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
 use crate::deliver::artifact::{self, Artifact};
@@ -209,7 +210,8 @@ async fn answered(
     let is_at_hand = !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
     if let Some(held) = held.filter(|_| is_at_hand) {
         let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
-        house.recent.remember(wanted, kind, response.headers(), held);
+        let now = field::now();
+        house.recent.remember(wanted, now, kind, || recent::fields(response.headers(), now), held);
     }
     Ok(response)
 }
@@ -217,23 +219,23 @@ async fn answered(
 /// The answer to a plain request and what it is of, where that is a matter of microseconds: as it would be answered otherwise,
 /// and without a moment's waiting. `None` for everything else.
 pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
-    let begun = Instant::now();
+    let (begun, now) = (Instant::now(), field::now());
     let request = request::parse(std::str::from_utf8(wanted.target).ok()?)?.ok()?;
     let kind = asked(&request);
     if !matches!(kind, Asked::Thumbnail | Asked::Playlist) {
         return None;
     }
-    let (plan, delivered) = house.delivery.at_once(&request, field::now())?;
+    let (plan, delivered) = house.delivery.at_once(&request, now)?;
     tell(&plan, delivered.outcome, begun);
     let is_gzip = plan.work.is_text() && wanted.gzip;
     let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };
-    let standing = standing(&plan, &etag(&plan, is_gzip));
-    let headers = HeaderMap::with_capacity(FIELDS_MAX);
-    let mut response = response::success(&standing, &content, &Part::Whole, Body::default(), headers);
-    describe(response.headers_mut(), &delivered, Duration::ZERO, begun.elapsed());
-    let reply = Reply::whole(&response, &body);
+    let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
+    response::describe(&mut fields, &standing(&plan, &etag(&plan, is_gzip)), &content);
+    response::cache_fields(&mut fields, delivered.outcome);
+    let (fields, held) = (reply::finished(fields, now), Held::Bytes(body));
+    let reply = Reply::whole(&fields, held.clone());
     if delivered.outcome == Outcome::Hit {
-        house.recent.remember(wanted, kind, response.headers(), body.into());
+        house.recent.remember(wanted, now, kind, || fields, held);
     }
     Some((kind, delivered.outcome, reply))
 }
@@ -317,10 +319,9 @@ async fn carried(house: &House, body: &artifact::Body, held: Option<&Held>, layo
 const FIELDS_MAX: usize = 24;
 
 fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, total: Duration) {
-    match delivered.outcome {
-        Outcome::Hit => return response::cache_fields(headers, response::CACHE_STATUS_HIT),
-        Outcome::Made => response::cache_fields(headers, response::CACHE_STATUS_MADE),
-        Outcome::Shared => response::cache_fields(headers, response::CACHE_STATUS_SHARED),
+    response::cache_fields(headers, delivered.outcome);
+    if delivered.outcome == Outcome::Hit {
+        return;
     }
     let steps = delivered.artifact.timings.steps();
     let steps: Vec<_> = [("plan", planned)].into_iter().chain(steps).chain([("total", total)]).collect();

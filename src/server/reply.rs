@@ -1,15 +1,16 @@
 //! Answers of HTTP/1.1 as they are written (RFC 9112 section 2.1).
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderName};
 
 use super::field::{http_date, now};
 
-/// The head of an answer that is given now with these fields, with room for so many bytes behind it.
-pub(super) fn head(status: StatusCode, headers: &HeaderMap, more: usize) -> Vec<u8> {
-    let mut head = begun(status, more);
+/// The head of an answer that is given now with these fields.
+pub(super) fn head(status: StatusCode, headers: &HeaderMap) -> Bytes {
+    let mut head = begun(status, 0);
     fields(&mut head, headers, |_| true);
-    finished(head, now())
+    finished(head, now()).into()
 }
 
 /// The head of an answer up to its first field, with room for the others and for so many bytes behind them.
@@ -22,7 +23,7 @@ pub(super) fn begun(status: StatusCode, more: usize) -> Vec<u8> {
 }
 
 /// More than most heads have.
-const HEAD_BYTES: usize = 1024;
+pub(super) const HEAD_BYTES: usize = 1024;
 
 /// Adds those of the fields whose names are wanted.
 pub(super) fn fields(head: &mut Vec<u8>, headers: &HeaderMap, is_wanted: impl Fn(&HeaderName) -> bool) {

@@ -73,7 +73,7 @@ impl Siding {
         let mut track = self.track();
         match response.body().extent() {
             Some(body) if matches!(*track, Track::Open) => {
-                let head = reply::head(response.status(), response.headers(), 0).into();
+                let head = reply::head(response.status(), response.headers());
                 *track = Track::Taken(Waiting { head, body: body.clone(), open });
                 Response::new(Body::default())
             }
