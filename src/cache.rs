@@ -52,7 +52,9 @@ struct Inner<K, V> {
 type Kept<K, V> = quick_cache::sync::Cache<K, V, Scale<K, V>>;
 
 /// Weighs values.
-struct Scale<K, V>(Arc<dyn Fn(&K, &V) -> usize + Send + Sync>);
+struct Scale<K, V>(Arc<Weigh<K, V>>);
+
+type Weigh<K, V> = dyn Fn(&K, &V) -> usize + Send + Sync;
 
 /// What is not a finished value.
 struct Open<K, V> {

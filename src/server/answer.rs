@@ -211,7 +211,7 @@ async fn answered(
     if let Some(held) = held.filter(|_| is_at_hand) {
         let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
         let now = field::now();
-        house.recent.remember(wanted, now, kind, || recent::fields(response.headers(), now), held);
+        house.recent.remember((wanted, kind), now, || recent::fields(response.headers(), now), held);
     }
     Ok(response)
 }
@@ -235,7 +235,7 @@ pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Aske
     let (fields, held) = (reply::finished(fields, now), Held::Bytes(body));
     let reply = Reply::whole(&fields, held.clone());
     if delivered.outcome == Outcome::Hit {
-        house.recent.remember(wanted, now, kind, || fields, held);
+        house.recent.remember((wanted, kind), now, || fields, held);
     }
     Some((kind, delivered.outcome, reply))
 }

@@ -83,13 +83,12 @@ impl Recent {
         place.answer.as_ref().filter(is_meant).cloned()
     }
 
-    /// Holds the answer to a request, given in `second` with these [`fields`] and the whole of this or a part, if it is asked for
+    /// Holds the answer of a kind, given in `second` with these [`fields`] and the whole of this or a part, if it is asked for
     /// again within it: what comes once is not worth the copy. The answer depends on nothing but what is wanted and the time.
     pub(super) fn remember(
         &self,
-        wanted: Wanted<'_>,
+        (wanted, kind): (Wanted<'_>, Asked),
         second: u64,
-        kind: Asked,
         fields: impl FnOnce() -> Vec<u8>,
         held: Held,
     ) {
@@ -195,7 +194,7 @@ mod tests {
             let second = field::now();
             for _ in 0..2 {
                 let fields = || fields(&headers(), second);
-                recent.remember(wanted(target), second, Asked::Thumbnail, fields, Held::Bytes(body.clone()));
+                recent.remember((wanted(target), Asked::Thumbnail), second, fields, Held::Bytes(body.clone()));
             }
             if second == field::now() {
                 return second;
@@ -228,7 +227,7 @@ mod tests {
     fn what_comes_once_or_is_large_is_not_held() {
         let recent = Recent::new();
         let fields = || fields(&headers(), 1);
-        recent.remember(wanted("/a"), field::now(), Asked::Thumbnail, fields, Bytes::from_static(b"body").into());
+        recent.remember((wanted("/a"), Asked::Thumbnail), field::now(), fields, Bytes::from_static(b"body").into());
         assert!(recent.get(wanted("/a"), field::now()).is_none());
         let second = remembered(&recent, "/b", &Bytes::from(vec![0; BODY_MAX + 1]));
         assert!(recent.get(wanted("/b"), second).is_none());
