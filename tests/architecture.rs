@@ -87,7 +87,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sha2", &["access"]),
     ("regex_lite", &["access"]),
     ("sha1", &["access"]),
-    ("subtle", &["access"]),
+    ("subtle", &["access", "server"]),
     ("base64", &["access"]),
     ("infer", &["media"]),
     ("mime_guess", &["media"]),

@@ -93,6 +93,15 @@ impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
         part.old.remove(name);
     }
 
+    /// Forgets everything. What there was goes when nobody waits for it.
+    pub(super) fn clear(&self) {
+        for part in &self.parts {
+            let empty = Part { young: HashMap::new(), young_weight: 0, old: HashMap::new() };
+            let forgotten = mem::replace(&mut *part.lock().unwrap_or_else(PoisonError::into_inner), empty);
+            drop(forgotten);
+        }
+    }
+
     fn part(&self, name: &K) -> MutexGuard<'_, Part<K, V>> {
         let at = self.hasher.hash_one(name) as usize % PARTS;
         // No code that may panic runs while a part is locked and half changed.

@@ -295,6 +295,22 @@ pub const ROWS: &[Row] = &[
         "The hosts of requests that may be written into such URLs; others get paths alone"
     ),
     row!(
+        "purge_token_file",
+        server.purge_token_file,
+        "a file, or off",
+        optional_path,
+        show_optional_path,
+        "The file with the token that PURGE takes in Authorization; off takes none"
+    ),
+    row!(
+        "legacy_status",
+        server.site.legacy_status,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether files that are refused or missing are answered with 200 and nothing, as Kaltura's servers do"
+    ),
+    row!(
         "segment_duration",
         deliver.policy.playback.pace.target.0,
         "a duration from 500ms to 10m",
@@ -520,6 +536,8 @@ mod tests {
         check("thumbnail_draft_is_error", &["maybe"], "true");
         check("public_url", &["cdn.example.com", "https://", "https://a/b", "ftp://a"], "https://cdn.example.com:8443");
         check("hosts", &["", "a b", "a,,b"], "cdn.example.com,localhost:8080");
+        check("purge_token_file", &["", "a\0"], "/run/secrets/purge");
+        check("legacy_status", &["404"], "true");
         check("segment_duration", &["0", "400ms", "11m"], "10s");
         check("segment_first_durations", &["", "2s,", "1ms"], "2s,2s,4s");
         check("manifest_inline", &["maybe"], "true");

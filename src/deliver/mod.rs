@@ -5,6 +5,7 @@ pub mod artifact;
 mod checkup;
 pub mod extent;
 pub mod frames;
+mod generation;
 mod kit;
 mod make;
 mod offer;
@@ -28,6 +29,7 @@ use futures_util::future::join_all;
 use self::admission::{Admission, Admitted, Door};
 use self::artifact::{Artifact, Body};
 use self::extent::Held;
+use self::generation::Generations;
 use self::kit::Kit;
 use self::pool::Load;
 use self::reading::Reading;
@@ -36,7 +38,7 @@ use crate::access::partner::{Config as AccessConfig, Partner};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
 use crate::decode::limits::Limits as Decodable;
-use crate::entry::{Entry, PartnerId, Source};
+use crate::entry::{Entry, EntryId, PartnerId, Source};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
@@ -44,6 +46,7 @@ use crate::plan::key::Key;
 use crate::plan::playback::Rules;
 use crate::plan::sequence::Member;
 use crate::plan::{self, Client, Decision, Known, Plan, Policy, Work};
+use crate::request::stale::Stale;
 use crate::request::{Request, Subject};
 
 /// The settings of caches, workers and pictures.
@@ -142,6 +145,7 @@ pub struct Delivery {
     catalog: Catalog,
     kit: Kit,
     artifacts: Artifacts,
+    generations: Arc<Generations>,
     policy: Policy,
     /// The policy for entries of partners that have a word in it.
     policies: HashMap<PartnerId, Policy>,
@@ -182,21 +186,23 @@ impl Delivery {
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
         let sessions = Sessions::new(config.sessions_ended.as_deref())?;
-        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, artifacts)))
+        let kept = (artifacts, Arc::new(Generations::default()));
+        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, kept)))
     }
 
     /// The same with other policies and other people let in: what is kept stays, for what is made is named by all that it
     /// depends on. Of `config` nothing else counts. Fails where the list of ended sessions cannot be read.
     pub fn renewed(&self, config: &Config, access: &AccessConfig) -> Result<Delivery> {
         let sessions = self.door.sessions.renewed(config.sessions_ended.as_deref())?;
-        let parts = (self.catalog.clone(), self.kit.clone(), self.artifacts.clone());
+        let kept = (self.artifacts.clone(), Arc::clone(&self.generations));
+        let parts = (self.catalog.clone(), self.kit.clone(), kept);
         Ok(Delivery::with(config, (access, sessions), parts))
     }
 
     fn with(
         config: &Config,
         (access, sessions): (&AccessConfig, Sessions),
-        (catalog, kit, artifacts): (Catalog, Kit, Artifacts),
+        (catalog, kit, (artifacts, generations)): (Catalog, Kit, (Artifacts, Arc<Generations>)),
     ) -> Delivery {
         let policies =
             access.partners.iter().filter_map(|(id, partner)| Some((*id, policy_of(partner, &config.policy)?)));
@@ -204,6 +210,7 @@ impl Delivery {
             catalog,
             kit,
             artifacts,
+            generations,
             policy: config.policy.clone(),
             policies: policies.collect(),
             door: Door { config: access.clone(), sessions },
@@ -225,6 +232,35 @@ impl Delivery {
         tracing::info!(entry = %entry.id, error = ?failure, "tried once more");
         [&entry.id].into_iter().chain(request.sequence()).for_each(|id| self.catalog.forget(id));
         true
+    }
+
+    /// Answers no more with what is kept of something: its library is looked at again, and what is made of its files is made
+    /// anew. What a file holds is kept by its version, and needs no such word. Fails where nobody knows what is meant.
+    pub async fn forget(&self, stale: &Stale) -> Result<()> {
+        match stale {
+            Stale::Subject(request) => {
+                let id = match request.subject()? {
+                    Subject::Entry(id) => id.clone(),
+                    Subject::Asset(_) => self.entry(request).await?.id.clone(),
+                };
+                self.forget_entry(id);
+            }
+            Stale::Entry(id) => self.forget_entry(id.clone()),
+            Stale::Partner(partner) => {
+                self.generations.end_of_partner(*partner);
+                self.catalog.forget_all();
+            }
+            Stale::Everything => {
+                self.generations.end_of_all();
+                self.catalog.forget_all();
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_entry(&self, id: EntryId) {
+        self.catalog.forget(&id);
+        self.generations.end_of_entry(id);
     }
 
     /// What will be done for a request that is admitted, and what names its result. Opens only files whose facts are not
@@ -307,19 +343,20 @@ impl Delivery {
 
     /// The artifact of a plan: kept, or made now.
     pub async fn artifact(&self, plan: &Plan) -> Result<Delivered> {
-        if let Some(artifact) = self.artifacts.get(&plan.key) {
+        let name = self.generations.kept_as(plan);
+        if let Some(artifact) = self.artifacts.get(&name) {
             return Ok(Delivered { artifact, outcome: Outcome::Hit });
         }
         let code = plan.failure;
         // What takes microseconds is made by whoever asks: agreeing on one maker costs more than making it twice.
         if let Some(made) = package::at_once(&self.kit, &plan.work) {
             let artifact = Arc::new(made.map_err(|error| numbered(error, code))?);
-            self.artifacts.keep(plan.key, Arc::clone(&artifact));
+            self.artifacts.keep(name, Arc::clone(&artifact));
             return Ok(Delivered { artifact, outcome: Outcome::Made });
         }
         let (kit, work) = (self.kit.clone(), plan.work.clone());
         let made = async move { make::artifact(kit, work).await.map(Arc::new).map_err(|error| numbered(error, code)) };
-        let (artifact, outcome) = self.artifacts.get_or_make(plan.key, || made).await?;
+        let (artifact, outcome) = self.artifacts.get_or_make(name, || made).await?;
         let outcome = match outcome {
             Cached::Hit => Outcome::Hit,
             Cached::Miss => Outcome::Made,

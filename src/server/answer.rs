@@ -19,6 +19,7 @@ use super::house::House;
 use super::ident::{self, X_REQUEST_ID};
 use super::journal::{self, millis};
 use super::multipart;
+use super::purge;
 use super::range::{self, Wanted};
 use super::recent;
 use super::response::{self, Content, Part, Standing};
@@ -33,6 +34,7 @@ use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision};
 use crate::request::path::TARGET_MAX;
+use crate::request::stale;
 use crate::request::{self, Accepts};
 
 /// What the service is, for who asks for something else.
@@ -56,6 +58,10 @@ pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Requ
             }
             Err(refusal) => (Asked::Other, *refusal),
         },
+        ref method if method.as_str() == purge::METHOD => {
+            let kept = (&*house.delivery, &*house.recent);
+            (Asked::Other, purge::asked(house.purge_token.as_ref(), &asked.headers, target, kept).await)
+        }
         _ => routed(house, &asked, authority, (target, "")).await,
     };
     let took = begun.elapsed();
@@ -128,7 +134,10 @@ async fn routed(
             {
                 response = answered(house, head, (target, &request), (client, &asker)).await;
             }
-            (asked(&request), response.unwrap_or_else(|failure| failed((head, target), &request, &failure)))
+            (
+                asked(&request),
+                response.unwrap_or_else(|failure| failed(&house.site, (head, target), &request, &failure)),
+            )
         }
     }
 }
@@ -236,6 +245,7 @@ async fn admitted(
         modified: plan.modified,
         freshness: plan.freshness,
         vary: if is_text { Some(response::ACCEPT_ENCODING) } else { plan.negotiated.then_some("Accept") },
+        tags: stale::tags(&plan.entry, plan.partner),
         message: message.clone(),
     };
     match conditional::judge(&head.method, &head.headers, current) {
@@ -345,14 +355,15 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
-fn failed((head, target): (&Head, &str), request: &request::Request, failure: &Failure) -> Response<Body> {
+fn failed(site: &Site, (head, target): (&Head, &str), request: &request::Request, failure: &Failure) -> Response<Body> {
     let Failure { error, is_for_all, message } = failure;
     telemetry::failed(error.kind());
     journal::failure(head, target, error);
+    let of_file = |response| if site.legacy_status { failure::legacy(response) } else { response };
     let response = match request {
-        request::Request::Raw(_) => failure::raw_failure(error),
+        request::Request::Raw(_) => of_file(failure::raw_failure(error)),
         request::Request::Served(_) | request::Request::Download(_) | request::Request::Asset(_) => {
-            failure::file_failure(error)
+            of_file(failure::file_failure(error))
         }
         request::Request::Thumbnail(_) | request::Request::PlayManifest(_) | request::Request::Package(_) => {
             failure::failure(error)

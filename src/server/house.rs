@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::forwarded::Proxies;
 use super::pulse::Patience;
+use super::purge::Token;
 use super::recent::Recent;
 use super::{Config, Site, form, tls};
 use crate::country::Countries;
@@ -39,6 +40,8 @@ pub struct House {
     pub(super) drain_timeout: Duration,
     /// Whether every request is told of in the log.
     pub(super) log_requests: bool,
+    /// What has to be known to declare anything stale; `None` where nobody may here.
+    pub(super) purge_token: Option<Token>,
     /// Who makes the answers.
     pub(super) delivery: Arc<Delivery>,
     /// What is at hand.
@@ -79,6 +82,7 @@ impl House {
             ranges_max: config.ranges_max,
             drain_timeout: config.drain_timeout,
             log_requests: config.log_requests,
+            purge_token: config.purge_token_file.as_deref().map(Token::read).transpose()?,
             delivery,
             recent,
         })

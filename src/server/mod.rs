@@ -23,6 +23,7 @@ mod multipart;
 mod process;
 mod proxy_protocol;
 mod pulse;
+mod purge;
 pub mod range;
 mod recent;
 mod reply;
@@ -83,7 +84,9 @@ pub struct Config {
     pub tls_certificate: Option<PathBuf>,
     /// The file of its private key, in PEM; `None` for connections in the clear.
     pub tls_key: Option<PathBuf>,
-    /// How the site is reached from outside.
+    /// The file with the token that `PURGE` takes; `None` for nobody may.
+    pub purge_token_file: Option<PathBuf>,
+    /// How the site looks from outside.
     pub site: Site,
     /// Who stands between clients and the service.
     pub proxies: Proxies,
@@ -93,7 +96,7 @@ pub struct Config {
     pub countries: Option<PathBuf>,
 }
 
-/// How the site is reached from outside.
+/// How the site looks from outside.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Site {
     /// The scheme and host that URLs in manifests and redirects begin with, without a slash at the end; `None` leaves it to
@@ -101,6 +104,8 @@ pub struct Site {
     pub public_url: Option<String>,
     /// The hosts that a request may name to be written into such URLs, as `Host` has them.
     pub hosts: Vec<String>,
+    /// Whether a file that is refused or missing is told of as by the servers that the dialect is of: with 200 and nothing.
+    pub legacy_status: bool,
 }
 
 /// A port that needs no rights, on this machine alone: opening a service to others is a decision.
@@ -152,6 +157,7 @@ impl Default for Config {
             resets_max: RESETS_MAX,
             tls_certificate: None,
             tls_key: None,
+            purge_token_file: None,
             site: Site::default(),
             proxies: Proxies::default(),
             log_requests: false,

@@ -121,6 +121,13 @@ impl Recent {
         }
     }
 
+    /// Lets go of all.
+    pub(super) fn clear(&self) {
+        for place in &self.places {
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Place::default();
+        }
+    }
+
     fn place(&self, hash: u64) -> std::sync::MutexGuard<'_, Place> {
         // Nothing that can panic runs under the lock.
         self.places[hash as usize % PLACES].lock().unwrap_or_else(PoisonError::into_inner)

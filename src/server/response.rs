@@ -25,6 +25,8 @@ pub(super) struct Standing {
     pub(super) freshness: Freshness,
     /// The field of the request that had a say, if one had.
     pub(super) vary: Option<&'static str>,
+    /// What it is about, for those who keep it: the tags by which it may be declared stale.
+    pub(super) tags: [String; 2],
     /// What the viewer may be told.
     pub(super) message: Option<HeaderValue>,
 }
@@ -69,6 +71,9 @@ pub(super) const CACHE_STATUS_MADE: &str = "vedette; fwd=miss; stored";
 /// The picture was being made for another request.
 pub(super) const CACHE_STATUS_SHARED: &str = "vedette; fwd=miss; collapsed";
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// As Fastly and Varnish have it, and as Cloudflare has it.
+pub(super) const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
+pub(super) const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -244,6 +249,9 @@ fn stand(headers: &mut HeaderMap, standing: &Standing) {
     if let Some(field) = standing.vary {
         headers.insert(header::VARY, HeaderValue::from_static(field));
     }
+    let [entry, partner] = &standing.tags;
+    headers.insert(SURROGATE_KEY, text(format_args!("{entry} {partner}")));
+    headers.insert(CACHE_TAG, text(format_args!("{entry},{partner}")));
     if let Some(message) = &standing.message {
         headers.insert(X_KALTURA_MESSAGE, message.clone());
     }
@@ -290,7 +298,14 @@ mod tests {
 
     fn standing() -> Standing {
         let etag = HeaderValue::from_static("\"abc\"");
-        Standing { etag, modified: 784_111_777, freshness: Freshness::Public(3600), vary: None, message: None }
+        Standing {
+            etag,
+            modified: 784_111_777,
+            freshness: Freshness::Public(3600),
+            vary: None,
+            tags: ["entry_0_a".to_owned(), "p_1".to_owned()],
+            message: None,
+        }
     }
 
     fn content() -> Content {
