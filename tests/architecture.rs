@@ -39,7 +39,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
             "cache",
         ],
     ),
-    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "deliver"]),
+    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "country", "deliver"]),
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
     (
         "config",
@@ -59,7 +59,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper", &["server", "origin"]),
     ("hyper_util", &["server", "origin"]),
     ("hyper_rustls", &["origin"]),
-    ("rustls", &["origin"]),
+    ("listenfd", &["main"]),
+    ("rustls", &["origin", "server"]),
+    ("tokio_rustls", &["server"]),
     ("rustls_native_certs", &["origin"]),
     ("object_store", &["origin"]),
     ("url", &["origin"]),

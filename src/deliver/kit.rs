@@ -128,6 +128,11 @@ impl Kit {
         })
     }
 
+    /// The same for files that rest elsewhere.
+    pub(super) fn at(&self, origin: Origin) -> Kit {
+        Kit { origin, ..self.clone() }
+    }
+
     /// What the plan needs to know of `source`.
     pub(super) async fn facts(&self, source: &Source) -> Result<Arc<Facts>> {
         let make = || {
@@ -157,7 +162,7 @@ impl Kit {
                 // Those elsewhere take turns by origin: one that is slow must not hold up the others.
                 let _reading = match kit.origin.open(&source).await? {
                     Opened::Local(_) => Some(turn(&kit.readings).await?),
-                    Opened::Remote(_) => None,
+                    Opened::Remote(_) | Opened::Held(_) => None,
                 };
                 let index = sources::index(&kit.origin, &source, kit.limits).await?;
                 tell_of_misfits(&index, &source);

@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod artifact;
+mod checkup;
 pub mod extent;
 pub mod frames;
 mod generation;
@@ -143,13 +144,19 @@ impl Default for Config {
 pub struct Delivery {
     catalog: Catalog,
     kit: Kit,
-    artifacts: Cache<Key, Arc<Artifact>>,
-    generations: Generations,
+    artifacts: Artifacts,
+    generations: Arc<Generations>,
     policy: Policy,
     /// The policy for entries of partners that have a word in it.
     policies: HashMap<PartnerId, Policy>,
     door: Door,
 }
+
+/// What was made, by its key.
+type Artifacts = Cache<Key, Arc<Artifact>>;
+
+/// What outlives the settings.
+type Parts = (Catalog, Kit, Artifacts, Arc<Generations>);
 
 /// An artifact, and where it came from.
 #[derive(Clone, Debug)]
@@ -181,13 +188,25 @@ impl Delivery {
             failures_kept: config.failures_kept,
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
+        Delivery::with(config, access, (catalog, Kit::new(config, origin)?, artifacts, Arc::default()))
+    }
+
+    /// The same with other policies and other people let in: what is kept stays, for what is made is named by all that it
+    /// depends on. Of `config` nothing else counts. Fails where the list of ended sessions cannot be read.
+    pub fn renewed(&self, config: &Config, access: &AccessConfig) -> Result<Delivery> {
+        let generations = Arc::clone(&self.generations);
+        Delivery::with(config, access, (self.catalog.clone(), self.kit.clone(), self.artifacts.clone(), generations))
+    }
+
+    fn with(config: &Config, access: &AccessConfig, parts: Parts) -> Result<Delivery> {
+        let (catalog, kit, artifacts, generations) = parts;
         let policies =
             access.partners.iter().filter_map(|(id, partner)| Some((*id, policy_of(partner, &config.policy)?)));
         Ok(Delivery {
             catalog,
-            kit: Kit::new(config, origin)?,
+            kit,
             artifacts,
-            generations: Generations::default(),
+            generations,
             policy: config.policy.clone(),
             policies: policies.collect(),
             door: Door { config: access.clone(), sessions: Sessions::new(config.sessions_ended.as_deref())? },

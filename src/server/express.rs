@@ -17,7 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::field;
 use super::head::{self, Head};
-use super::line::Line;
+use super::ident;
+use super::line::FileLine;
 use super::pulse::{OpenRequest, Pulse};
 use super::recent::{Recent, Wanted};
 use super::siding::{Siding, Waiting};
@@ -30,7 +31,7 @@ use crate::request::shown::shown;
 pub(super) struct Express<S> {
     stream: S,
     pulse: Arc<Pulse>,
-    recent: Arc<Recent>,
+    recent: Option<Arc<Recent>>,
     siding: Arc<Siding>,
     phase: Phase,
     input: Input,
@@ -58,6 +59,8 @@ struct Input {
 /// An answer that is being sent.
 #[derive(Debug)]
 struct Output {
+    /// What goes before `bytes`.
+    first: Bytes,
     bytes: Bytes,
     file: Option<Sending>,
     /// What is counted when it is sent.
@@ -72,9 +75,9 @@ const ANSWERS_AT_ONCE: usize = 16;
 /// Bytes of files in a row before other connections have their turn.
 const BYTES_AT_ONCE: u64 = 2 << 20;
 
-impl<S: Line> Express<S> {
-    /// A stream at a boundary.
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Arc<Recent>, siding: Arc<Siding>) -> Express<S> {
+impl<S: FileLine> Express<S> {
+    /// A stream at a boundary. Where nothing is at hand, every request is hyper's.
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Option<Arc<Recent>>, siding: Arc<Siding>) -> Express<S> {
         Express { stream, pulse, recent, siding, phase: Phase::Boundary, input: Input::default(), output: None }
     }
 
@@ -97,16 +100,17 @@ impl<S: Line> Express<S> {
     fn poll_boundary(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         for _ in 0..ANSWERS_AT_ONCE {
             ready!(self.poll_output(cx))?;
-            if self.pulse.is_told() && self.input.is_empty() {
-                // Told to finish: for hyper, this is the end of the stream.
-                return Poll::Ready(Ok(()));
-            }
-            if self.input.is_empty() && ready!(self.input.poll_fill(&mut self.stream, cx))? == 0 {
-                return Poll::Ready(Ok(()));
+            if self.input.is_empty() {
+                match self.input.poll_fill(&mut self.stream, cx)? {
+                    Poll::Ready(0) => return Poll::Ready(Ok(())),
+                    Poll::Ready(_) => {}
+                    // Told to finish, and nothing has come: for hyper, this is the end of the stream.
+                    Poll::Pending if self.pulse.is_told() => return Poll::Ready(Ok(())),
+                    Poll::Pending => return Poll::Pending,
+                }
             }
             self.next();
             if self.phase != Phase::Boundary {
-                self.pulse.lend();
                 return Poll::Ready(Ok(()));
             }
         }
@@ -117,22 +121,27 @@ impl<S: Line> Express<S> {
     /// Decides who answers the request at the front of the input.
     fn next(&mut self) {
         let (begun, _) = self.pulse.requests();
-        let (length, wanted, range) = match head::head(self.input.rest()) {
-            Head::Plain { length, target, gzip, range } => (length, Wanted { target, gzip }, range),
+        let (length, wanted, (range, name)) = match head::head(self.input.rest()) {
+            Head::Plain { length, target, gzip, range, name } => (length, Wanted { target, gzip }, (range, name)),
             Head::Bodyless { length } => return self.lend(length, begun),
             Head::Other => {
                 self.siding.close();
+                self.pulse.give();
                 self.phase = Phase::Given;
                 return;
             }
         };
-        let answer = self.recent.get(wanted, field::now());
+        // The last answer of a connection says that it is the last: none that is at hand does.
+        let recent = self.recent.as_ref().filter(|_| !self.pulse.is_told());
+        let answer = recent.and_then(|recent| recent.get(wanted, field::now()));
         let Some((answer, reply)) = answer.and_then(|answer| answer.reply(range).map(|reply| (answer, reply))) else {
             return self.lend(length, begun);
         };
         tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = reply.status.as_u16());
+        let (first, bytes) = reply.named(&ident::name(name));
         self.output = Some(Output {
-            bytes: reply.bytes,
+            first,
+            bytes,
             file: reply.file.map(Extent::send),
             counted: Some((answer.kind, reply.status, Instant::now())),
             _open: OpenRequest::new(&self.pulse, Version::HTTP_11),
@@ -158,11 +167,16 @@ impl<S: Line> Express<S> {
 }
 
 impl Output {
-    fn poll(&mut self, stream: &mut impl Line, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.bytes.is_empty() {
-            match ready!(Pin::new(&mut *stream).poll_write(cx, &self.bytes))? {
+    fn poll(&mut self, stream: &mut impl FileLine, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !(self.first.is_empty() && self.bytes.is_empty()) {
+            let both = [io::IoSlice::new(&self.first), io::IoSlice::new(&self.bytes)];
+            match ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &both))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                sent => self.bytes.advance(sent),
+                sent => {
+                    let of_first = sent.min(self.first.len());
+                    self.first.advance(of_first);
+                    self.bytes.advance(sent - of_first);
+                }
             }
         }
         let mut sent = 0;
@@ -179,7 +193,7 @@ impl Output {
 
 impl From<Waiting> for Output {
     fn from(Waiting { head, body, open }: Waiting) -> Output {
-        Output { bytes: head, file: Some(body.send()), counted: None, _open: open }
+        Output { first: Bytes::new(), bytes: head, file: Some(body.send()), counted: None, _open: open }
     }
 }
 
@@ -213,7 +227,7 @@ impl Input {
     }
 }
 
-impl<S: Line> AsyncRead for Express<S> {
+impl<S: FileLine> AsyncRead for Express<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.phase == Phase::Boundary {
@@ -237,7 +251,7 @@ impl<S: Line> AsyncRead for Express<S> {
     }
 }
 
-impl<S: Line> AsyncWrite for Express<S> {
+impl<S: FileLine> AsyncWrite for Express<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_output(cx))?;

@@ -6,7 +6,7 @@ use super::coding;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head<'a> {
     /// A complete head of so many bytes that asks for a target with `GET` and says nothing that changes the answer, but
-    /// whether it may be compressed and what part of it is wanted.
+    /// whether it may be compressed and what part of it is wanted. What it calls itself changes nothing.
     Plain {
         /// Bytes.
         length: usize,
@@ -16,6 +16,8 @@ pub enum Head<'a> {
         gzip: bool,
         /// The value of its `Range`.
         range: Option<&'a [u8]>,
+        /// The name that its sender gave it.
+        name: Option<&'a [u8]>,
     },
     /// A complete head of so many bytes that no body follows.
     Bodyless {
@@ -34,6 +36,7 @@ enum Effect<'a> {
     Frames,
     Host,
     Gzip,
+    Name(&'a [u8]),
 }
 
 /// What stands at the front of `buffer`. Where this calls a head complete and bodyless, so does every reader of RFC 9112:
@@ -51,7 +54,7 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
     }
     let mut at = first.len() + 2;
     let mut plain = method == b"GET" && target.first() == Some(&b'/');
-    let (mut hosts, mut gzip, mut range) = (0, false, None);
+    let (mut hosts, mut gzip, mut range, mut name) = (0, false, None, None);
     loop {
         let field = line(buffer.get(at..)?)?;
         at += field.len() + 2;
@@ -66,10 +69,11 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
             Effect::Frames => return None,
             Effect::Host => hosts += 1,
             Effect::Gzip => gzip = true,
+            Effect::Name(value) => name = name.or(Some(value)),
         }
     }
     Some(match plain && hosts == 1 {
-        true => Head::Plain { length: at, target, gzip, range },
+        true => Head::Plain { length: at, target, gzip, range, name },
         false => Head::Bodyless { length: at },
     })
 }
@@ -110,6 +114,7 @@ fn effect(field: &[u8]) -> Option<Effect<'_>> {
         b't' if is(b"te") || begins(b"transfer-") || begins(b"trailer") => Effect::Frames,
         b'u' if is(b"upgrade") => Effect::Frames,
         b'x' if is(b"x-kaltura-ks") => Effect::Matters,
+        b'x' if is(b"x-request-id") => Effect::Name(value),
         _ => Effect::None,
     };
     Some(effect)
@@ -136,8 +141,11 @@ mod tests {
     #[test]
     fn plain_heads() {
         let target = b"/p/1/thumbnail/entry_id/0_x";
-        check(PLAIN, Head::Plain { length: PLAIN.len(), target, gzip: false, range: None });
-        check(&format!("{PLAIN}GET"), Head::Plain { length: PLAIN.len(), target, gzip: false, range: None });
+        check(PLAIN, Head::Plain { length: PLAIN.len(), target, gzip: false, range: None, name: None });
+        check(
+            &format!("{PLAIN}GET"),
+            Head::Plain { length: PLAIN.len(), target, gzip: false, range: None, name: None },
+        );
         for field in [
             "Cookie: a=b",
             "Accept: image/webp",
@@ -148,10 +156,12 @@ mod tests {
         ] {
             let text = with(field);
             let gzip = field == "Accept-Encoding: gzip";
-            check(&text, Head::Plain { length: text.len(), target: b"/", gzip, range: None });
+            check(&text, Head::Plain { length: text.len(), target: b"/", gzip, range: None, name: None });
         }
+        let (text, name) = (with("X-Request-Id: 7"), Some(&b"7"[..]));
+        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range: None, name });
         let (text, range) = (with("range:  bytes=0-1 "), Some(&b"bytes=0-1"[..]));
-        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range });
+        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range, name: None });
     }
 
     #[test]

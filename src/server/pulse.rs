@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
-use super::line::Line;
+use super::line::{FileLine, Line};
 use crate::deliver::extent::Sending;
 
 /// What a connection does, as far as it matters to patience. Counters wrap; only their change is looked at.
@@ -24,7 +24,7 @@ pub(super) struct Pulse {
     /// `reads` when the last request's head was complete.
     reads_at_head: AtomicU32,
     multiplexed: AtomicBool,
-    lent: AtomicBool,
+    given: AtomicBool,
     broken: AtomicBool,
     order: AtomicU8,
     ordered: Notify,
@@ -92,6 +92,11 @@ impl Pulse {
         (begun, self.done.load(Relaxed) == begun)
     }
 
+    /// How many requests are open.
+    pub(super) fn open_requests(&self) -> u32 {
+        self.begun.load(Relaxed).wrapping_sub(self.done.load(Relaxed))
+    }
+
     /// Tells the connection what to do. A stronger order than before counts.
     pub(super) fn tell(&self, order: Order) {
         self.order.fetch_max(order as u8 + 1, Relaxed);
@@ -103,14 +108,14 @@ impl Pulse {
         self.order.load(Relaxed) > 0
     }
 
-    /// Hyper has been given bytes of the connection.
-    pub(super) fn lend(&self) {
-        self.lent.store(true, Relaxed);
+    /// Hyper has the connection for good.
+    pub(super) fn give(&self) {
+        self.given.store(true, Relaxed);
     }
 
-    /// Whether hyper has been given bytes of the connection.
-    pub(super) fn is_lent(&self) -> bool {
-        self.lent.load(Relaxed)
+    /// Whether hyper has the connection for good.
+    pub(super) fn is_given(&self) -> bool {
+        self.given.load(Relaxed)
     }
 
     /// An answer cannot be sent to its end: the connection is to end with a reset.
@@ -237,12 +242,14 @@ impl<S: Line> AsyncWrite for Pulsed<S> {
     }
 }
 
-impl<S: Line> Line for Pulsed<S> {
+impl<S: FileLine> FileLine for Pulsed<S> {
     fn poll_send(&mut self, cx: &mut Context<'_>, file: &mut Sending) -> Poll<std::io::Result<u64>> {
         let result = self.stream.poll_send(cx, file);
         self.wrote(result)
     }
+}
 
+impl<S: Line> Line for Pulsed<S> {
     fn break_off(&self) {
         self.stream.break_off();
     }
@@ -265,6 +272,11 @@ impl OpenRequest {
     pub(super) fn new(pulse: &Arc<Pulse>, version: hyper::Version) -> OpenRequest {
         pulse.begin(version);
         OpenRequest(Arc::clone(pulse))
+    }
+
+    /// Whether its connection was told to take no more.
+    pub(super) fn is_last(&self) -> bool {
+        self.0.is_told()
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
+use super::ident::X_REQUEST_ID;
 use super::telemetry::Asked;
 use super::{field, range, reply};
 use crate::deliver::extent::{Extent, Held};
@@ -63,6 +64,17 @@ pub(super) struct Reply {
     pub(super) bytes: Bytes,
     /// Its body in a file.
     pub(super) file: Option<Extent>,
+}
+
+impl Reply {
+    /// The same in two parts, of which the first names the request.
+    pub(super) fn named(&self, name: &HeaderValue) -> (Bytes, Bytes) {
+        let line = self.bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let mut first = Vec::with_capacity(line + 160);
+        first.extend_from_slice(&self.bytes[..line]);
+        reply::field(&mut first, &X_REQUEST_ID, name.as_bytes());
+        (first.into(), self.bytes.slice(line..))
+    }
 }
 
 impl Recent {

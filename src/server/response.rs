@@ -61,7 +61,8 @@ pub(super) enum Part<'a> {
 pub(super) const ACCEPT_ENCODING: &str = "Accept-Encoding";
 /// The time of the frame shown, in seconds.
 const X_VEDETTE_TIME: HeaderName = HeaderName::from_static("x-vedette-time");
-const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+/// Whether a cache had the answer.
+pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const HIT: &str = "HIT";
 /// The cache had the picture.
 pub(super) const CACHE_STATUS_HIT: &str = "vedette; hit";
@@ -88,7 +89,7 @@ pub(super) const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, H
 /// What scripts of other sites may read beyond the fields that they always may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Server, Content-Length, Content-Range, Date, Cache-Control, Content-Encoding, ETag, X-Kaltura, X-Kaltura-App, \
-     X-Kaltura-Message, X-Vedette-Time, X-Cache, Cache-Status, Server-Timing",
+     X-Kaltura-Message, X-Vedette-Time, X-Cache, Cache-Status, Server-Timing, X-Request-Id",
 );
 /// The answer with all its fields. `body` has the bytes of `part`; `headers` is an empty map with room.
 pub(super) fn success(

@@ -7,8 +7,11 @@ use hyper::StatusCode;
 use metrics::{Counter, Histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use super::crowd::Crowd;
+use super::{field, process};
+use crate::deliver::Outcome;
 use crate::deliver::artifact::Timings;
-use crate::deliver::{Delivery, Outcome};
+use crate::deliver::pool::Load;
 use crate::error::{Error, Kind, Result};
 
 /// What a request turned out to ask for.
@@ -32,7 +35,8 @@ impl Asked {
     /// How many there are.
     const COUNT: usize = Asked::Other as usize + 1;
 
-    fn label(self) -> &'static str {
+    /// What metrics and logs call it.
+    pub(super) fn label(self) -> &'static str {
         match self {
             Asked::Thumbnail => "thumbnail",
             Asked::PlayManifest => "play_manifest",
@@ -57,9 +61,15 @@ pub(super) fn install() -> Result<PrometheusHandle> {
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|error| error.to_string())?;
         metrics::gauge!("vedette_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        metrics::gauge!("process_start_time_seconds").set(field::now() as f64);
         Ok(handle)
     });
     recorder.clone().map_err(|error| Error::new(Kind::Internal, "metrics cannot be recorded").caused_by(error))
+}
+
+/// Counts a connection on which no request was waited for.
+pub(super) fn refused(reason: &'static str) {
+    metrics::counter!("vedette_connections_refused_total", "reason" => reason).increment(1);
 }
 
 /// Counts an answer.
@@ -88,6 +98,24 @@ pub(super) fn express(asked: Asked, status: StatusCode, took: Duration) {
     handles.duration.record(took);
 }
 
+/// Counts a failure.
+pub(super) fn failed(kind: Kind) {
+    let label = match kind {
+        Kind::Invalid => "invalid",
+        Kind::Unauthorized => "unauthorized",
+        Kind::Forbidden => "forbidden",
+        Kind::NotFound => "not_found",
+        Kind::Unsupported => "unsupported",
+        Kind::TooLarge => "too_large",
+        Kind::Busy => "busy",
+        Kind::Unavailable => "unavailable",
+        Kind::Changed => "changed",
+        Kind::TimedOut => "timed_out",
+        Kind::Internal => "internal",
+    };
+    metrics::counter!("vedette_errors_total", "type" => label).increment(1);
+}
+
 /// Counts an artifact handed out, and the steps that one took that was made.
 pub(super) fn delivered(outcome: Outcome, timings: &Timings) {
     match outcome {
@@ -103,11 +131,15 @@ pub(super) fn delivered(outcome: Outcome, timings: &Timings) {
 }
 
 /// The text of the metrics page (Prometheus text format 0.0.4).
-pub(super) fn page(recorded: &PrometheusHandle, delivery: &Delivery, connections: usize) -> String {
-    let load = delivery.load();
-    metrics::gauge!("vedette_connections").set(connections as f64);
+pub(super) fn page(recorded: &PrometheusHandle, load: Load, crowd: &Crowd) -> String {
+    process::measure();
+    metrics::gauge!("vedette_connections").set(crowd.len() as f64);
+    metrics::gauge!("vedette_requests_in_progress").set(crowd.requests() as f64);
+    metrics::gauge!("vedette_draining").set(f64::from(u8::from(crowd.is_draining())));
     metrics::gauge!("vedette_workers").set(load.workers as f64);
     metrics::gauge!("vedette_workers_busy").set(load.busy as f64);
+    metrics::gauge!("vedette_workers_utilization").set(load.busy as f64 / load.workers.max(1) as f64);
+    metrics::gauge!("vedette_queue_length_max").set(load.queue_max as f64);
     metrics::gauge!("vedette_queue_length").set(load.queued as f64);
     recorded.render()
 }

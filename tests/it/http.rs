@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use vedette::access::partner::Config as AccessConfig;
 use vedette::catalog::{Catalog, Config as CatalogConfig};
 use vedette::deliver::{Config as DeliverConfig, Delivery};
 use vedette::origin::Origin;
-use vedette::server::{Config, Server};
+use vedette::server::{Config, House, Server};
 
 use crate::support::{Answer, library, target};
 
@@ -29,7 +29,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn new(config: Config, deliver: DeliverConfig) -> Running {
+    pub(crate) fn new(config: Config, deliver: DeliverConfig) -> Running {
         Running::over(library(), config, deliver)
     }
 
@@ -48,11 +48,12 @@ impl Running {
                 let catalog = Catalog::open(&catalog, origin.clone()).unwrap();
                 let delivery = Delivery::new(&deliver, &AccessConfig::default(), catalog, origin).unwrap();
                 let delivery = Arc::new(delivery);
-                let server = Server::bind(config).await.unwrap();
+                let house = House::new(&config, Arc::clone(&delivery)).unwrap();
+                let server = Server::bind(&config, Vec::new()).await.unwrap();
                 let admin = server.admin_address().unwrap().unwrap();
-                tell.send((server.address().unwrap(), admin, Arc::clone(&delivery))).unwrap();
+                tell.send((server.address().unwrap(), admin, delivery)).unwrap();
                 let stopped = async { drop(stopped.await) };
-                server.serve(delivery, stopped).await.unwrap();
+                server.serve(watch::channel(Arc::new(house)).1, stopped).await.unwrap();
             });
         });
         let (address, admin, delivery) = told.recv().unwrap();
@@ -71,8 +72,12 @@ impl Running {
         self.connect().ask("GET", target, "")
     }
 
-    fn admin(&self, path: &str) -> Answer {
+    pub(crate) fn admin(&self, path: &str) -> Answer {
         Client::to(self.admin).ask("GET", path, "")
+    }
+
+    pub(crate) fn delivery(&self) -> Arc<Delivery> {
+        Arc::clone(&self.delivery)
     }
 
     /// Tells it to stop, and does not wait.
@@ -101,8 +106,21 @@ impl Client {
         Client(BufReader::new(stream))
     }
 
-    pub(crate) fn send(&mut self, bytes: &str) {
-        self.0.get_mut().write_all(bytes.as_bytes()).unwrap();
+    pub(crate) fn send(&mut self, text: &str) {
+        self.send_bytes(text.as_bytes());
+    }
+
+    /// Sends what the server may not want any more.
+    pub(crate) fn try_send(&mut self, text: &str) {
+        self.try_send_bytes(text.as_bytes());
+    }
+
+    pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.0.get_mut().write_all(bytes);
+    }
+
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
     }
 
     pub(crate) fn read(&mut self, method: &str) -> Answer {
@@ -115,7 +133,7 @@ impl Client {
     }
 
     /// Waits until the server has closed the connection; what it sent before.
-    fn rest(mut self) -> Vec<u8> {
+    pub(crate) fn rest(mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
             Ok(_) => rest,
@@ -132,7 +150,7 @@ pub(crate) fn request(method: &str, target: &str, fields: &str) -> String {
 
 /// The fields but those that tell of the moment or of the way.
 fn lasting(answer: &Answer) -> Vec<(String, String)> {
-    let passing = ["date", "expires", "x-cache", "cache-status", "server-timing"];
+    let passing = ["x-request-id", "date", "expires", "x-cache", "cache-status", "server-timing"];
     let mut fields = answer.headers.clone();
     fields.retain(|(name, _)| !passing.contains(&name.as_str()));
     fields.sort();

@@ -1,7 +1,8 @@
 //! What every test of the whole needs: a running server, a client for it, and eyes that read the number of a frame.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -77,34 +78,79 @@ impl Server {
 
     /// The same with further variables in its environment.
     pub(crate) fn start_within(folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Server {
-        Server::run(Command::new(env!("CARGO_BIN_EXE_vedette")), folder, arguments, environment)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
+        let variables = environment.iter().map(|(name, value)| (name, value));
+        Server::run(command.stdin(Stdio::null()).envs(variables), folder, arguments)
     }
 
     /// Serves what rests at a URL after what a shell is told first.
     pub(crate) fn start_limited(first: &str, media: &Path, arguments: &[&str]) -> Server {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{first} exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_vedette"));
-        Server::run(command, media, arguments, &[])
+        Server::run(command.stdin(Stdio::null()), media, arguments)
     }
 
-    fn run(mut command: Command, folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Server {
+    /// Serves a folder with further arguments, and writes its log to a file.
+    pub(crate) fn logging(log: &Path, folder: &Path, arguments: &[&str]) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
+        let log = std::fs::File::create(log).unwrap();
+        Server::run(command.stdin(Stdio::null()).stderr(log), folder, arguments)
+    }
+
+    /// Serves a folder, and tells a socket what systemd is told.
+    pub(crate) fn notifying(socket: &Path, folder: &Path) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
+        Server::run(command.stdin(Stdio::null()).env("NOTIFY_SOCKET", socket), folder, &[])
+    }
+
+    /// Serves a folder on a listener that is open already, handed over as systemd does it.
+    pub(crate) fn on(listener: &TcpListener, folder: &Path, arguments: &[&str]) -> Server {
+        let script = r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&0 0</dev/null"#;
+        let socket = Stdio::from(OwnedFd::from(listener.try_clone().unwrap()));
+        let mut command = Command::new("sh");
+        Server::run(command.args(["-c", script, env!("CARGO_BIN_EXE_vedette")]).stdin(socket), folder, arguments)
+    }
+
+    fn run(command: &mut Command, folder: &Path, arguments: &[&str]) -> Server {
         let mut child = command
             .arg("serve")
             .arg("--media")
             .arg(folder)
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(arguments)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines.find_map(|line| address_in(&line.unwrap())).expect("the service says where it listens");
-        let admin = lines.find_map(|line| address_in(&line.unwrap())).expect("and where operators ask");
+        let mut addresses = lines.by_ref().filter_map(|line| address_in(&line.unwrap()));
+        let mut address = || addresses.next().expect("the service says where it listens");
+        let (address, admin) = (address(), address());
         std::thread::spawn(move || lines.for_each(drop));
         Server { child, address, admin }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+    }
+
+    /// Tells it to stop, and waits until it has; whether all went well.
+    pub(crate) fn stop(mut self) -> bool {
+        self.signal("TERM");
+        self.child.wait().unwrap().success()
+    }
+
+    /// The page of its metrics.
+    pub(crate) fn metrics(&self) -> String {
+        let mut stream = TcpStream::connect(self.admin).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+        Answer::read("GET", &mut BufReader::new(stream)).text()
+    }
+
+    /// Where requests are answered.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where it is, for programs that are clients of their own.
@@ -206,9 +252,9 @@ pub(crate) fn target(entry: &str, parameters: &str) -> String {
     format!("/p/1/thumbnail/entry_id/{entry}/{parameters}")
 }
 
-/// The address in a line that holds `http://HOST:PORT`.
+/// The address in a line that holds `http://HOST:PORT` or `https://HOST:PORT`.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let rest = line.split("http://").nth(1)?;
+    let rest = line.split("://").nth(1)?;
     let end = rest.find(|c: char| !c.is_ascii_hexdigit() && !".:[]".contains(c)).unwrap_or(rest.len());
     rest[..end].parse().ok()
 }
