@@ -59,6 +59,22 @@ pub const ROWS: &[Row] = &[
     ),
     row!("listen", server.listen, ADDRESS, address, SocketAddr::to_string, "Where requests are answered"),
     row!(
+        "tls_certificate",
+        server.tls_certificate,
+        "a file in PEM, or off",
+        optional_path,
+        show_optional_path,
+        "The certificate that requests are answered under, with those that vouch for it; off answers in the clear"
+    ),
+    row!(
+        "tls_key",
+        server.tls_key,
+        "a file in PEM, or off",
+        optional_path,
+        show_optional_path,
+        "The private key of the certificate"
+    ),
+    row!(
         "admin_listen",
         server.admin_listen,
         "an address such as 127.0.0.1:9090, or off",
@@ -432,38 +448,6 @@ pub const ROWS: &[Row] = &[
         "Most ranges of a file that are answered one by one; who asks for more gets all of it"
     ),
     row!(
-        "http2_streams_max",
-        server.streams_max,
-        COUNT,
-        small_number,
-        u32::to_string,
-        "Most requests at once on one connection of HTTP/2"
-    ),
-    row!(
-        "http2_resets_max",
-        server.resets_max,
-        COUNT,
-        length,
-        usize::to_string,
-        "Most requests that a client takes back or breaks on one connection of HTTP/2"
-    ),
-    row!(
-        "tls_certificate",
-        server.tls_certificate,
-        "a file in PEM, or off",
-        optional_path,
-        show_optional_path,
-        "The certificate that requests are answered under, with those that vouch for it; off answers in the clear"
-    ),
-    row!(
-        "tls_key",
-        server.tls_key,
-        "a file in PEM, or off",
-        optional_path,
-        show_optional_path,
-        "The private key of the certificate"
-    ),
-    row!(
         "http_idle_timeout",
         server.idle_timeout,
         DURATION,
@@ -486,6 +470,22 @@ pub const ROWS: &[Row] = &[
         duration,
         span,
         "How long open requests may go on after SIGTERM"
+    ),
+    row!(
+        "http2_streams_max",
+        server.streams_max,
+        COUNT,
+        small_number,
+        u32::to_string,
+        "Most requests at once on one connection of HTTP/2"
+    ),
+    row!(
+        "http2_resets_max",
+        server.resets_max,
+        COUNT,
+        length,
+        usize::to_string,
+        "Most requests that a client takes back or breaks on one connection of HTTP/2"
     ),
 ];
 

@@ -188,29 +188,35 @@ impl Delivery {
             failures_kept: config.failures_kept,
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
-        Delivery::with(config, access, (catalog, Kit::new(config, origin)?, artifacts, Arc::default()))
+        let sessions = Sessions::new(config.sessions_ended.as_deref())?;
+        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, artifacts, Arc::default())))
     }
 
     /// The same with other policies and other people let in: what is kept stays, for what is made is named by all that it
     /// depends on. Of `config` nothing else counts. Fails where the list of ended sessions cannot be read.
     pub fn renewed(&self, config: &Config, access: &AccessConfig) -> Result<Delivery> {
+        let sessions = self.door.sessions.renewed(config.sessions_ended.as_deref())?;
         let generations = Arc::clone(&self.generations);
-        Delivery::with(config, access, (self.catalog.clone(), self.kit.clone(), self.artifacts.clone(), generations))
+        let parts = (self.catalog.clone(), self.kit.clone(), self.artifacts.clone(), generations);
+        Ok(Delivery::with(config, (access, sessions), parts))
     }
 
-    fn with(config: &Config, access: &AccessConfig, parts: Parts) -> Result<Delivery> {
-        let (catalog, kit, artifacts, generations) = parts;
+    fn with(
+        config: &Config,
+        (access, sessions): (&AccessConfig, Sessions),
+        (catalog, kit, artifacts, generations): Parts,
+    ) -> Delivery {
         let policies =
             access.partners.iter().filter_map(|(id, partner)| Some((*id, policy_of(partner, &config.policy)?)));
-        Ok(Delivery {
+        Delivery {
             catalog,
             kit,
             artifacts,
             generations,
             policy: config.policy.clone(),
             policies: policies.collect(),
-            door: Door { config: access.clone(), sessions: Sessions::new(config.sessions_ended.as_deref())? },
-        })
+            door: Door { config: access.clone(), sessions },
+        }
     }
 
     /// How busy the workers are.
@@ -243,10 +249,12 @@ impl Delivery {
             }
             Stale::Entry(id) => self.forget_entry(id.clone()),
             Stale::Partner(partner) => {
+                tracing::info!(partner = partner.0, "purged");
                 self.generations.end_of_partner(*partner);
                 self.catalog.forget_all();
             }
             Stale::Everything => {
+                tracing::info!("all purged");
                 self.generations.end_of_all();
                 self.catalog.forget_all();
             }
@@ -255,6 +263,7 @@ impl Delivery {
     }
 
     fn forget_entry(&self, id: EntryId) {
+        tracing::info!(entry = %id, "purged");
         self.catalog.forget(&id);
         self.generations.end_of_entry(id);
     }

@@ -342,7 +342,10 @@ const FIELDS_MAX: usize = 24;
 
 fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, total: Duration) {
     match delivered.outcome {
-        Outcome::Hit => return response::cache_fields(headers, response::CACHE_STATUS_HIT),
+        Outcome::Hit => {
+            response::cache_fields(headers, response::CACHE_STATUS_HIT);
+            return response::hit_timing_field(headers);
+        }
         Outcome::Made => response::cache_fields(headers, response::CACHE_STATUS_MADE),
         Outcome::Shared => response::cache_fields(headers, response::CACHE_STATUS_SHARED),
     }

@@ -77,9 +77,11 @@ pub(super) async fn serve(houses: Receiver<Arc<House>>, (stream, from): (TcpStre
             result = connection.as_mut() => {
                 if let Err(error) = result {
                     tracing::debug!(%error, "connection ended");
-                    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {
+                    match error.downcast_ref::<hyper::Error>() {
                         // A body came to no end.
-                        pulse.break_off();
+                        Some(error) if error.is_user() => pulse.break_off(),
+                        Some(error) if error.is_parse() || error.is_parse_too_large() => refused("malformed"),
+                        _ => {}
                     }
                 }
                 return;

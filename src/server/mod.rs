@@ -256,6 +256,7 @@ async fn accept(listener: TcpListener, crowd: &Arc<Crowd>, house: &Receiver<Arc<
 
 /// The next connection, and where it comes from. Where the system has no room for one, it waits a moment: open ones may end.
 async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut is_told = false;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -264,7 +265,10 @@ async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 return (stream, peer);
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if !is_told {
+                    tracing::warn!(%error, "cannot accept connections for now");
+                    is_told = true;
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

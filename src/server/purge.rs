@@ -111,7 +111,6 @@ async fn purged(named: Result<Vec<Stale>>, house: &House) -> Response<Body> {
         if let Err(error) = house.delivery.forget(stale).await {
             return failure::failure(&error);
         }
-        tracing::info!(?stale, "purged");
     }
     house.recent.clear();
     metrics::counter!("vedette_purges_total").increment(named.len() as u64);

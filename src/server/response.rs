@@ -223,17 +223,20 @@ pub(super) fn is_hit(headers: &HeaderMap) -> bool {
     headers.get(X_CACHE).is_some_and(|value| value == HIT)
 }
 
-/// Names the steps that took any time, in milliseconds (W3C Server Timing section 2).
+/// Tells of an answer that was kept that no time was spent on it.
+pub(super) fn hit_timing_field(headers: &mut HeaderMap) {
+    headers.insert(SERVER_TIMING, HeaderValue::from_static("cache;desc=hit"));
+}
+
+/// Names the steps that took any time, in milliseconds (W3C Server Timing section 2), of an answer that was not kept.
 pub(super) fn timing_field(headers: &mut HeaderMap, steps: &[(&'static str, Duration)]) {
-    let mut value = String::with_capacity(32 * steps.len());
+    let mut value = String::with_capacity(32 * (1 + steps.len()));
+    value.push_str("cache;desc=miss");
     for (name, took) in steps.iter().filter(|(_, took)| !took.is_zero()) {
-        let separator = if value.is_empty() { "" } else { ", " };
         // Writing to a string cannot fail.
-        let _ = write!(value, "{separator}{name};dur={:.2}", took.as_secs_f64() * 1000.0);
+        let _ = write!(value, ", {name};dur={:.2}", took.as_secs_f64() * 1000.0);
     }
-    if !value.is_empty() {
-        headers.insert(SERVER_TIMING, text(format_args!("{value}")));
-    }
+    headers.insert(SERVER_TIMING, text(format_args!("{value}")));
 }
 
 /// The fields of most answers but a picture's.
@@ -386,6 +389,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         let step = Duration::from_micros;
         timing_field(&mut headers, &[("queue", step(0)), ("decode", step(12_345)), ("encode", step(900))]);
-        assert_eq!(headers[SERVER_TIMING], "decode;dur=12.35, encode;dur=0.90");
+        assert_eq!(headers[SERVER_TIMING], "cache;desc=miss, decode;dur=12.35, encode;dur=0.90");
     }
 }

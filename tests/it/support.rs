@@ -97,12 +97,6 @@ impl Server {
         Server::run(command.stdin(Stdio::null()).stderr(log), folder, arguments)
     }
 
-    /// Serves a folder, and tells a socket what systemd is told.
-    pub(crate) fn notifying(socket: &Path, folder: &Path) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
-        Server::run(command.stdin(Stdio::null()).env("NOTIFY_SOCKET", socket), folder, &[])
-    }
-
     /// Serves a folder on a listener that is open already, handed over as systemd does it.
     pub(crate) fn on(listener: &TcpListener, folder: &Path, arguments: &[&str]) -> Server {
         let script = r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&0 0</dev/null"#;
