@@ -295,12 +295,20 @@ pub const ROWS: &[Row] = &[
         "The hosts of requests that may be written into such URLs; others get paths alone"
     ),
     row!(
+        "purge_from",
+        server.purge_from,
+        "networks such as 10.0.0.0/8,2001:db8::/32, or none",
+        networks,
+        show_networks,
+        "The clients that may PURGE without a token"
+    ),
+    row!(
         "purge_token_file",
         server.purge_token_file,
         "a file, or off",
         optional_path,
         show_optional_path,
-        "The file with the token that PURGE takes in Authorization; off takes none"
+        "The file with the token by which others may PURGE; off for no other"
     ),
     row!(
         "legacy_status",
@@ -536,6 +544,7 @@ mod tests {
         check("thumbnail_draft_is_error", &["maybe"], "true");
         check("public_url", &["cdn.example.com", "https://", "https://a/b", "ftp://a"], "https://cdn.example.com:8443");
         check("hosts", &["", "a b", "a,,b"], "cdn.example.com,localhost:8080");
+        check("purge_from", &["", "cdn"], "10.0.0.0/8");
         check("purge_token_file", &["", "a\0"], "/run/secrets/purge");
         check("legacy_status", &["404"], "true");
         check("segment_duration", &["0", "400ms", "11m"], "10s");

@@ -1,6 +1,7 @@
 //! How often what was made of entries has been declared stale.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use crate::entry::{EntryId, PartnerId};
@@ -13,7 +14,11 @@ const NAMES_MAX: usize = 65_536;
 /// The generations of what is kept. What is made in one is not found in the next, and goes as what is not asked for does: to
 /// declare anything stale takes no longer for much than for little.
 #[derive(Debug, Default)]
-pub(super) struct Generations(RwLock<Counts>);
+pub(super) struct Generations {
+    counts: RwLock<Counts>,
+    /// False as long as all is in the first one, so that nobody takes turns to look.
+    are_several: AtomicBool,
+}
 
 /// They only ever grow, and so does the sum of those that concern an entry, which is its generation.
 #[derive(Debug, Default)]
@@ -26,7 +31,10 @@ struct Counts {
 impl Generations {
     /// The name under which the result of `plan` is kept.
     pub(super) fn kept_as(&self, plan: &Plan) -> Key {
-        let counts = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if !self.are_several.load(Ordering::Acquire) {
+            return plan.key;
+        }
+        let counts = self.counts.read().unwrap_or_else(PoisonError::into_inner);
         let partner = counts.partners.get(&plan.partner).copied().unwrap_or(0);
         let entry = counts.entries.get(&plan.entry).copied().unwrap_or(0);
         let generation = counts.all + partner + entry;
@@ -51,7 +59,8 @@ impl Generations {
     }
 
     fn change(&self, change: impl FnOnce(&mut Counts)) {
-        let mut counts = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
+        self.are_several.store(true, Ordering::Release);
         change(&mut counts);
         if counts.entries.len() + counts.partners.len() > NAMES_MAX {
             counts.merge();
@@ -125,7 +134,7 @@ mod tests {
                 }
             }
         }
-        let counts = generations.0.read().unwrap();
+        let counts = generations.counts.read().unwrap();
         assert!(counts.entries.len() + counts.partners.len() <= NAMES_MAX);
     }
 }

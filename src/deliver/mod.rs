@@ -156,6 +156,9 @@ pub struct Delivery {
 /// What was made, by its key.
 type Artifacts = Cache<Key, Arc<Artifact>>;
 
+/// What outlives the settings.
+type Parts = (Catalog, Kit, Artifacts, Arc<Generations>);
+
 /// An artifact, and where it came from.
 #[derive(Clone, Debug)]
 pub struct Delivered {
@@ -187,23 +190,22 @@ impl Delivery {
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
         let sessions = Sessions::new(config.sessions_ended.as_deref())?;
-        let kept = (artifacts, Arc::new(Generations::default()));
-        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, kept)))
+        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, artifacts, Arc::default())))
     }
 
     /// The same with other policies and other people let in: what is kept stays, for what is made is named by all that it
     /// depends on. Of `config` nothing else counts. Fails where the list of ended sessions cannot be read.
     pub fn renewed(&self, config: &Config, access: &AccessConfig) -> Result<Delivery> {
         let sessions = self.door.sessions.renewed(config.sessions_ended.as_deref())?;
-        let kept = (self.artifacts.clone(), Arc::clone(&self.generations));
-        let parts = (self.catalog.clone(), self.kit.clone(), kept);
+        let generations = Arc::clone(&self.generations);
+        let parts = (self.catalog.clone(), self.kit.clone(), self.artifacts.clone(), generations);
         Ok(Delivery::with(config, (access, sessions), parts))
     }
 
     fn with(
         config: &Config,
         (access, sessions): (&AccessConfig, Sessions),
-        (catalog, kit, (artifacts, generations)): (Catalog, Kit, (Artifacts, Arc<Generations>)),
+        (catalog, kit, artifacts, generations): Parts,
     ) -> Delivery {
         let policies =
             access.partners.iter().filter_map(|(id, partner)| Some((*id, policy_of(partner, &config.policy)?)));
@@ -248,10 +250,12 @@ impl Delivery {
             }
             Stale::Entry(id) => self.forget_entry(id.clone()),
             Stale::Partner(partner) => {
+                tracing::info!(partner = partner.0, "purged");
                 self.generations.end_of_partner(*partner);
                 self.catalog.forget_all();
             }
             Stale::Everything => {
+                tracing::info!("all purged");
                 self.generations.end_of_all();
                 self.catalog.forget_all();
             }
@@ -260,6 +264,7 @@ impl Delivery {
     }
 
     fn forget_entry(&self, id: EntryId) {
+        tracing::info!(entry = %id, "purged");
         self.catalog.forget(&id);
         self.generations.end_of_entry(id);
     }

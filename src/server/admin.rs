@@ -61,9 +61,8 @@ pub(super) async fn serve(listener: Option<TcpListener>, admin: Arc<Admin>) {
 
 async fn answer<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
     if request.method() == Method::POST && request.uri().path() == "/purge" {
-        let query = request.uri().query().unwrap_or_default();
-        let house = Arc::clone(&admin.house.borrow());
-        return purge::ordered(query, request.headers(), (&house.delivery, &house.recent)).await;
+        let (query, house) = (request.uri().query().unwrap_or_default(), Arc::clone(&admin.house.borrow()));
+        return purge::ordered(query, request.headers(), &house).await;
     }
     page(admin, request).await
 }

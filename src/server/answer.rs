@@ -61,8 +61,8 @@ pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Requ
             Err(refusal) => (Asked::Other, *refusal),
         },
         ref method if method.as_str() == purge::METHOD => {
-            let kept = (&*house.delivery, &*house.recent);
-            (Asked::Other, purge::asked(house.purge_token.as_ref(), &asked.headers, target, kept).await)
+            let client = house.proxies.way(asked.peer, &asked.headers).client;
+            (Asked::Other, purge::asked(house, client, &asked.headers, target).await)
         }
         _ => routed(house, &asked, authority, (target, "")).await,
     };

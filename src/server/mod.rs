@@ -47,6 +47,7 @@ use self::crowd::Crowd;
 use self::forwarded::Proxies;
 pub use self::house::House;
 use self::recent::Recent;
+use crate::access::network::Network;
 use crate::error::{Error, Kind, Result};
 
 /// The settings of the listeners.
@@ -84,7 +85,9 @@ pub struct Config {
     pub tls_certificate: Option<PathBuf>,
     /// The file of its private key, in PEM; `None` for connections in the clear.
     pub tls_key: Option<PathBuf>,
-    /// The file with the token that `PURGE` takes; `None` for nobody may.
+    /// The clients that may declare anything stale by `PURGE`.
+    pub purge_from: Vec<Network>,
+    /// The file with the token by which others may; `None` where no other may.
     pub purge_token_file: Option<PathBuf>,
     /// How the site looks from outside.
     pub site: Site,
@@ -157,6 +160,7 @@ impl Default for Config {
             resets_max: RESETS_MAX,
             tls_certificate: None,
             tls_key: None,
+            purge_from: Vec::new(),
             purge_token_file: None,
             site: Site::default(),
             proxies: Proxies::default(),

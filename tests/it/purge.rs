@@ -108,6 +108,13 @@ fn purge_takes_a_token() {
     assert_eq!(shelf.server.ask("PURGE", "/elsewhere", &right).status, 400);
     assert_eq!(shelf.server.ask("PURGE", &url, &right).status, 200);
     assert!(shelf.picture().body != before.body);
+    let near = Shelf::new("purge-near", &["--purge-from", "127.0.0.0/8", "--proxies-trusted", "127.0.0.1"]);
+    assert_eq!(
+        near.server.ask("PURGE", &url, &[("x-forwarded-for", "192.0.2.1")]).status,
+        401,
+        "it is the client that counts"
+    );
+    assert_eq!(near.server.ask("PURGE", &url, &[]).status, 200);
     let closed = Shelf::new("purge-closed", &[]);
     assert_eq!(closed.server.ask("PURGE", &url, &right).status, 405, "nobody may where there is no token");
 }
