@@ -45,7 +45,10 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     (
         "main",
         Layer::Shell,
-        &["error", "entry", "media", "request", "access", "plan", "catalog", "origin", "deliver", "server", "config"],
+        &[
+            "error", "entry", "media", "request", "access", "plan", "catalog", "origin", "decode", "deliver", "server",
+            "config",
+        ],
     ),
 ];
 
@@ -62,6 +65,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("metrics_exporter_prometheus", &["server"]),
     ("moka", &["cache"]),
     ("ffmpeg_sys_next", &["decode"]),
+    ("landlock", &["decode"]),
+    ("seccompiler", &["decode"]),
+    ("postcard", &["decode"]),
+    ("libc", &["decode"]),
     ("turbojpeg", &["decode", "thumbnail"]),
     ("image", &["decode", "thumbnail"]),
     ("moxcms", &["decode", "thumbnail"]),

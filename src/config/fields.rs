@@ -2,11 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::values::{count, duration, show_duration, show_size, size};
 use crate::media::time::Micros;
 use crate::origin::Config as OriginConfig;
+
+/// What has a word for each of its values.
+pub(super) fn word<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
 
 pub(super) fn path(text: &str) -> Option<PathBuf> {
     (!text.is_empty() && !text.contains('\0')).then(|| text.into())
@@ -36,6 +42,11 @@ pub(super) fn show_origins(origins: &Vec<String>) -> String {
 /// Blocks are large enough to be worth a request, and small enough for several to be asked for in one.
 pub(super) fn block(text: &str) -> Option<u64> {
     size(text).filter(|bytes| (4 << 10..=4 << 20).contains(bytes))
+}
+
+/// Less would not do for the first frame of a video in 4K.
+pub(super) fn memory(text: &str) -> Option<u64> {
+    size(text).filter(|bytes| *bytes >= 256 << 20)
 }
 
 pub(super) fn retries(text: &str) -> Option<usize> {

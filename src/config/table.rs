@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 
 use super::fields::{
-    address, block, bytes, header_size, hosts, length, micros, number, optional_address, optional_duration,
+    address, block, bytes, header_size, hosts, length, memory, micros, number, optional_address, optional_duration,
     optional_path, origins, path, public_url, quality, retries, seconds, segment, segments, show_hosts, show_length,
     show_micros, show_optional_address, show_optional_duration, show_optional_path, show_origins, show_path,
-    show_public_url, show_seconds, show_segments, show_workers, small_number, span, wait, workers,
+    show_public_url, show_seconds, show_segments, show_workers, small_number, span, wait, word, workers,
 };
 use super::values::{duration, size, switch};
 use super::{Level, LogFormat, Settings};
+
 
 /// One setting.
 #[derive(Debug)]
@@ -196,6 +197,30 @@ pub const ROWS: &[Row] = &[
         number,
         u64::to_string,
         "Most pixels of a video's picture that is decoded"
+    ),
+    row!(
+        "decode_isolation",
+        deliver.place.isolation,
+        "process or none",
+        word,
+        ToString::to_string,
+        "Whether media is decoded in processes that can do nothing else, or by the service itself"
+    ),
+    row!(
+        "decode_memory_size",
+        deliver.place.cage.memory_max,
+        "a size from 256MiB on",
+        memory,
+        bytes,
+        "Most bytes of memory of each such process"
+    ),
+    row!(
+        "decode_timeout",
+        deliver.place.cage.silence_max,
+        DURATION,
+        wait,
+        span,
+        "How long such a process may say nothing while it works, before it is ended"
     ),
     row!(
         "thumbnail_quality",

@@ -12,8 +12,7 @@ use super::frames::{self, Group, Target};
 use super::pool::{Admission, Limits as PoolLimits, Pool, Stop};
 use super::sources::{self, Content};
 use crate::cache::{Cache, Limits, Outcome};
-use crate::decode::frames::Decoders;
-use crate::decode::limits::Limits as Decodable;
+use crate::decode::place::Place;
 use crate::decode::stills;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
@@ -47,14 +46,13 @@ pub(super) struct Kit {
     pub(super) origin: Origin,
     /// Threads for work.
     pub(super) pool: Arc<Pool>,
-    /// Open decoders.
-    pub(super) decoders: Arc<Decoders>,
+    /// Where files are decoded.
+    pub(super) place: Place,
     facts: Cache<Source, Arc<Facts>>,
     indexes: Cache<Source, Arc<Index>>,
     frames: Cache<FrameKey, Arc<Frame>>,
     readings: Arc<Semaphore>,
     clips: Arc<Semaphore>,
-    limits: Decodable,
     views: Cache<ViewsKey, Arc<[View]>>,
 }
 
@@ -112,11 +110,11 @@ impl Kit {
         let limits =
             |bytes_max| Limits { bytes_max, age_max: config.work_timeout, failures_kept: config.failures_kept };
         let pool = PoolLimits { workers: config.workers, queue_max: config.queue_max, queue_wait: config.queue_wait };
+        let pool = Arc::new(Pool::new(pool)?);
         Ok(Kit {
             origin,
-            pool: Arc::new(Pool::new(pool)?),
-            decoders: Arc::new(Decoders::new(config.decoding.video_pixels_max)),
-            limits: config.decoding,
+            place: Place::new(&config.place, config.decoding, pool.load().workers),
+            pool,
             facts: Cache::new(limits(config.facts_max), |_, _| 1),
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
@@ -141,10 +139,10 @@ impl Kit {
 
     async fn read_facts(&self, source: &Source) -> Result<Facts> {
         match sources::recognise(&self.origin, source).await? {
-            Content::Still => sources::facts(&self.origin, source, self.limits).await,
+            Content::Still => sources::facts(&self.origin, &self.place, source).await,
             Content::Mp4 | Content::Other | Content::Foreign => {
                 let index = self.index(source).await?;
-                sources::facts_of(&index, source, self.limits)
+                sources::facts_of(&index, source, self.place.limits())
             }
         }
     }
@@ -155,7 +153,7 @@ impl Kit {
             let (kit, source) = (self.clone(), source.clone());
             async move {
                 let _reading = turn(&kit.readings).await?;
-                let index = sources::index(&kit.origin, &source, kit.limits).await?;
+                let index = sources::index(&kit.origin, &kit.place, &source).await?;
                 tell_of_misfits(&index, &source);
                 Ok(index)
             }
@@ -243,13 +241,13 @@ impl Kit {
         mut each: impl FnMut(&Target, Picture) -> Result<T> + Send + 'static,
     ) -> Result<(Vec<T>, Timings)> {
         let begun = Instant::now();
-        let loaded = frames::read(&self.origin, &film.source, &film.index, group).await?;
+        let loaded = frames::read(&self.origin, &self.place, &film.source, &film.index, group).await?;
         let read = begun.elapsed();
-        let (index, decoders) = (Arc::clone(&film.index), Arc::clone(&self.decoders));
+        let (index, place) = (Arc::clone(&film.index), self.place.clone());
         let work = move |stop: &Stop| {
             let (begun, mut scale, mut made) =
                 (Instant::now(), Duration::ZERO, Vec::with_capacity(loaded.targets.len()));
-            frames::decode(&decoders, &index, &loaded, &|| stop.is_set(), &mut |target, picture| {
+            frames::decode(&place, &index, &loaded, &|| stop.is_set(), &mut |target, picture| {
                 let begun = Instant::now();
                 made.push(each(target, picture)?);
                 scale += begun.elapsed();
@@ -273,10 +271,10 @@ impl Kit {
     async fn decode_still(&self, source: Source, halvings: u8) -> Result<(Frame, Timings)> {
         let begun = Instant::now();
         let file = sources::read_still(&self.origin, &source).await?;
-        let (read, limits) = (begun.elapsed(), self.limits);
-        let work = move |_: &Stop| {
+        let (read, place) = (begun.elapsed(), self.place.clone());
+        let work = move |stop: &Stop| {
             let begun = Instant::now();
-            Ok((stills::decode(file, halvings, limits)?, begun.elapsed()))
+            Ok((place.still(file, halvings, &|| stop.is_set())?, begun.elapsed()))
         };
         let ((picture, decode), queue) = self.pool.run(Admission::Begin, work).await?;
         Ok((Frame { picture, time: None }, Timings { queue, read, decode, ..Timings::default() }))

@@ -28,7 +28,9 @@ use self::reading::Reading;
 use crate::access::{self, Grant};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
+use crate::decode::cage::{State, Walls};
 use crate::decode::limits::Limits as Decodable;
+use crate::decode::place::Config as PlaceConfig;
 use crate::entry::{Entry, Source};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
@@ -63,6 +65,8 @@ pub struct Config {
     pub failures_kept: Duration,
     /// How large a picture may be to be decoded.
     pub decoding: Decodable,
+    /// Where it is decoded.
+    pub place: PlaceConfig,
     /// What a site decides about pictures.
     pub policy: Policy,
 }
@@ -112,6 +116,7 @@ impl Default for Config {
             work_timeout: WORK_TIMEOUT,
             failures_kept: FAILURES_KEPT,
             decoding: Decodable::default(),
+            place: PlaceConfig::default(),
             policy: Policy {
                 output_pixels_max: OUTPUT_PIXELS_MAX,
                 slices_max: SLICES_MAX,
@@ -166,6 +171,16 @@ impl Delivery {
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
         Ok(Delivery { catalog, kit: Kit::new(config, origin)?, artifacts, policy: config.policy.clone() })
+    }
+
+    /// Starts the processes that decode, and tells what stands around them; `None` where the service itself decodes.
+    pub fn open(&self) -> Result<Option<Walls>> {
+        self.kit.place.open()
+    }
+
+    /// How the processes that decode fare; `None` where there are none to be.
+    pub fn decoders(&self) -> Option<State> {
+        self.kit.place.state()
     }
 
     /// How busy the workers are.
