@@ -275,6 +275,11 @@ async fn at_origin(url: &Path, settings: &Settings) -> Result<(Origin, Source), 
 /// Prints the settings; fails with what is wrong with the library.
 fn check_config(settings: &Settings) -> Outcome {
     print(settings)?;
+    let place = Place::new(&settings.deliver.place, settings.deliver.decoding, 0);
+    match place.open().map_err(fault)? {
+        Some(walls) => print(format_args!("# media is decoded in processes of their own: {walls}\n"))?,
+        None => print("# media is decoded by the service itself\n")?,
+    }
     let faults: Vec<_> = runtime()?.block_on(async {
         let origin = Origin::new(&settings.catalog.media, &settings.origin).map_err(fault)?;
         let catalog = Catalog::open(&settings.catalog, origin).map_err(fault)?;

@@ -11,7 +11,6 @@ use super::fields::{
 use super::values::{duration, size, switch};
 use super::{Level, LogFormat, Settings};
 
-
 /// One setting.
 #[derive(Debug)]
 pub struct Row {
@@ -221,6 +220,14 @@ pub const ROWS: &[Row] = &[
         wait,
         span,
         "How long such a process may say nothing while it works, before it is ended"
+    ),
+    row!(
+        "decode_quarantine",
+        deliver.quarantine,
+        DURATION,
+        duration,
+        span,
+        "How long nothing is tried with a file that broke two of them"
     ),
     row!(
         "thumbnail_quality",

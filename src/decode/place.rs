@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::cage::{self, Cage, State, Walls};
+use super::cage::{self, Cage, Walls};
 use super::demux::{Passage, demux};
 use super::frames::{Coded, Decoders, Run};
 use super::limits::Limits;
@@ -116,11 +116,10 @@ impl Place {
         }
     }
 
-    /// How its processes fare; `None` where there are none to be.
-    pub fn state(&self) -> Option<State> {
-        match &self.0.kind {
-            Kind::Here(_) => None,
-            Kind::Caged(cage) => Some(cage.state()),
+    /// Tells the metrics how its processes fare.
+    pub fn measure(&self) {
+        if let Kind::Caged(cage) = &self.0.kind {
+            cage.measure();
         }
     }
 
@@ -170,12 +169,7 @@ impl Place {
     }
 
     /// Some samples of the file behind `reader`, as [`demux`] finds them.
-    pub fn demux(
-        &self,
-        reader: &mut dyn ReadAt,
-        passage: &Passage,
-        stop: &dyn Fn() -> bool,
-    ) -> Result<Vec<Coded>> {
+    pub fn demux(&self, reader: &mut dyn ReadAt, passage: &Passage, stop: &dyn Fn() -> bool) -> Result<Vec<Coded>> {
         match &self.0.kind {
             Kind::Here(_) => demux(reader, passage, stop),
             Kind::Caged(cage) => cage.demux(reader, passage, stop),

@@ -96,13 +96,7 @@ fn reach(track: &Track, at: Ticks, precision: Precision) -> Option<(Reach, Preci
 }
 
 /// Reads the samples of `group` of the video in `index`; where they are scattered, with the help of `place`.
-pub async fn read(
-    origin: &Origin,
-    place: &Place,
-    source: &Source,
-    index: &Arc<Index>,
-    group: Group,
-) -> Result<Loaded> {
+pub async fn read(origin: &Origin, place: &Place, source: &Source, index: &Arc<Index>, group: Group) -> Result<Loaded> {
     let opened = origin.open(source).await?;
     let (index, place) = (Arc::clone(index), place.clone());
     blocking(move |stop| {

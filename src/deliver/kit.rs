@@ -10,6 +10,7 @@ use super::Config;
 use super::artifact::Timings;
 use super::frames::{self, Group, Target};
 use super::pool::{Admission, Limits as PoolLimits, Pool, Stop};
+use super::quarantine::Quarantine;
 use super::sources::{self, Content};
 use crate::cache::{Cache, Limits, Outcome};
 use crate::decode::place::Place;
@@ -48,6 +49,8 @@ pub(super) struct Kit {
     pub(super) pool: Arc<Pool>,
     /// Where files are decoded.
     pub(super) place: Place,
+    /// Files that are not.
+    pub(super) quarantine: Arc<Quarantine>,
     facts: Cache<Source, Arc<Facts>>,
     indexes: Cache<Source, Arc<Index>>,
     frames: Cache<FrameKey, Arc<Frame>>,
@@ -115,6 +118,7 @@ impl Kit {
             origin,
             place: Place::new(&config.place, config.decoding, pool.load().workers),
             pool,
+            quarantine: Arc::new(Quarantine::new(config.quarantine)),
             facts: Cache::new(limits(config.facts_max), |_, _| 1),
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
@@ -139,7 +143,10 @@ impl Kit {
 
     async fn read_facts(&self, source: &Source) -> Result<Facts> {
         match sources::recognise(&self.origin, source).await? {
-            Content::Still => sources::facts(&self.origin, &self.place, source).await,
+            Content::Still => {
+                let facts = sources::facts(&self.origin, &self.place, source);
+                self.quarantine.around(source, facts).await
+            }
             Content::Mp4 | Content::Other | Content::Foreign => {
                 let index = self.index(source).await?;
                 sources::facts_of(&index, source, self.place.limits())
@@ -153,7 +160,8 @@ impl Kit {
             let (kit, source) = (self.clone(), source.clone());
             async move {
                 let _reading = turn(&kit.readings).await?;
-                let index = sources::index(&kit.origin, &kit.place, &source).await?;
+                let index = sources::index(&kit.origin, &kit.place, &source);
+                let index = kit.quarantine.around(&source, index).await?;
                 tell_of_misfits(&index, &source);
                 Ok(index)
             }
@@ -238,6 +246,16 @@ impl Kit {
         film: &Film,
         group: Group,
         admission: Admission,
+        each: impl FnMut(&Target, Picture) -> Result<T> + Send + 'static,
+    ) -> Result<(Vec<T>, Timings)> {
+        self.quarantine.around(&film.source, self.decode_group(film, group, admission, each)).await
+    }
+
+    async fn decode_group<T: Send + 'static>(
+        &self,
+        film: &Film,
+        group: Group,
+        admission: Admission,
         mut each: impl FnMut(&Target, Picture) -> Result<T> + Send + 'static,
     ) -> Result<(Vec<T>, Timings)> {
         let begun = Instant::now();
@@ -276,7 +294,7 @@ impl Kit {
             let begun = Instant::now();
             Ok((place.still(file, halvings, &|| stop.is_set())?, begun.elapsed()))
         };
-        let ((picture, decode), queue) = self.pool.run(Admission::Begin, work).await?;
+        let ((picture, decode), queue) = self.quarantine.around(&source, self.pool.run(Admission::Begin, work)).await?;
         Ok((Frame { picture, time: None }, Timings { queue, read, decode, ..Timings::default() }))
     }
 

@@ -8,6 +8,7 @@ mod make;
 mod offer;
 mod package;
 pub mod pool;
+mod quarantine;
 pub mod reading;
 mod sequence;
 pub mod sources;
@@ -28,7 +29,7 @@ use self::reading::Reading;
 use crate::access::{self, Grant};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
-use crate::decode::cage::{State, Walls};
+use crate::decode::cage::Walls;
 use crate::decode::limits::Limits as Decodable;
 use crate::decode::place::Config as PlaceConfig;
 use crate::entry::{Entry, Source};
@@ -67,6 +68,8 @@ pub struct Config {
     pub decoding: Decodable,
     /// Where it is decoded.
     pub place: PlaceConfig,
+    /// How long nothing is tried with a file that broke what was to decode it.
+    pub quarantine: Duration,
     /// What a site decides about pictures.
     pub policy: Policy,
 }
@@ -87,6 +90,8 @@ const QUEUE_WAIT: Duration = Duration::from_secs(10);
 const WORK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Long enough that a page that reloads does not repeat the work, short enough that a repaired file shows at once.
 const FAILURES_KEPT: Duration = Duration::from_secs(5);
+/// A file costs no more than two processes in so long, and one that was not to blame is shown again soon.
+const QUARANTINE: Duration = Duration::from_secs(300);
 
 /// A picture of 8K.
 const OUTPUT_PIXELS_MAX: u64 = 36_000_000;
@@ -117,6 +122,7 @@ impl Default for Config {
             failures_kept: FAILURES_KEPT,
             decoding: Decodable::default(),
             place: PlaceConfig::default(),
+            quarantine: QUARANTINE,
             policy: Policy {
                 output_pixels_max: OUTPUT_PIXELS_MAX,
                 slices_max: SLICES_MAX,
@@ -178,9 +184,10 @@ impl Delivery {
         self.kit.place.open()
     }
 
-    /// How the processes that decode fare; `None` where there are none to be.
-    pub fn decoders(&self) -> Option<State> {
-        self.kit.place.state()
+    /// Tells the metrics how what decodes fares, and how many files are left alone because they broke it.
+    pub fn measure(&self) {
+        self.kit.place.measure();
+        metrics::gauge!("vedette_decode_quarantined").set(self.kit.quarantine.len() as f64);
     }
 
     /// How busy the workers are.

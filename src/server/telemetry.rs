@@ -109,6 +109,7 @@ pub(super) fn page(recorded: &PrometheusHandle, delivery: &Delivery, connections
     metrics::gauge!("vedette_workers").set(load.workers as f64);
     metrics::gauge!("vedette_workers_busy").set(load.busy as f64);
     metrics::gauge!("vedette_queue_length").set(load.queued as f64);
+    delivery.measure();
     recorded.render()
 }
 

@@ -5,6 +5,7 @@
 mod access;
 mod assets;
 mod cache;
+mod cage;
 mod conditional;
 mod decoded;
 #[allow(dead_code, reason = "the tests of origins use the rest")]

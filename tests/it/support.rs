@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use image::{RgbaImage, imageops};
+use vedette::decode::limits::Limits;
+use vedette::decode::place::{Config, Isolation, Place};
 
 /// Long enough for any answer on a busy machine; a test that meets it has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -26,6 +28,17 @@ pub(crate) fn library() -> &'static Path {
 /// The path of a file of the sample library.
 pub(crate) fn media(name: &str) -> PathBuf {
     library().join(name)
+}
+
+/// Where the tests of the library decode: as the service does, in processes of its program.
+pub(crate) fn cage() -> Place {
+    static CAGE: OnceLock<Place> = OnceLock::new();
+    let make = || {
+        let mut config = Config { isolation: Isolation::Process, ..Config::default() };
+        config.cage.program = env!("CARGO_BIN_EXE_vedette").into();
+        Place::new(&config, Limits::default(), 1)
+    };
+    CAGE.get_or_init(make).clone()
 }
 
 /// A folder that is gone when the test is over.
@@ -61,6 +74,7 @@ impl Drop for Folder {
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    admin: SocketAddr,
 }
 
 impl Server {
@@ -84,8 +98,9 @@ impl Server {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = lines.find_map(|line| address_in(&line.unwrap())).expect("the service says where it listens");
+        let admin = lines.find_map(|line| address_in(&line.unwrap())).expect("and where its metrics are");
         std::thread::spawn(move || lines.for_each(drop));
-        Server { child, address }
+        Server { child, address, admin }
     }
 
     /// Where it is, for programs that are clients of their own.
@@ -151,6 +166,22 @@ impl Server {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
+    /// The processes that decode for it: the keeper, and its workers.
+    pub(crate) fn decoders(&self) -> (u32, Vec<u32>) {
+        let keeper = children(self.child.id()).into_iter().next().expect("the service has a keeper");
+        (keeper, children(keeper))
+    }
+
+    /// The value of a metric, all its labels together.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let mut stream = TcpStream::connect(self.admin).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+        let text = Answer::read("GET", &mut BufReader::new(stream)).text();
+        let values =
+            text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        values.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    }
+
     /// Whether it still runs.
     pub(crate) fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
@@ -162,6 +193,13 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The processes that a process started and that are left.
+fn children(id: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let listed = threads.map(|thread| std::fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    listed.collect::<String>().split_whitespace().map(|id| id.parse().unwrap()).collect()
 }
 
 /// The path of a picture of an entry.

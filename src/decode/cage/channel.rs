@@ -1,5 +1,6 @@
 //! Messages between two processes over a socket: a head in few bytes, and what is bulky behind it or in sealed memory.
 
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -88,6 +89,20 @@ impl Bulk {
     }
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Ended => f.write_str("the other process ended"),
+            Fault::Silent => f.write_str("the other process says nothing"),
+            Fault::Stopped => f.write_str("nobody waits any more"),
+            Fault::Nonsense(what) => write!(f, "the other process sent {what}"),
+            Fault::System(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
 impl From<Errno> for Fault {
     fn from(error: Errno) -> Fault {
         match error {
@@ -127,14 +142,20 @@ impl Channel {
         self.send_with(&framed(head, 1, 0)?, descriptor)
     }
 
+    /// Whether the other end is there and has said nothing.
+    pub(super) fn is_quiet(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut watched = [PollFd::new(&self.0, PollFlags::IN)];
+        rustix::io::retry_on_intr(|| poll(&mut watched, Some(&now))) == Ok(0)
+    }
+
     fn send_with(&self, bytes: &[u8], descriptor: &impl AsFd) -> Result<(), Fault> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut beside = SendAncillaryBuffer::new(&mut space);
         let descriptors = [descriptor.as_fd()];
         beside.push(SendAncillaryMessage::ScmRights(&descriptors));
-        let count = rustix::io::retry_on_intr(|| {
-            sendmsg(&self.0, &[IoSlice::new(bytes)], &mut beside, SendFlags::NOSIGNAL)
-        })?;
+        let count =
+            rustix::io::retry_on_intr(|| sendmsg(&self.0, &[IoSlice::new(bytes)], &mut beside, SendFlags::NOSIGNAL))?;
         self.send_all(&bytes[count..])
     }
 

@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetError, RulesetStatus, Scope,
-};
+use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetError, RulesetStatus, Scope};
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, Signal, getpid, set_dumpable_behavior, set_parent_process_death_signal,
     setrlimit,
@@ -60,6 +58,17 @@ impl Walls {
             ("landlock", self.landlock),
             ("seccomp", self.seccomp),
         ]
+    }
+}
+
+impl Wall {
+    /// How much of it stands, of one.
+    pub(super) fn share(self) -> f64 {
+        match self {
+            Wall::Whole => 1.0,
+            Wall::Part => 0.5,
+            Wall::None => 0.0,
+        }
     }
 }
 
@@ -120,7 +129,7 @@ pub(super) fn seal_off(walls: Walls) -> Walls {
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     Walls {
         limits: walls.limits && limit(Resource::Nofile, DESCRIPTORS_MAX),
-        seccomp: match filter().map(|filter| apply_filter(&filter)) {
+        seccomp: match filters().map(|filters| filters.iter().try_for_each(|filter| apply_filter(filter))) {
             Ok(Ok(())) => Wall::Whole,
             Ok(Err(_)) | Err(_) => Wall::None,
         },
@@ -181,8 +190,36 @@ const CALLS: &[i64] = &[
     libc::SYS_exit_group,
 ];
 
-fn filter() -> Result<BpfProgram, BackendError> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = CALLS.iter().map(|&call| (call, Vec::new())).collect();
+/// What libraries try, and do well without: it fails as if nothing were there that is theirs.
+const REFUSED: &[i64] = &[
+    libc::SYS_openat,
+    libc::SYS_newfstatat,
+    libc::SYS_readlinkat,
+    libc::SYS_faccessat,
+    libc::SYS_getcwd,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_open,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_stat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_readlink,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_access,
+];
+
+/// Of the answers of all filters to a call the harshest counts.
+fn filters() -> Result<[BpfProgram; 2], BackendError> {
+    let architecture = std::env::consts::ARCH.try_into()?;
+    let refused = REFUSED.iter().map(|&call| (call, Vec::new())).collect();
+    let denied = SeccompAction::Errno(libc::EACCES.unsigned_abs());
+    let refusing = SeccompFilter::new(refused, SeccompAction::Allow, denied, architecture)?;
+    let killing = SeccompFilter::new(allowed()?, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?;
+    Ok([refusing.try_into()?, killing.try_into()?])
+}
+
+fn allowed() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+    let calls = [CALLS, REFUSED].concat().into_iter();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = calls.map(|call| (call, Vec::new())).collect();
     #[cfg(target_arch = "x86_64")]
     rules.insert(libc::SYS_poll, Vec::new());
     let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
@@ -195,8 +232,7 @@ fn filter() -> Result<BpfProgram, BackendError> {
     // A process that aborts sends the signal to itself.
     let own = u64::from(getpid().as_raw_nonzero().get().unsigned_abs());
     rules.insert(libc::SYS_tgkill, vec![rule(0, SeccompCmpOp::Eq, own)?]);
-    let architecture = std::env::consts::ARCH.try_into()?;
-    SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?.try_into()
+    Ok(rules)
 }
 
 /// A call is allowed where one of its arguments is as `compared` to `value`.
@@ -250,7 +286,8 @@ mod tests {
     #[ignore = "it is run by the tests below"]
     fn probe() {
         let wanted = std::env::var(PROBE).unwrap_or_default();
-        let (name, is_sealed_off) = wanted.strip_suffix(" behind seccomp").map_or((&*wanted, false), |name| (name, true));
+        let (name, is_sealed_off) =
+            wanted.strip_suffix(" behind seccomp").map_or((&*wanted, false), |name| (name, true));
         let Some((_, run)) = PROBES.iter().find(|(known, _)| *known == name) else { return };
         let mut walls = confine(8 << 30);
         if is_sealed_off {
@@ -278,6 +315,9 @@ mod tests {
             let status = tried(&format!("{name} behind seccomp"));
             match *name {
                 "nothing" | "memory" => assert_eq!(status.code(), Some(0), "{name}: {status}"),
+                "read a file" | "read its own program" | "write a file" => {
+                    assert_eq!(status.code(), Some(1), "{name}: {status}");
+                }
                 _ => assert_eq!(status.signal(), Some(libc::SIGSYS), "{name}: {status}"),
             }
         }

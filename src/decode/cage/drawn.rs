@@ -26,7 +26,15 @@ pub(super) struct Drawn {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum Kind {
     /// Luma, blue difference, red difference, opacity, one after another: of those there are, the bytes of a row.
-    Yuv { y: u64, chroma: Option<[u64; 2]>, alpha: Option<u64>, depth: u8, shift: (u8, u8), left_sited: bool, interlaced: bool },
+    Yuv {
+        y: u64,
+        chroma: Option<[u64; 2]>,
+        alpha: Option<u64>,
+        depth: u8,
+        shift: (u8, u8),
+        left_sited: bool,
+        interlaced: bool,
+    },
     /// Rows without gaps.
     Packed { has_alpha: bool, is_wide: bool },
 }
@@ -257,7 +265,7 @@ mod tests {
         refused(of_size(5, 4));
         refused(of_size(1 << 10, (1 << 10) + 1));
         refused(of_size(u32::MAX, u32::MAX));
-        refused(yuv(33, Some([16, 16]), Some(8), 8, (1, 1)));
+        refused(yuv(64, Some([16, 16]), Some(8), 8, (1, 1)));
         refused(yuv(4, Some([16, 16]), Some(8), 8, (1, 1)));
         refused(yuv(0, Some([16, 16]), Some(8), 8, (1, 1)));
         refused(yuv(u64::MAX, Some([16, 16]), Some(8), 8, (1, 1)));

@@ -56,7 +56,7 @@ impl Keeper {
         let child = command.spawn().map_err(failed)?;
         let keeper = Keeper { channel: Mutex::new(Channel::new(ours)), child: Mutex::new(child) };
         let setup = Setup { memory_max: config.memory_max, limits };
-        let silent = |fault| failed(io::Error::other(format!("the process says nothing: {fault:?}")));
+        let silent = |fault| failed(io::Error::other(fault));
         let channel = keeper.channel();
         channel.send(&setup, &[]).map_err(silent)?;
         match channel.receive(Some(patience(START_MAX))).map_err(silent)? {
@@ -126,7 +126,7 @@ pub fn run() -> ExitCode {
     match keep() {
         Ok(()) | Err(Fault::Ended) => ExitCode::SUCCESS,
         Err(fault) => {
-            eprintln!("vedette: {COMMAND} is how the service starts processes for its decoders: {fault:?}");
+            eprintln!("vedette: {COMMAND} is how the service starts processes for its decoders: {fault}");
             ExitCode::FAILURE
         }
     }
@@ -169,7 +169,8 @@ impl Litter {
                     self.ending.extend(ended);
                 }
                 Order::Ended(number) => {
-                    let ended = self.kill(number).and_then(|worker| waitpid(Some(worker), WaitOptions::empty()).ok()?);
+                    let ended =
+                        self.kill(number).and_then(|worker| waitpid(Some(worker), WaitOptions::empty()).ok()?);
                     channel.send(&Word::Ended(ended.map(|(_, status)| told(status)).unwrap_or_default()), &[])?;
                 }
             }

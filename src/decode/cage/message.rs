@@ -8,7 +8,7 @@ use crate::decode::demux::Passage;
 use crate::decode::limits::Limits;
 use crate::error::Kind;
 use crate::media::picture::{Orientation, Size};
-use crate::media::time::Ticks;
+use crate::media::time::{Ticks, Timescale};
 use crate::media::{Codec, VideoFormat};
 
 /// The first word to the keeper.
@@ -71,6 +71,7 @@ pub(super) enum Work {
 /// How pictures are coded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Stream {
+    pub(super) timescale: Timescale,
     pub(super) codec: Codec,
     pub(super) config: Vec<u8>,
     pub(super) format: VideoFormat,

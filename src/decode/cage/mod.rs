@@ -18,7 +18,7 @@ mod worker;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::channel::{Fault, Patience};
@@ -56,6 +56,7 @@ pub(super) struct Cage {
     keeper: Mutex<Option<Arc<Keeper>>>,
     idle: Mutex<Vec<Member>>,
     counts: Arc<Counts>,
+    walls: OnceLock<Walls>,
 }
 
 /// How many workers there are and were.
@@ -63,18 +64,6 @@ pub(super) struct Cage {
 struct Counts {
     alive: AtomicU64,
     started: AtomicU64,
-    lost: AtomicU64,
-}
-
-/// How many workers there are, and what became of others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct State {
-    /// Workers alive.
-    pub alive: u64,
-    /// Workers started so far.
-    pub started: u64,
-    /// Workers that crashed, hung or lied.
-    pub lost: u64,
 }
 
 /// A worker with its past.
@@ -131,7 +120,15 @@ pub fn is_broken(error: &Error) -> bool {
 impl Cage {
     /// An empty one, which keeps `spare` workers ready. The first is started by the first work, or by [`Cage::open`].
     pub(super) fn new(config: Config, limits: Limits, spare: usize) -> Cage {
-        Cage { config, limits, spare, keeper: Mutex::default(), idle: Mutex::default(), counts: Arc::default() }
+        Cage {
+            config,
+            limits,
+            spare,
+            keeper: Mutex::default(),
+            idle: Mutex::default(),
+            counts: Arc::default(),
+            walls: OnceLock::new(),
+        }
     }
 
     /// Starts the workers that are kept ready, and tells what stands around them.
@@ -143,11 +140,18 @@ impl Cage {
         Ok(walls)
     }
 
-    /// How many workers there are.
-    pub(super) fn state(&self) -> State {
-        let Counts { alive, started, lost } = &*self.counts;
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        State { alive: read(alive), started: read(started), lost: read(lost) }
+    /// Tells the metrics how many workers there are, and what stands around them.
+    pub(super) fn measure(&self) {
+        metrics::gauge!("vedette_decode_workers").set(self.alive() as f64);
+        let started = self.counts.started.load(Ordering::Relaxed);
+        metrics::counter!("vedette_decode_workers_started_total").absolute(started);
+        for (name, wall) in self.walls.get().iter().flat_map(|walls| walls.each()) {
+            metrics::gauge!("vedette_decode_wall", "wall" => name).set(wall.share());
+        }
+    }
+
+    fn alive(&self) -> u64 {
+        self.counts.alive.load(Ordering::Relaxed)
     }
 
     /// What `attempt` gets of a worker, the one that did `like` last if it is there. Where the worker breaks, another tries.
@@ -196,19 +200,25 @@ impl Cage {
             Fault::Nonsense(what) => ("lied", format!("sent {what}")),
             Fault::Ended | Fault::Stopped | Fault::System(_) => ("crashed", ended),
         };
-        self.counts.lost.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("vedette_decode_workers_lost_total", "reason" => why).increment(1);
         tracing::warn!(reason = why, how, "a process that decodes was lost");
         format!("a process that decodes {why}: {how}")
     }
 
     fn take(&self, like: u64) -> Result<Member> {
-        let taken = {
-            let mut idle = self.idle();
-            let at = idle.iter().rposition(|member| member.last == like).or(idle.len().checked_sub(1));
-            at.map(|at| idle.remove(at))
-        };
-        taken.map_or_else(|| self.start(), Ok)
+        loop {
+            let taken = {
+                let mut idle = self.idle();
+                let at = idle.iter().rposition(|member| member.last == like).or(idle.len().checked_sub(1));
+                at.map(|at| idle.remove(at))
+            };
+            match taken {
+                // One that ended while it had nothing to do says nothing about what is to be done.
+                Some(member) if !member.worker.channel.is_quiet() => drop(member),
+                Some(member) => return Ok(member),
+                None => return self.start(),
+            }
+        }
     }
 
     fn put(&self, mut member: Member) {
@@ -222,7 +232,7 @@ impl Cage {
 
     /// Starts as many workers as are to be there.
     fn fill(&self) -> Result<()> {
-        while self.state().alive < self.spare as u64 {
+        while self.alive() < self.spare as u64 {
             let member = self.start()?;
             self.idle().insert(0, member);
         }
@@ -231,9 +241,7 @@ impl Cage {
 
     /// Another worker; of another keeper, where the one there was is gone.
     fn start(&self) -> Result<Member> {
-        let failed = |fault: Fault| {
-            Error::new(Kind::Unavailable, "no process for a decoder").caused_by(format!("{fault:?}"))
-        };
+        let failed = |fault: Fault| Error::new(Kind::Unavailable, "no process for a decoder").caused_by(fault);
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let forked = match keeper.as_ref().map(Keeper::fork) {
             Some(Ok(worker)) => Ok(worker),
@@ -246,6 +254,7 @@ impl Cage {
         };
         let worker = forked.map_err(failed)?;
         worker.channel.limit_sending(self.config.silence_max).map_err(|error| failed(Fault::System(error)))?;
+        let _ = self.walls.set(worker.walls);
         self.counts.started.fetch_add(1, Ordering::Relaxed);
         self.counts.alive.fetch_add(1, Ordering::Relaxed);
         Ok(Member { worker, last: 0, works: 0, since: Instant::now(), counts: Arc::clone(&self.counts) })

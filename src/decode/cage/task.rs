@@ -113,8 +113,7 @@ impl Cage {
             let Reply::Scanned = reply else { return Err(UNASKED) };
             let length = bulk.len();
             let table = if length <= TABLE_BYTES_MAX { bulk.open(length)? } else { return Err(UNASKED) };
-            let table: Collected =
-                postcard::from_bytes(&table).map_err(|_| Fault::Nonsense("a table that is none"))?;
+            let table: Collected = postcard::from_bytes(&table).map_err(|_| Fault::Nonsense("a table that is none"))?;
             if table.is_believable() { Ok(table) } else { Err(UNASKED) }
         })?;
         table.index()
@@ -139,7 +138,8 @@ impl Cage {
 
 fn stream(track: &Track) -> Result<Stream> {
     let none = || Error::new(Kind::Internal, "a track without pictures was to be decoded");
-    Ok(Stream { codec: track.codec, config: track.config.to_vec(), format: *track.video().ok_or_else(none)? })
+    let format = *track.video().ok_or_else(none)?;
+    Ok(Stream { timescale: track.timescale, codec: track.codec, config: track.config.to_vec(), format })
 }
 
 /// A number that streams have in common which one open decoder serves.

@@ -1,8 +1,8 @@
 //! What a worker does: one piece of work after another, until nobody asks any more.
+#![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::fmt::Debug;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::decode::scan::{ReadAt, collect};
 use crate::decode::{probe, stills};
 use crate::error::{Error, Kind, Result};
 use crate::media::samples::Samples;
-use crate::media::time::{Ticks, Timescale};
+use crate::media::time::Ticks;
 use crate::media::{Media, Packing, Track};
 use crate::thumbnail::Picture;
 
@@ -32,9 +32,13 @@ const ALIVE_EVERY: Duration = Duration::from_millis(500);
 pub(super) const BLOCK_BYTES: u64 = 256 << 10;
 const BLOCKS_MAX: usize = 8;
 
-/// Does once what every worker would do at its start.
+/// Does once what every worker would do by itself, and what it can do no more: to load libraries.
 pub(super) fn warm_up() {
     decoder::silence();
+    // Names in transport streams are in this one where they say nothing else. Others are left as they are.
+    let [to, from] = [c"UTF-8", c"ISO6937"];
+    // SAFETY: both are C strings. What is opened stays open for all workers.
+    unsafe { libc::iconv_open(to.as_ptr(), from.as_ptr()) };
 }
 
 /// Serves whoever is at the other end of `channel`.
@@ -90,9 +94,7 @@ impl Desk<'_> {
         let limits = self.setup.limits;
         match work {
             Work::Frames { stream, samples, wanted } => self.frames(&stream, &samples, &wanted, bulk),
-            Work::Shape(stream) => {
-                Ok(Answer::plain(Reply::Shape(probe::complete(&stream.track()?, &bulk, limits)?)))
-            }
+            Work::Shape(stream) => Ok(Answer::plain(Reply::Shape(probe::complete(&stream.track(), &bulk, limits)?))),
             Work::Header => {
                 let stills::Header { size, orientation, halvings } = stills::header(&bulk, limits)?;
                 Ok(Answer::plain(Reply::Header(size, orientation, halvings)))
@@ -115,7 +117,7 @@ impl Desk<'_> {
             alpha: sample.alpha.map(&mut take),
         };
         let samples: Vec<Coded> = samples.iter().map(coded).collect();
-        let run = Run { track: &stream.track()?, samples: &samples, wanted };
+        let run = Run { track: &stream.track(), samples: &samples, wanted };
         self.decoders.decode(run, &|| self.stop(), &mut |time, picture| {
             let Answer { head, bulk } = Answer::picture(|drawn| Reply::Frame(time, drawn), &picture);
             self.answer(&head, &bulk).map_err(lost)?;
@@ -165,16 +167,16 @@ impl Desk<'_> {
 }
 
 /// The connection to whoever asked broke, or what is to be said cannot be.
-fn lost(fault: impl Debug) -> Error {
-    Error::new(Kind::Internal, "a worker lost whom it works for").caused_by(format!("{fault:?}"))
+fn lost(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Kind::Internal, "a worker lost whom it works for").caused_by(cause)
 }
 
 impl Stream {
     /// A track of such pictures, without samples.
-    fn track(&self) -> Result<Track> {
-        Ok(Track {
+    fn track(&self) -> Track {
+        Track {
             id: 1,
-            timescale: Timescale::MICROS,
+            timescale: self.timescale,
             language: None,
             codec: self.codec,
             config: Bytes::copy_from_slice(&self.config),
@@ -182,7 +184,7 @@ impl Stream {
             samples: Samples::default(),
             packing: Packing::Plain,
             captions: Default::default(),
-        })
+        }
     }
 }
 
@@ -213,11 +215,10 @@ impl<'a> Served<'a> {
     }
 
     fn read(&self, number: u64) -> io::Result<Bytes> {
-        let broken = |fault: Fault| io::Error::other(format!("{fault:?}"));
         let start = number * BLOCK_BYTES;
         let length = self.size.saturating_sub(start).min(BLOCK_BYTES);
-        self.channel.send(&Reply::Read(start, length as u32), &[]).map_err(broken)?;
-        match self.channel.receive::<Heard>(None).map_err(broken)? {
+        self.channel.send(&Reply::Read(start, length as u32), &[]).map_err(io::Error::other)?;
+        match self.channel.receive::<Heard>(None).map_err(io::Error::other)? {
             (Heard::Bytes, Bulk::Inline(bytes)) => Ok(bytes),
             _ => Err(io::Error::other("the file cannot be read")),
         }
