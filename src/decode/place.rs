@@ -68,7 +68,7 @@ impl Default for Config {
     fn default() -> Config {
         let program = PathBuf::from("/proc/self/exe");
         let cage = cage::Config { program, memory_max: MEMORY_MAX, silence_max: SILENCE_MAX };
-        Config { isolation: Isolation::None, cage }
+        Config { isolation: Isolation::Process, cage }
     }
 }
 

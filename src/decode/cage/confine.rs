@@ -92,8 +92,13 @@ pub(super) fn close_descriptors() {
     unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
 }
 
-/// Leaves the signals that a terminal or a service manager sends to a whole group to the process that started this one.
-pub(super) fn ignore_signals() {
+/// Leaves the signals that a terminal or a service manager sends to a whole group to the process that started this one, and
+/// lets those of a crash end this one as if nobody had ever asked for them.
+pub(super) fn reset_signals() {
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        // SAFETY: what the system does by itself takes no handler.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2] {
         // SAFETY: to ignore a signal takes no handler.
         unsafe { libc::signal(signal, libc::SIG_IGN) };

@@ -134,7 +134,7 @@ pub fn run() -> ExitCode {
 
 fn keep() -> std::result::Result<(), Fault> {
     confine::close_descriptors();
-    confine::ignore_signals();
+    confine::reset_signals();
     let channel = Channel::new(io::stdin().as_fd().try_clone_to_owned().map_err(Fault::System)?);
     let (setup, _) = channel.receive::<Setup>(None)?;
     worker::warm_up();
