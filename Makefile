@@ -21,11 +21,11 @@ test:
 	  echo "the tests with players, parsers and GStreamer are LEFT OUT: what they need is not installed" >&2
 	@testdata/make.sh
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) test --locked --doc
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
-	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked; \
-	else set -x; $(CARGO) test --locked --lib --bins --tests; fi
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) test --locked --workspace --doc
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked --workspace; \
+	else set -x; $(CARGO) test --locked --workspace --lib --bins --tests; fi
 	@if $(CARGO) deny --version >/dev/null 2>&1; then set -x; $(CARGO) deny check bans licenses sources; \
 	else echo "cargo deny is not installed: licences and sources are not checked here"; fi
 

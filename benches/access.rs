@@ -1,11 +1,26 @@
-//! What it costs to know who asks: a session read and verified.
+//! What it costs to know who asks, and what is for them: a session verified, rules decided, a signed URL checked.
+
+#![allow(clippy::unwrap_used)] // a bench that cannot set up has nothing to measure
 
 use std::hint::black_box;
+use std::path::PathBuf;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use tokio::runtime::Runtime;
+use vedette::access::network::Network;
+use vedette::access::partner::{Config as AccessConfig, Partner};
+use vedette::access::rules::{Action, Condition, Facts, Guard, Pattern, Profile, Rule, Test, decide};
 use vedette::access::secret::Secret;
 use vedette::access::session::{self, Claims, Privileges, Role, v1, v2};
-use vedette::entry::PartnerId;
+use vedette::access::states::Endpoint;
+use vedette::access::token::{Scope, Seal};
+use vedette::access::viewer::Asker;
+use vedette::catalog::{Catalog, Config as CatalogConfig};
+use vedette::deliver::{Config, Delivery};
+use vedette::entry::{Entry, EntryId, EntryKind, FlavorId, PartnerId};
+use vedette::origin::Origin;
+use vedette::plan::{Client, Decision};
+use vedette::request::parse;
 
 fn claims() -> Claims {
     Claims {
@@ -43,5 +58,110 @@ fn sessions(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sessions);
+/// A rule that blocks whoever is not as `test` says.
+fn only(test: Test) -> Rule {
+    let conditions = vec![Condition { test, is_negated: true }];
+    Rule { conditions, actions: vec![Action::Block], ..Rule::default() }
+}
+
+/// Rules about everything that can be known of a viewer, all of which must be looked at.
+fn profile() -> Option<Profile> {
+    let networks = ["10.0.0.0/8", "2001:db8::/32"].into_iter().map(Network::parse).collect::<Option<_>>()?;
+    let rules = vec![
+        only(Test::Site(vec!["example.com".to_owned(), "example.org".to_owned()])),
+        only(Test::Address(networks)),
+        only(Test::Country(["AT", "CH", "DE"].map(str::to_owned).to_vec())),
+        only(Test::UserAgent(vec![Pattern::new("chrome|firefox|safari").ok()?])),
+        only(Test::Authenticated(vec!["sview".to_owned()])),
+    ];
+    Some(Profile { name: "strict".to_owned(), rules })
+}
+
+fn decisions(c: &mut Criterion) {
+    let secret = Secret::list("a1b2c3d4e5f60718293a4b5c6d7e8f90");
+    let session = v2::make(&claims(), [7; 16], &secret[0]).ok();
+    let session = session.and_then(|text| session::read(&text).and_then(|read| read.verify(&secret)).ok());
+    let (Some(profile), Some(id), Some(session)) = (profile(), EntryId::new("0_abc12345"), session) else {
+        panic!("what the bench decides on is right");
+    };
+    let entry = Entry { partner: PartnerId(101), ..Entry::new(id, EntryKind::Video) };
+    let facts = Facts {
+        session: Some(Ok(&session)),
+        referrer: Some("https://www.example.org/watch?v=1"),
+        partner: None,
+        address: "10.1.2.3".parse().ok(),
+        country: Some("DE"),
+        user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0"),
+        now: 1_700_000_000,
+    };
+    let mut group = c.benchmark_group("decide");
+    let anybody = Facts { session: None, ..facts };
+    group.bench_function("an open entry", |b| {
+        b.iter(|| decide(Endpoint::PlayManifest, black_box(&entry), Guard::Nothing, &anybody))
+    });
+    group.bench_function("five rules", |b| {
+        b.iter(|| decide(Endpoint::PlayManifest, black_box(&entry), Guard::Profile(&profile), &facts))
+    });
+    group.finish();
+}
+
+fn tokens(c: &mut Criterion) {
+    let secret = Secret::list("url secret");
+    let flavors: Vec<_> = ["0_a", "0_b", "0_c", "0_d"].into_iter().filter_map(FlavorId::new).collect();
+    let Some(entry) = EntryId::new("0_abc12345") else { panic!("the id of the bench is one") };
+    let scope = Scope { entry: &entry, window_ms: Some((0, 30_000)), flavors: &flavors, caption: None, sequence: &[] };
+    let token = Seal { secret: &secret[0], expiry: 1_893_456_000 }.token(&scope);
+    c.bench_function("a signed URL", |b| b.iter(|| scope.check(black_box(&token), &secret, 1_700_000_000)));
+}
+
+/// A library of one picture, open and for members alone.
+fn library() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("vedette-bench-access-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let picture = image::RgbImage::from_fn(320, 180, |x, y| image::Rgb([x as u8, y as u8, 128]));
+    for (entry, guard) in [("0_open", ""), ("0_guarded", "access_control = \"members\"\n")] {
+        picture.save(folder.join(format!("{entry}.png"))).unwrap();
+        std::fs::write(folder.join(format!("{entry}.toml")), format!("partner_id = 101\n{guard}")).unwrap();
+    }
+    folder
+}
+
+/// What a kept picture costs, from the parsed request to the artifact: open, and for a member of whom no more than his text
+/// is known.
+fn hits(c: &mut Criterion) {
+    let (folder, runtime) = (library(), Runtime::new().unwrap());
+    let secret = Secret::list("a1b2c3d4e5f60718293a4b5c6d7e8f90");
+    let partner = Partner { secrets: secret.clone(), ..Partner::default() };
+    let rules = vec![only(Test::Authenticated(vec!["sview".to_owned()]))];
+    let access = AccessConfig {
+        partners: [(PartnerId(101), partner)].into(),
+        profiles: [("members".to_owned(), Profile { name: "members".to_owned(), rules })].into(),
+        ..AccessConfig::default()
+    };
+    let config = CatalogConfig { media: folder.clone(), ..CatalogConfig::default() };
+    let origin = Origin::folder(&folder).unwrap();
+    let catalog = Catalog::open(&config, origin.clone()).unwrap();
+    let delivery = Delivery::new(&Config::default(), &access, catalog, origin).unwrap();
+    let claims = Claims { privileges: Privileges::parse("sview:*,list:*,urirestrict:/p/101/*"), ..claims() };
+    let session = v2::make(&claims, [7; 16], &secret[0]).unwrap();
+    let asker = Asker { target: Some("/p/101/x"), now: 1_700_000_000, ..Asker::default() };
+    let member = Asker { session: Some(&session), ..asker };
+    let mut group = c.benchmark_group("a kept picture");
+    for (name, entry, asker) in [("open", "0_open", &asker), ("for members", "0_guarded", &member)] {
+        let request = parse(&format!("/p/101/thumbnail/entry_id/{entry}/width/160")).unwrap().unwrap();
+        let get = || async {
+            let admission = delivery.admit(&request, asker).await?;
+            match delivery.plan(&request, Client::default(), &admission).await? {
+                Decision::Make(plan) => delivery.artifact(&plan).await.map(|_| ()),
+                Decision::Redirect { .. } => Ok(()),
+            }
+        };
+        runtime.block_on(get()).unwrap();
+        group.bench_function(name, |b| b.iter(|| runtime.block_on(get()).unwrap()));
+    }
+    group.finish();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+criterion_group!(benches, sessions, decisions, tokens, hits);
 criterion_main!(benches);

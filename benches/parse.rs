@@ -122,14 +122,14 @@ fn plans(c: &mut Criterion) {
     for (name, url) in URLS {
         let request = parsed(url);
         group.bench_function(*name, |b| {
-            b.iter(|| plan::plan(black_box(&request), &entry, &known, Grant::Full, Client::default(), &policy))
+            b.iter(|| plan::plan(black_box(&request), &entry, &known, Grant::FULL, Client::default(), &policy))
         });
     }
     group.finish();
     let mut group = c.benchmark_group("key");
     for (name, url) in URLS {
         let Ok(Decision::Make(plan)) =
-            plan::plan(&parsed(url), &entry, &known, Grant::Full, Client::default(), &policy)
+            plan::plan(&parsed(url), &entry, &known, Grant::FULL, Client::default(), &policy)
         else {
             panic!("{url} has a plan");
         };

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use vedette::access::partner::Config as AccessConfig;
 use vedette::cache::{Cache, Limits};
 use vedette::catalog::{Catalog, Config as CatalogConfig};
 use vedette::deliver::{Config as DeliverConfig, Delivery};
@@ -41,7 +42,7 @@ fn serve(folder: &Path) -> SocketAddr {
         runtime.block_on(async {
             let origin = Origin::folder(&media).unwrap();
             let catalog = Catalog::open(&CatalogConfig { media, ..CatalogConfig::default() }, origin.clone()).unwrap();
-            let delivery = Delivery::new(&DeliverConfig::default(), catalog, origin).unwrap();
+            let delivery = Delivery::new(&DeliverConfig::default(), &AccessConfig::default(), catalog, origin).unwrap();
             let listen = SocketAddr::from(([127, 0, 0, 1], 0));
             let server = Server::bind(Config { listen, admin_listen: None, ..Config::default() }).await.unwrap();
             tell.send(server.address().unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! Remembers results within a bound of bytes, and makes each at most once at a time.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -99,7 +100,11 @@ where
     }
 
     /// The value, if it is kept.
-    pub fn get(&self, key: &K) -> Option<V> {
+    pub fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         self.0.kept.get(key)
     }
 

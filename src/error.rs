@@ -42,10 +42,14 @@ pub enum Code {
     OutsideSchedule = 2,
     /// A rule of the entry's access-control profile says no.
     AccessControlRestricted = 3,
+    /// The session cannot be read.
+    SessionUnreadable = 4,
     /// A file that should be there is not.
     FileNotFound = 5,
     /// The entry has no flavor to take a picture from.
     FlavorNotFound = 6,
+    /// The session is not good.
+    SessionInvalid = 7,
     /// Neither `entry_id` nor `widget_id` named an entry.
     EntryAndWidgetNotFound = 8,
     /// The entry was deleted or blocked by moderation.
@@ -56,6 +60,8 @@ pub enum Code {
     WrongEntryType = 12,
     /// A moderator has not allowed the entry.
     ModerationForbids = 13,
+    /// The partner is blocked.
+    PartnerNotActive = 15,
     /// The picture could not be read, resized or encoded.
     ImageResizeFailed = 17,
     /// The highest bitrate is no number above zero.
@@ -64,10 +70,18 @@ pub enum Code {
     MissingParameter = 20,
     /// A parameter has a value that is not allowed.
     BadQuery = 25,
+    /// The URL is not signed as it says.
+    TokenInvalid = 27,
     /// The URL has expired.
     TokenExpired = 28,
+    /// The session has expired.
+    SessionExpired = 31,
     /// The session is of another partner than the entry, which has rules.
     SessionOfAnotherPartner = 32,
+    /// The session is for other addresses.
+    SessionElsewhere = 34,
+    /// A picture of a moment may not be had.
+    ParameterNotAllowed = 38,
     /// The server is over its concurrency limit.
     TooManyProcesses = 46,
     /// An entry of a sequence is not for sequences.
@@ -117,16 +131,23 @@ impl Code {
             Code::EntryAndWidgetNotFound => "ENTRY_AND_WIDGET_NOT_FOUND",
             Code::EntryDeletedModerated => "ENTRY_DELETED_MODERATED",
             Code::MissingThumbnail => "MISSING_THUMBNAIL_FILESYNC",
+            Code::PartnerNotActive => "PARTNER_NOT_ACTIVE",
             Code::ImageResizeFailed => "IMAGE_RESIZE_FAILED",
             Code::MissingParameter => "MISSING_PARAMETER",
             Code::BadQuery => "BAD_QUERY",
+            Code::SessionUnreadable => "INVALID_KS_SRT",
+            Code::SessionInvalid => "INVALID_KS",
+            Code::SessionExpired => "KS_EXPIRED",
             Code::SessionOfAnotherPartner => "INVALID_PARTNER",
+            Code::SessionElsewhere => "EXCEEDED_RESTRICTED_IP",
+            Code::ParameterNotAllowed => "NOT_ALLOWED_PARAMETER",
             Code::TooManyProcesses => "TOO_MANY_PROCESSES",
             Code::RecycledEntryUnavailable => "RECYCLED_ENTRY_UNAVAILABLE",
             Code::OutsideSchedule => "OUTSIDE_SCHEDULE",
             Code::WrongEntryType => "WRONG_ENTRY_TYPE",
             Code::ModerationForbids => "MODERATION_STATUS_FORBIDS",
             Code::InvalidMaxBitrate => "INVALID_MAX_BITRATE",
+            Code::TokenInvalid => "INVALID_TOKEN",
             Code::TokenExpired => "URL_TOKEN_EXPIRED",
             Code::InvalidMinBitrate => "INVALID_MIN_BITRATE",
             Code::NotForSequences => "INVALID_SEQUENCE_ENTRY",
@@ -153,6 +174,7 @@ impl Code {
             | Code::EntryDeletedModerated
             | Code::MissingThumbnail
             | Code::WrongEntryType
+            | Code::PartnerNotActive
             | Code::RecycledEntryUnavailable
             | Code::EntryIdNotFound
             | Code::FlavorAssetIdNotFound
@@ -165,8 +187,14 @@ impl Code {
             Code::AccessControlRestricted
             | Code::OutsideSchedule
             | Code::ModerationForbids
+            | Code::TokenInvalid
             | Code::TokenExpired
-            | Code::SessionOfAnotherPartner => Kind::Forbidden,
+            | Code::SessionUnreadable
+            | Code::SessionInvalid
+            | Code::SessionExpired
+            | Code::SessionOfAnotherPartner
+            | Code::SessionElsewhere
+            | Code::ParameterNotAllowed => Kind::Forbidden,
             Code::ImageResizeFailed | Code::CaptionAssetParsingFailed => Kind::Unsupported,
             Code::MissingParameter
             | Code::MissingMandatoryParameter

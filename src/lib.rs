@@ -23,13 +23,14 @@
 //! ```
 //!
 //! Read in this order: [`error`], [`entry`], [`media`], [`thumbnail`], [`packager`], [`request`], [`access`], [`plan`] (the core:
-//! no I/O, no clock), then [`catalog`], [`origin`], [`decode`], [`cache`], [`deliver`], [`server`], [`config`] (the shell: each
-//! owns one foreign thing). `tests/architecture.rs` holds the code to who may use whom.
+//! no I/O, no clock), then [`catalog`], [`origin`], [`decode`], [`cache`], [`country`], [`deliver`], [`server`], [`config`]
+//! (the shell: each owns one foreign thing). `tests/architecture.rs` holds the code to who may use whom.
 
 pub mod access;
 pub mod cache;
 pub mod catalog;
 pub mod config;
+pub mod country;
 pub mod decode;
 pub mod deliver;
 pub mod entry;

@@ -17,6 +17,7 @@ use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
+use vedette::access::viewer::Asker;
 use vedette::catalog::Catalog;
 use vedette::config::table::ROWS;
 use vedette::config::{self, Level, Log, LogFormat, Settings, Sources};
@@ -148,7 +149,7 @@ fn runtime() -> Result<Runtime, Vec<String>> {
 fn delivery(settings: &Settings) -> Result<(Catalog, Delivery), Vec<String>> {
     let origin = Origin::new(&settings.catalog.media, &settings.origin).map_err(fault)?;
     let catalog = Catalog::open(&settings.catalog, origin.clone()).map_err(fault)?;
-    let delivery = Delivery::new(&settings.deliver, catalog.clone(), origin).map_err(fault)?;
+    let delivery = Delivery::new(&settings.deliver, &settings.access, catalog.clone(), origin).map_err(fault)?;
     Ok((catalog, delivery))
 }
 
@@ -219,7 +220,10 @@ fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
     runtime()?.block_on(async {
         let (_, delivery) = delivery(settings)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let decision = delivery.plan(&request, Client::default(), now).await.map_err(fault)?;
+        let asker = Asker { target: Some(target), now, ..Asker::default() };
+        let admission = delivery.admit(&request, &asker).await.map_err(fault)?;
+        print(admission.explain())?;
+        let decision = delivery.plan(&request, Client::default(), &admission).await.map_err(fault)?;
         print(plan::explain(&decision))?;
         let left_out = match &decision {
             Decision::Make(plan) => delivery.left_out(&request, plan).await.map_err(fault)?,

@@ -20,6 +20,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("origin", Layer::Shell, &["error", "entry", "cache"]),
     ("decode", Layer::Shell, &["error", "media", "thumbnail"]),
     ("cache", Layer::Shell, &["error"]),
+    ("country", Layer::Shell, &["error"]),
     (
         "deliver",
         Layer::Shell,
@@ -40,7 +41,11 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ),
     ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "deliver"]),
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
-    ("config", Layer::Shell, &["error", "media", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"]),
+    (
+        "config",
+        Layer::Shell,
+        &["error", "entry", "media", "access", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"],
+    ),
     ("lib", Layer::Core, &[]),
     (
         "main",
@@ -64,6 +69,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("httpdate", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
     ("moka", &["cache"]),
+    ("maxminddb", &["country"]),
     ("ffmpeg_sys_next", &["decode"]),
     ("landlock", &["decode"]),
     ("seccompiler", &["decode"]),
@@ -82,6 +88,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("percent_encoding", &["request", "access"]),
     ("aes", &["access"]),
     ("cbc", &["access"]),
+    ("hmac", &["access"]),
+    ("sha2", &["access"]),
+    ("regex_lite", &["access"]),
     ("sha1", &["access"]),
     ("subtle", &["access"]),
     ("base64", &["access"]),

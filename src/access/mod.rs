@@ -1,51 +1,32 @@
 //! May this client have this entry, now?
 
+pub mod network;
+pub mod partner;
+pub mod rules;
 pub mod secret;
 pub mod session;
+mod site;
 pub mod states;
+pub mod token;
 pub mod viewer;
 
-use self::states::Endpoint;
-use self::viewer::Viewer;
+use self::rules::Limits;
+use self::token::Seal;
 use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
 
-/// How much of an entry a client may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
-    /// All of it.
-    Full,
+/// How much of an entry a client may have, and how URLs to it are sealed.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant<'a> {
+    /// What is left of it.
+    pub limits: &'a Limits,
+    /// What tokens in URLs are made with; `None` where URLs need none.
+    pub seal: Option<Seal<'a>>,
 }
 
-/// What the client may see of `entry`. An entry under a profile of rules is refused: it is guarded until its profile is
-/// known to allow the request.
-pub fn check(entry: &Entry) -> Result<Grant> {
-    states::check(Endpoint::Thumbnail, entry, Viewer::ANONYMOUS, 0)?;
-    check_rules(entry)
-}
-
-/// What the client may play of `entry` at a time in seconds since 1970.
-pub fn check_play(entry: &Entry, now: u64) -> Result<Grant> {
-    states::check(Endpoint::PlayManifest, entry, Viewer::ANONYMOUS, now)?;
-    check_rules(entry)
-}
-
-/// What the client may keep of the files of `entry` at a time in seconds since 1970.
-pub fn check_download(entry: &Entry, now: u64) -> Result<Grant> {
-    states::check(Endpoint::Raw, entry, Viewer::ANONYMOUS, now)?;
-    check_rules(entry)
-}
-
-/// What the client may fetch of the pictures that stand for `entry`.
-pub fn check_thumb_asset(entry: &Entry) -> Result<Grant> {
-    states::check(Endpoint::ThumbAsset, entry, Viewer::ANONYMOUS, 0)?;
-    check_rules(entry)
-}
-
-/// What the client may fetch of the files of `entry`, once it was told to play them.
-pub fn check_serve(entry: &Entry) -> Result<Grant> {
-    states::check(Endpoint::Packager, entry, Viewer::ANONYMOUS, 0)?;
-    check_rules(entry)
+impl Grant<'_> {
+    /// All of an entry, which anybody may have.
+    pub const FULL: Grant<'static> = Grant { limits: &Limits::NONE, seal: None };
 }
 
 /// Fails for an entry that may not play before another one: only those that say so do.
@@ -72,40 +53,9 @@ pub fn check_expiry(expiry: Option<i64>, now: u64) -> Result<()> {
     }
 }
 
-fn check_rules(entry: &Entry) -> Result<Grant> {
-    match &entry.access_control {
-        Some(_) => {
-            Err(Error::coded(Code::AccessControlRestricted, "the entry is guarded by an access-control profile"))
-        }
-        None => Ok(Grant::Full),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{EntryId, EntryKind, Moderation, Status};
-
-    /// What showing a picture and a stored one, playing and keeping at second 100, and fetching files come to.
-    #[track_caller]
-    fn check_entry(change: impl FnOnce(&mut Entry), expected: [Option<Code>; 5]) {
-        let mut entry = Entry::new(EntryId::new("0_x").unwrap(), EntryKind::Video);
-        change(&mut entry);
-        let [shown, stored, fetched] = [check(&entry), check_thumb_asset(&entry), check_serve(&entry)];
-        let found = [shown, stored, check_play(&entry, 100), check_download(&entry, 100), fetched];
-        assert_eq!(found.map(|grant| grant.err().and_then(|error| error.code())), expected, "{entry:?}");
-    }
-
-    #[test]
-    fn what_is_refused() {
-        let (none, deleted) = (Some(Code::EntryNotFound), Some(Code::EntryDeletedModerated));
-        let (early, hidden) = (Some(Code::OutsideSchedule), Some(Code::ModerationForbids));
-        check_entry(|_| {}, [None; 5]);
-        check_entry(|entry| entry.status = Status::Deleted, [deleted, none, none, none, none]);
-        check_entry(|entry| entry.start_date = Some(101), [None, None, early, early, None]);
-        check_entry(|entry| entry.moderation = Moderation::Rejected, [None, None, hidden, hidden, None]);
-        check_entry(|entry| entry.access_control = Some("members".into()), [Some(Code::AccessControlRestricted); 5]);
-    }
 
     #[test]
     fn urls_expire() {

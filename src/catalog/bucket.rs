@@ -6,18 +6,19 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
-use super::directory::CHILDREN_MAX;
+use super::directory::Fault;
 use super::directory::far::Far;
 use super::directory::gather::Reading;
 use super::directory::listing::Listing;
 use super::directory::place::FILES_MAX;
 use super::directory::sidecar;
 use super::directory::view::{Answer, View, Wish};
-use super::{ROUNDS_MAX, unreadable, unsettled};
-use crate::entry::{EntryId, Source};
+use super::{ROUNDS_MAX, unreadable, unsettled, walked};
+use crate::entry::{Entry, EntryId, Source};
 use crate::error::{Error, Kind, Result};
 use crate::origin::{Listed, Origin};
 
@@ -30,10 +31,11 @@ const ASKS_MAX: usize = 16;
 /// The names at the front of a store.
 pub(super) struct Names {
     /// They, by entry.
-    pub(super) listing: Listing,
+    listing: Listing,
     files: BTreeMap<String, Source>,
     folders: HashSet<String>,
-    is_cut: bool,
+    /// Whether there are more.
+    pub(super) is_cut: bool,
 }
 
 /// A library at an origin.
@@ -52,19 +54,37 @@ impl Bucket {
 
     /// `known` where it is still so, else what the origin has now.
     pub(super) async fn look(&self, id: &EntryId, known: Option<Arc<Reading>>) -> Result<Option<Arc<Reading>>> {
-        self.look_from(self.view(id), id, known).await
+        let could_list = self.origin.can_list();
+        let looked = self.look_from(self.view(id), id, known.clone()).await;
+        // The store has only just turned out not to tell names: what it has is looked for without.
+        if looked.is_err() && could_list && !self.origin.can_list() {
+            return self.look_from(self.view(id), id, known).await;
+        }
+        looked
     }
 
-    /// The names at the front of the store, all of them.
-    pub(super) async fn names(&self) -> Result<Names> {
-        let listed = self.origin.list("", CHILDREN_MAX).await?;
+    /// Whether it tells its names, as far as is known.
+    pub(super) fn can_list(&self) -> bool {
+        self.origin.can_list()
+    }
+
+    /// The names at the front of the store, `count_max` at most.
+    pub(super) async fn names(&self, count_max: usize) -> Result<Names> {
+        let listed = self.origin.list("", count_max).await?;
         let listing = Listing::of_store(&listed);
         let files = listed.files.into_iter().map(|source| (source.location.to_string(), source)).collect();
         Ok(Names { listing, files, folders: listed.folders.into_iter().collect(), is_cut: listed.is_cut })
     }
 
+    /// Every entry of `names`, each read when it is drawn, after the faults of names that belong to none.
+    pub(super) fn walk(&self, names: Names) -> BoxStream<'_, std::result::Result<Arc<Entry>, Fault>> {
+        let names = Arc::new(names);
+        let all = Arc::clone(&names);
+        walked(&names.listing, move |id| self.read_listed(id, Arc::clone(&all)).boxed())
+    }
+
     /// Reads an entry of which `names` has been told.
-    pub(super) async fn read_listed(&self, id: EntryId, names: Arc<Names>) -> Result<Option<Arc<Reading>>> {
+    async fn read_listed(&self, id: EntryId, names: Arc<Names>) -> Result<Option<Arc<Reading>>> {
         let (mut view, prefix) = (self.view(&id), format!("{id}."));
         let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
         let own = names.files.range::<str, _>(from).take_while(|(name, _)| name.starts_with(&prefix));

@@ -17,10 +17,10 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use self::bucket::Bucket;
-use self::directory::Fault;
 use self::directory::far::Far;
 use self::directory::gather::Reading;
 use self::directory::listing::Listing;
+use self::directory::{CHILDREN_MAX, Fault};
 use self::folder::Folder;
 use self::owners::Owners;
 use self::recent::{Age, Recent};
@@ -110,7 +110,7 @@ impl Catalog {
             present: Recent::new(ttl, weight_max),
             absent: Recent::new(ttl, ABSENT_MAX),
             flights: Mutex::default(),
-            owners: Owners::default(),
+            owners: Owners::new(),
         };
         Ok(Catalog { shared: Arc::new(shared) })
     }
@@ -159,11 +159,7 @@ impl Catalog {
                 let all = Arc::clone(&listing);
                 Ok(walked(&listing, move |id| folder.read_listed(id, Arc::clone(&all)).boxed()))
             }
-            Home::Bucket(bucket) => {
-                let names = Arc::new(bucket.names().await?);
-                let all = Arc::clone(&names);
-                Ok(walked(&names.listing, move |id| bucket.read_listed(id, Arc::clone(&all)).boxed()))
-            }
+            Home::Bucket(bucket) => Ok(bucket.walk(bucket.names(CHILDREN_MAX).await?)),
         }
     }
 
@@ -231,6 +227,9 @@ impl Store {
             }
         }
         let answer = answer(id, &reading);
+        if let (Home::Bucket(_), Ok(entry)) = (&self.home, &answer) {
+            self.owners.learn(entry);
+        }
         self.present.put(id, Arc::clone(&reading), reading.weight(), checked);
         answer
     }

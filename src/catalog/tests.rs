@@ -11,6 +11,8 @@ use proptest::prelude::*;
 use super::directory::Library;
 use super::*;
 use crate::entry::{EntryKind, Status};
+use crate::origin::Config as OriginConfig;
+use crate::origin::tests::{far, s3};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -104,55 +106,137 @@ async fn show(catalog: &Catalog, entry: &str) -> String {
     }
 }
 
-#[track_caller]
-fn check(files: &[(&str, &str)], entry: &str, expected: &str) {
-    let folder = Folder::with(files);
-    let shown = run(async { show(&folder.catalog(LONG), entry).await });
-    assert_eq!(shown, expected, "{files:?} {entry}");
+/// Where the same libraries are put, to be found the same.
+struct Everywhere {
+    store: s3::Server,
+    /// A store whose names may not be listed.
+    silent: s3::Server,
+    /// A server of files of which every third answer goes wrong.
+    far: far::Far,
+    count: AtomicU32,
+}
+
+impl Everywhere {
+    fn new(name: &str) -> Everywhere {
+        let start = |kind: &str| s3::Server::start(&format!("catalog-{kind}-{name}"));
+        let (store, silent, far) = (start("open"), start("silent"), far::Far::start());
+        silent.deny_names();
+        far.often(&[far::Fault::Status(503), far::Fault::Short, far::Fault::Silent]);
+        Everywhere { store, silent, far, count: AtomicU32::new(0) }
+    }
+
+    /// A catalog of these files in the store.
+    fn catalog(&self, files: &[(&str, &str)]) -> Catalog {
+        self.in_store(&self.store, files)
+    }
+
+    fn in_store(&self, store: &s3::Server, files: &[(&str, &str)]) -> Catalog {
+        let prefix = self.count.fetch_add(1, Ordering::Relaxed).to_string();
+        for (name, text) in files {
+            let path = store.file(&format!("{prefix}/{name}"));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        opened(&format!("s3://bucket/{prefix}"), &store.environment())
+    }
+
+    fn behind_http(&self, files: &[(&str, &str)]) -> Catalog {
+        let prefix = self.count.fetch_add(1, Ordering::Relaxed).to_string();
+        files.iter().for_each(|(name, text)| self.far.put(&format!("{prefix}/{name}"), text.as_bytes()));
+        opened(&self.far.url(&prefix), &[])
+    }
+
+    /// Expects the same wherever the files rest.
+    #[track_caller]
+    fn check(&self, files: &[(&str, &str)], entry: &str, expected: &str) {
+        self.check_named(files, entry, expected, expected);
+    }
+
+    /// Expects `tried` where nobody tells the names of files, so that only a few are tried.
+    #[track_caller]
+    fn check_named(&self, files: &[(&str, &str)], entry: &str, expected: &str, tried: &str) {
+        let folder = Folder::with(files);
+        let places = [
+            ("in a folder", folder.catalog(LONG), expected),
+            ("in a store", self.catalog(files), expected),
+            ("in a silent store", self.in_store(&self.silent, files), tried),
+            ("behind HTTP", self.behind_http(files), tried),
+        ];
+        for (place, catalog, expected) in places {
+            assert_eq!(run(show(&catalog, entry)), expected, "{place}: {files:?} {entry}");
+        }
+    }
+}
+
+/// A catalog of what rests at a URL, read with some patience.
+fn opened(media: &str, environment: &[(String, String)]) -> Catalog {
+    let media = PathBuf::from(media);
+    let config = OriginConfig { response_timeout: Duration::from_millis(500), ..OriginConfig::default() };
+    let origin = Origin::with_environment(&media, &config, environment).unwrap();
+    Catalog::open(&Config { media, ..Config::default() }, origin).unwrap()
 }
 
 #[test]
 fn every_child_is_an_entry() {
-    check(&[("0_a.mp4", "xyz")], "0_a", "Video Ready: 0_a.mp4@3");
-    check(&[("0_a.MOV", "")], "0_a", "Video Ready: 0_a.MOV@0");
-    check(&[("0_a.Mp4", "")], "0_a", "Video Ready: 0_a.Mp4@0");
-    check(&[("0_a.jpg", "x")], "0_a", "Image Ready: 0_a.jpg@1");
-    check(&[("0_a.mp3", "x")], "0_a", "Audio Ready: 0_a.mp3@1");
-    check(&[("0_a.pdf", "x")], "0_a", "Document Ready: 0_a.pdf@1");
-    check(&[("0_a.xyz", "x")], "0_a", "Data Ready: 0_a.xyz@1");
-    check(&[("0_a", "x")], "0_a", "Data Ready: 0_a@1");
-    check(&[("a.b.c.mp4", "x")], "a.b.c", "Video Ready: a.b.c.mp4@1");
-    check(&[("0_a.mp4", "x")], "0_a.mp4", "-");
-    check(&[("0_a.mp4.part", "x")], "0_a.mp4", "-");
-    check(&[("0_a.mp4", "x")], "0_b", "-");
-    check(&[("0_a/", "")], "0_a", "Video NoContent: ");
-    check(&[("0_a/entry.toml", "name = 'soon'\ntype = 'image'")], "0_a", "Image NoContent: ");
-    check(&[("0_a/b.mp4", "x"), ("0_a/c.webm", "xx")], "0_a", "Video Ready: 0_a/b.mp4@1 0_a/c.webm@2");
-    check(&[("0_a/b.mp4", "x"), ("0_a/sub/c.mp4", "")], "0_a", "Video Ready: 0_a/b.mp4@1");
-    check(&[("0_a.toml", "name = 'soon'")], "0_a", "Video NoContent: ");
+    let on = Everywhere::new("every-child-is-an-entry");
+    on.check(&[("0_a.mp4", "xyz")], "0_a", "Video Ready: 0_a.mp4@3");
+    on.check(&[("0_a.jpg", "x")], "0_a", "Image Ready: 0_a.jpg@1");
+    on.check(&[("0_a.mp3", "x")], "0_a", "Audio Ready: 0_a.mp3@1");
+    on.check(&[("0_a.pdf", "x")], "0_a", "Document Ready: 0_a.pdf@1");
+    on.check(&[("a.b.c.mp4", "x")], "a.b.c", "Video Ready: a.b.c.mp4@1");
+    on.check(&[("0_a.mp4", "x")], "0_a.mp4", "-");
+    on.check(&[("0_a.mp4.part", "x")], "0_a.mp4", "-");
+    on.check(&[("0_a.mp4", "x")], "0_b", "-");
+    on.check(&[("0_a/entry.toml", "name = 'soon'\ntype = 'image'")], "0_a", "Image NoContent: ");
+    on.check(&[("0_a.toml", "name = 'soon'")], "0_a", "Video NoContent: ");
+}
+
+#[test]
+fn what_is_not_named_is_found_where_names_are_told() {
+    let on = Everywhere::new("what-is-not-named");
+    on.check_named(&[("0_a.MOV", "")], "0_a", "Video Ready: 0_a.MOV@0", "-");
+    on.check_named(&[("0_a.Mp4", "")], "0_a", "Video Ready: 0_a.Mp4@0", "-");
+    on.check_named(&[("0_a.xyz", "x")], "0_a", "Data Ready: 0_a.xyz@1", "-");
+    on.check_named(&[("0_a", "x")], "0_a", "Data Ready: 0_a@1", "-");
+    let folder = [("0_a/b.mp4", "x"), ("0_a/c.webm", "xx"), ("0_a/sub/c.mp4", "")];
+    on.check_named(&folder, "0_a", "Video Ready: 0_a/b.mp4@1 0_a/c.webm@2", "-");
+    let named = [("0_a/b.mp4", "x"), ("0_a/entry.toml", "type = 'audio'")];
+    on.check_named(&named, "0_a", "Audio Ready: 0_a/b.mp4@1", "Audio NoContent: ");
+}
+
+#[test]
+fn an_empty_folder_is_a_draft() {
+    let folder = Folder::with(&[("0_a/", "")]);
+    assert_eq!(run(async { show(&folder.catalog(LONG), "0_a").await }), "Video NoContent: ");
 }
 
 #[test]
 fn one_of_several_files_wins() {
-    check(&[("0_a.jpg", ""), ("0_a.mp4", "")], "0_a", "Video Ready: 0_a.mp4@0");
-    check(&[("0_a.mp4", ""), ("0_a/b.jpg", "")], "0_a", "Image Ready: 0_a/b.jpg@0");
-    check(&[("0_a.zip", ""), ("0_a.bin", "")], "0_a", "Data Ready: 0_a.bin@0");
-    check(&[("0_a.Mp4", ""), ("0_a.jpg", "")], "0_a", "Image Ready: 0_a.jpg@0");
-    check(&[("0_a.bin", ""), ("0_a.toml", "name = 'x'")], "0_a", "Data Ready: 0_a.bin@0");
+    let on = Everywhere::new("one-of-several-files-wins");
+    on.check(&[("0_a.jpg", ""), ("0_a.mp4", "")], "0_a", "Video Ready: 0_a.mp4@0");
+    on.check(&[("0_a.Mp4", ""), ("0_a.jpg", "")], "0_a", "Image Ready: 0_a.jpg@0");
+    let both = [("0_a.mp4", ""), ("0_a/b.jpg", "")];
+    on.check_named(&both, "0_a", "Image Ready: 0_a/b.jpg@0", "Video Ready: 0_a.mp4@0");
+    on.check_named(&[("0_a.zip", ""), ("0_a.bin", "")], "0_a", "Data Ready: 0_a.bin@0", "-");
+    let with_sidecar = [("0_a.bin", ""), ("0_a.toml", "name = 'x'")];
+    on.check_named(&with_sidecar, "0_a", "Data Ready: 0_a.bin@0", "Video NoContent: ");
 }
 
 #[test]
 fn a_sidecar_is_heeded() {
+    let on = Everywhere::new("a-sidecar-is-heeded");
     let rows = "status = 'blocked'\n[[flavors]]\nfile = 'low/360.mp4'";
-    check(
+    on.check(
         &[("0_a.mp4", "x"), ("0_a.toml", rows), ("low/360.mp4", "")],
         "0_a",
         "Video Blocked: 0_a.mp4@1 low/360.mp4@0",
     );
-    check(&[("0_a.mp4", "x"), ("0_a.toml", "status = 'gone'")], "0_a", "-");
-    check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", "type = 'audio'")], "0_a", "Audio Ready: 0_a/b.mp4@1");
-    check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", "nmae = 'x'")], "0_a", "-");
-    check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", &"#".repeat(300_000))], "0_a", "-");
+    let named = "[[flavors]]\nfile = 'b.mp4'\n[[flavors]]\nfile = 'low/c.mp4'";
+    let files = [("0_a/b.mp4", "x"), ("0_a/low/c.mp4", ""), ("0_a/entry.toml", named)];
+    on.check(&files, "0_a", "Video Ready: 0_a/b.mp4@1 0_a/low/c.mp4@0");
+    on.check(&[("0_a.mp4", "x"), ("0_a.toml", "status = 'gone'")], "0_a", "-");
+    on.check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", "nmae = 'x'")], "0_a", "-");
+    on.check(&[("0_a/b.mp4", "x"), ("0_a/entry.toml", &"#".repeat(300_000))], "0_a", "-");
 }
 
 #[test]
@@ -298,6 +382,28 @@ fn a_crowd_is_served_by_one_read() {
 }
 
 #[test]
+fn a_crowd_is_served_by_one_look_elsewhere() {
+    let far = far::Far::start();
+    for name in ["lib/0_a.mp4", "lib/0_b.mp4"] {
+        far.put(name, b"x");
+    }
+    let catalog = opened(&far.url("lib"), &[]);
+    run(async {
+        catalog.entry(&id("0_a")).await.unwrap();
+        let alone = far.take_seen().len();
+        far.set_latency(Duration::from_millis(50));
+        let crowd = (0..10_000).map(|_| {
+            let catalog = catalog.clone();
+            tokio::spawn(async move { catalog.entry(&id("0_b")).await.unwrap() })
+        });
+        let entries = futures_util::future::join_all(crowd).await;
+        let first = entries[0].as_ref().unwrap();
+        assert!(entries.iter().all(|entry| Arc::ptr_eq(entry.as_ref().unwrap(), first)));
+        assert_eq!(far.take_seen().len(), alone);
+    });
+}
+
+#[test]
 fn a_read_outlives_who_asked_for_it() {
     let folder = Folder::with(&[("0_a.mp4", "")]);
     run(async {
@@ -372,4 +478,191 @@ proptest! {
         let catalog = folder.catalog(LONG);
         prop_assert!(!walk(&catalog).is_empty());
     }
+}
+
+#[test]
+fn faults_are_found_in_a_store() {
+    let on = Everywhere::new("faults");
+    let files = [
+        ("0_a.mp4", ""),
+        ("0_a.jpg", ""),
+        ("0_b.mp4", ""),
+        ("0_b.toml", "bitrate = 3"),
+        ("0_c/a.mp4", ""),
+        ("0_c/entry.toml", "[[flavors]]\nfile = 'x.mp4'\n"),
+        ("0_d/a.mp4", ""),
+        ("my film.mp4", ""),
+    ];
+    let catalog = on.catalog(&files);
+    let (entries, faults): (Vec<_>, Vec<_>) = walk(&catalog).into_iter().partition(|item| item.is_ok());
+    let ids: Vec<String> = entries.into_iter().map(|entry| entry.unwrap().id.to_string()).collect();
+    assert_eq!(ids, ["0_a", "0_d"]);
+    let faults: Vec<String> = faults.into_iter().map(|fault| fault.unwrap_err().to_string()).collect();
+    assert_eq!(faults.len(), 4, "{faults:?}");
+    assert!(faults[2].starts_with("0_b.toml:1: unknown key `bitrate`"), "{faults:?}");
+    assert_eq!(faults[3], "0_c/entry.toml:1: there is no file \"x.mp4\" beside this");
+}
+
+#[test]
+fn what_changes_in_a_store_shows() {
+    let on = Everywhere::new("changes");
+    let catalog = on.catalog(&[("0_a.mp4", "x")]);
+    run(async {
+        assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@1");
+        fs::write(on.store.file("0/0_a.mp4"), "xyz").unwrap();
+        assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@1", "it is not due");
+        catalog.forget(&id("0_a"));
+        assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@3");
+    });
+}
+
+#[test]
+fn files_with_names_of_their_own_lead_to_their_entries() {
+    let on = Everywhere::new("names-of-their-own");
+    let own = "[[captions]]\nfile = 'a.en.vtt'\nid = '1_words'\n[[flavors]]\nfile = 'b.mp4'";
+    let files = [("0_a/entry.toml", own), ("0_a/a.en.vtt", ""), ("0_a/b.mp4", ""), ("0_b.mp4", "")];
+    let folder = Folder::with(&files);
+    run(async {
+        let owner = async |catalog: &Catalog, asset| catalog.owner(asset).await.map(|entry| entry.id.to_string()).ok();
+        for catalog in [folder.catalog(LONG), on.catalog(&files)] {
+            for (asset, expected) in [("1_words", Some("0_a")), ("0_a_x", None), ("1_other", None)] {
+                assert_eq!(owner(&catalog, asset).await.as_deref(), expected, "{asset}");
+            }
+        }
+        for catalog in [on.in_store(&on.silent, &files), on.behind_http(&files)] {
+            assert_eq!(owner(&catalog, "1_words").await, None, "nobody tells of the entry");
+            catalog.entry(&id("0_a")).await.unwrap();
+            assert_eq!(owner(&catalog, "1_words").await.as_deref(), Some("0_a"), "it was read since");
+        }
+    });
+}
+
+/// A library behind plain HTTP, whose entries are due at once.
+fn behind_http(far: &far::Far) -> Catalog {
+    let media = PathBuf::from(far.url("lib"));
+    let origin = OriginConfig { response_timeout: Duration::from_millis(500), retries: 0, ..OriginConfig::default() };
+    let origin = Origin::new(&media, &origin).unwrap();
+    Catalog::open(&Config { media, entry_ttl: Some(Duration::ZERO), ..Config::default() }, origin).unwrap()
+}
+
+/// Asks until an entry is shown so, and with it what the background has found out meanwhile.
+async fn becomes(catalog: &Catalog, entry: &str, expected: &str) {
+    let shown = async {
+        while show(catalog, entry).await != expected {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), shown)
+        .await
+        .unwrap_or_else(|_| panic!("{entry} is never {expected}"));
+}
+
+#[test]
+fn plain_http_tries_a_few_names() {
+    let far = far::Far::start();
+    far.put("lib/0_a.mp4", b"x");
+    far.put("lib/0_b/entry.toml", b"[[flavors]]\nfile = 'high.mp4'\n[[captions]]\nfile = 'high.en.vtt'");
+    far.put("lib/0_b/high.mp4", b"xy");
+    far.put("lib/0_b/high.en.vtt", b"");
+    far.put("lib/0_b/thumb.jpg", b"");
+    far.put("lib/0_c.toml", b"[[flavors]]\nfile = 'films/c.avi'");
+    far.put("lib/films/c.avi", b"xyz");
+    far.put("lib/0_d.avi", b"");
+    run(async {
+        let catalog = behind_http(&far);
+        assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@1");
+        assert_eq!(show(&catalog, "0_b").await, "Video Ready: 0_b/high.mp4@2");
+        let b = catalog.entry(&id("0_b")).await.unwrap();
+        assert_eq!((b.captions.len(), b.thumbs.len()), (1, 0), "what is not named is not known");
+        assert_eq!(show(&catalog, "0_c").await, "Video Ready: films/c.avi@3");
+        assert_eq!(show(&catalog, "0_d").await, "-");
+        assert_eq!(catalog.walk().await.err().map(|error| error.kind()), Some(Kind::Unsupported));
+    });
+}
+
+#[test]
+fn a_known_entry_is_answered_at_once() {
+    let far = far::Far::start();
+    far.put("lib/0_a.mp4", b"x");
+    run(async {
+        let catalog = behind_http(&far);
+        assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@1");
+        all_land(&catalog).await;
+        far.set_latency(Duration::from_millis(200));
+        let begun = Instant::now();
+        for _ in 0..100 {
+            assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@1");
+        }
+        assert!(begun.elapsed() < Duration::from_millis(200), "nobody waits for a look: {:?}", begun.elapsed());
+        all_land(&catalog).await;
+        far.set_latency(Duration::ZERO);
+        far.always(far::Fault::Status(500));
+        for _ in 0..3 {
+            assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@1", "what was known is better than nothing");
+            all_land(&catalog).await;
+        }
+        let gone = catalog.entry(&id("0_b")).await.unwrap_err();
+        assert_eq!(gone.kind(), Kind::Unavailable, "nobody knows whether it is there");
+        far.always(None);
+        far.put("lib/0_a.mp4", b"xyz");
+        becomes(&catalog, "0_a", "Video Ready: 0_a.mp4@3").await;
+        far.remove("lib/0_a.mp4");
+        becomes(&catalog, "0_a", "-").await;
+    });
+}
+
+#[test]
+fn what_is_not_there_is_not_asked_for_again() {
+    let far = far::Far::start();
+    let media = PathBuf::from(far.url("lib"));
+    let origin = Origin::new(&media, &OriginConfig::default()).unwrap();
+    run(async {
+        let catalog = Catalog::open(&Config { media, ..Config::default() }, origin).unwrap();
+        assert_eq!(show(&catalog, "0_a").await, "-");
+        let asked = far.take_seen();
+        assert!(asked.len() < 16 && !asked.is_empty(), "{asked:?}");
+        for _ in 0..10 {
+            assert_eq!(show(&catalog, "0_a").await, "-");
+        }
+        assert_eq!(far.take_seen(), []);
+    });
+}
+
+#[test]
+fn files_elsewhere_belong_to_an_entry_here() {
+    let far = far::Far::start();
+    far.put("cdn/high.mp4", b"xyz");
+    far.put("other/low.mp4", b"xyz");
+    let high = format!("[[flavors]]\nfile = '{}'", far.url("cdn/high.mp4?key=secret"));
+    let low = format!("name = 'x'\n[[flavors]]\nfile = '{}'", far.url("other/low.mp4?key=secret"));
+    let missing = format!("[[flavors]]\nfile = '{}'", far.url("cdn/missing.mp4"));
+    let folder = Folder::with(&[
+        ("0_a/b.mp4", "x"),
+        ("0_a/entry.toml", high.as_str()),
+        ("0_b.toml", high.as_str()),
+        ("0_c.toml", low.as_str()),
+        ("0_d.toml", missing.as_str()),
+    ]);
+    let config = OriginConfig { origins: vec![far.url("cdn")], private: true, ..OriginConfig::default() };
+    let origin = Origin::new(&folder.0, &config).unwrap();
+    let url = far.url("cdn/high.mp4?key=secret");
+    run(async {
+        let config = Config { media: folder.0.clone(), entry_ttl: Some(LONG), ..Config::default() };
+        let catalog = Catalog::open(&config, origin).unwrap();
+        assert_eq!(show(&catalog, "0_a").await, format!("Video Ready: 0_a/b.mp4@1 {url}@3"));
+        assert_eq!(show(&catalog, "0_b").await, format!("Video Ready: {url}@3"));
+        assert_eq!(far.take_seen().len(), 1, "one look serves both");
+        let faults: Vec<Fault> = catalog.walk().await.unwrap().filter_map(async |item| item.err()).collect().await;
+        let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
+        let refused = format!(
+            "0_c.toml:2: \"{}\" is not beneath an allowed origin: allowed are {}",
+            far.url("other/low.mp4"),
+            far.url("cdn/")
+        );
+        let absent = format!("0_d.toml:1: there is no file \"{}\"", far.url("cdn/missing.mp4"));
+        assert_eq!(faults, [refused, absent]);
+        far.put("cdn/high.mp4", b"longer");
+        catalog.forget(&id("0_b"));
+        assert_eq!(show(&catalog, "0_b").await, format!("Video Ready: {url}@6"));
+    });
 }

@@ -5,19 +5,25 @@ use std::collections::HashSet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::guards;
 use super::table::{ROWS, Row};
+use super::tables::Faults;
+use crate::access::partner::Config as AccessConfig;
 
 /// A setting with its value, or what is wrong.
 type Given = Result<(&'static Row, String), String>;
 
-/// What `text` gives, each with its place, in the order of the file.
-pub(super) fn read(file: &str, text: &str) -> Vec<(String, Given)> {
+/// What `text` gives, each with its place, in the order of the file; and whom its tables name.
+pub(super) fn read(file: &str, text: &str) -> (Vec<(String, Given)>, AccessConfig) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let wrong = |error: &toml::de::Error| {
         let at = error.span().map_or(0, |span| span.start);
         (at, Err(error.message().trim().replace('\n', "; ")))
     };
     let mut given: Vec<(usize, Given)> = errors.iter().map(wrong).collect();
+    let faults = Faults::default();
+    let access = guards::read(table.get_ref(), &faults);
+    given.extend(faults.into_inner().into_iter().map(|(at, message)| (at, Err(message))));
     let mut leaves = Vec::new();
     flatten("", table.get_ref(), &mut leaves);
     leaves.sort_unstable_by_key(|leaf| leaf.0);
@@ -32,7 +38,7 @@ pub(super) fn read(file: &str, text: &str) -> Vec<(String, Given)> {
         let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
         format!("{file}:{}", before.iter().filter(|&&b| b == b'\n').count() + 1)
     };
-    given.into_iter().map(|(offset, given)| (place(offset), given)).collect()
+    (given.into_iter().map(|(offset, given)| (place(offset), given)).collect(), access)
 }
 
 /// The values of a table and of those within it, each with where its key stands and its full name.
@@ -43,6 +49,7 @@ fn flatten<'a, 'i>(before: &str, table: &'a DeTable<'i>, leaves: &mut Vec<(usize
             _ => format!("{before}_{}", key.get_ref()),
         };
         match value.get_ref() {
+            _ if before.is_empty() && guards::NAMES.contains(&name.as_str()) => {}
             // Where a value is missing, that is said already.
             _ if value.span().is_empty() => {}
             // A table that is the whole of a setting's name is a value of the wrong kind.
@@ -95,7 +102,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, given: &[&str], wrong: &[&str]) {
         let (mut rows, mut faults) = (Vec::new(), Vec::new());
-        for (place, given) in read("v", text) {
+        for (place, given) in read("v", text).0 {
             match given {
                 Ok((row, value)) => rows.push(format!("{place} {} {value}", row.name)),
                 Err(message) => faults.push(format!("{place}: {message}")),

@@ -2,13 +2,16 @@
 
 mod fields;
 mod file;
+mod guards;
 pub mod table;
+mod tables;
 mod values;
 
 use std::fmt;
 use std::sync::LazyLock;
 
 use self::table::{ROWS, Row};
+use crate::access::partner::Config as AccessConfig;
 use crate::catalog::Config as CatalogConfig;
 use crate::deliver::Config as DeliverConfig;
 use crate::origin::Config as OriginConfig;
@@ -19,6 +22,8 @@ use crate::server::Config as ServerConfig;
 pub struct Settings {
     /// Where entries come from.
     pub catalog: CatalogConfig,
+    /// Who may have what.
+    pub access: AccessConfig,
     /// Where bytes rest, and how they are fetched.
     pub origin: OriginConfig,
     /// The listeners.
@@ -94,7 +99,9 @@ impl fmt::Display for Fault {
 pub fn read(sources: Sources<'_>) -> Result<Settings, Vec<Fault>> {
     let mut settings = Settings::default();
     let mut faults = Vec::new();
-    for (place, given) in sources.file.map(|(name, text)| file::read(name, text)).unwrap_or_default() {
+    let (given, access) = sources.file.map(|(name, text)| file::read(name, text)).unwrap_or_default();
+    settings.access = access;
+    for (place, given) in given {
         match given {
             Ok((row, value)) => apply(&mut settings, row, place, &value, &mut faults),
             Err(message) => faults.push(Fault { place, message }),

@@ -349,6 +349,14 @@ pub const ROWS: &[Row] = &[
         show_seconds,
         "How long clients may keep files of raw, download and the API whose URL names no version"
     ),
+    row!(
+        "sessions_ended",
+        deliver.sessions_ended,
+        "a file, or off",
+        optional_path,
+        show_optional_path,
+        "The list of sessions that were ended before their time: 40 hexadecimal digits, or PARTNER:SESSIONID, a line"
+    ),
     row!("http_connections_max", server.connections_max, COUNT, length, usize::to_string, "Most connections at once"),
     row!(
         "http_header_timeout",

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
-use super::sources::{Reading, blocking};
+use super::sources::{Reading, reading};
 use crate::decode::demux::Passage;
 use crate::decode::frames::{Coded, Run};
 use crate::decode::place::Place;
@@ -99,9 +99,9 @@ fn reach(track: &Track, at: Ticks, precision: Precision) -> Option<(Reach, Preci
 pub async fn read(origin: &Origin, place: &Place, source: &Source, index: &Arc<Index>, group: Group) -> Result<Loaded> {
     let opened = origin.open(source).await?;
     let (index, place) = (Arc::clone(index), place.clone());
-    blocking(move |stop| {
+    reading(opened, move |opened, stop| {
         let track = index.video().ok_or_else(no_video)?;
-        let loaded = Loading { opened: &opened, place: &place, track, stop }.load(group)?;
+        let loaded = Loading { opened, place: &place, track, stop }.load(group)?;
         opened.check_version()?;
         Ok(loaded)
     })

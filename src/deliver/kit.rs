@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
 use crate::media::time::Micros;
 use crate::media::{Facts, Index, Media};
-use crate::origin::Origin;
+use crate::origin::{Opened, Origin};
 use crate::packager::fmp4;
 use crate::packager::segments::Pace;
 use crate::packager::timeline::Window;
@@ -28,7 +28,7 @@ use crate::packager::view::{View, views};
 use crate::plan::Precision;
 use crate::thumbnail::Picture;
 
-/// Most media indexes that are read at once: each may take hundreds of megabytes while it is parsed.
+/// Most media indexes that are read at once in a folder: each may take hundreds of megabytes while it is parsed.
 const READINGS_MAX: usize = 8;
 
 /// Most clips that are laid out at once: each may take a hundred megabytes.
@@ -159,7 +159,11 @@ impl Kit {
         let make = || {
             let (kit, source) = (self.clone(), source.clone());
             async move {
-                let _reading = turn(&kit.readings).await?;
+                // Those elsewhere take turns by origin: one that is slow must not hold up the others.
+                let _reading = match kit.origin.open(&source).await? {
+                    Opened::Local(_) => Some(turn(&kit.readings).await?),
+                    Opened::Remote(_) => None,
+                };
                 let index = sources::index(&kit.origin, &kit.place, &source);
                 let index = kit.quarantine.around(&source, index).await?;
                 tell_of_misfits(&index, &source);

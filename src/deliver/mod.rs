@@ -1,5 +1,6 @@
 //! Carries a plan out: the only module that knows all the others.
 
+pub mod admission;
 pub mod artifact;
 pub mod extent;
 pub mod frames;
@@ -11,28 +12,33 @@ pub mod pool;
 mod quarantine;
 pub mod reading;
 mod sequence;
+mod sessions;
 pub mod sources;
 mod stored;
 mod strip;
 mod transcript;
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use self::admission::{Admission, Admitted, Door};
 use self::artifact::{Artifact, Body};
 use self::extent::Held;
 use self::kit::Kit;
 use self::pool::Load;
 use self::reading::Reading;
-use crate::access::{self, Grant};
+use self::sessions::Sessions;
+use crate::access::partner::{Config as AccessConfig, Partner};
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
 use crate::decode::cage::Walls;
 use crate::decode::limits::Limits as Decodable;
 use crate::decode::place::Config as PlaceConfig;
-use crate::entry::{Entry, Source};
+use crate::entry::{Entry, PartnerId, Source};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
@@ -40,7 +46,6 @@ use crate::plan::key::Key;
 use crate::plan::playback::Rules;
 use crate::plan::sequence::Member;
 use crate::plan::{self, Client, Decision, Known, Plan, Policy, Work};
-use crate::request::asset::Wanted;
 use crate::request::{Request, Subject};
 
 /// The settings of caches, workers and pictures.
@@ -70,6 +75,8 @@ pub struct Config {
     pub place: PlaceConfig,
     /// How long nothing is tried with a file that broke what was to decode it.
     pub quarantine: Duration,
+    /// The list of sessions that were ended before their time; `None` for none.
+    pub sessions_ended: Option<PathBuf>,
     /// What a site decides about pictures.
     pub policy: Policy,
 }
@@ -123,6 +130,7 @@ impl Default for Config {
             decoding: Decodable::default(),
             place: PlaceConfig::default(),
             quarantine: QUARANTINE,
+            sessions_ended: None,
             policy: Policy {
                 output_pixels_max: OUTPUT_PIXELS_MAX,
                 slices_max: SLICES_MAX,
@@ -145,6 +153,9 @@ pub struct Delivery {
     kit: Kit,
     artifacts: Cache<Key, Arc<Artifact>>,
     policy: Policy,
+    /// The policy for entries of partners that have a word in it.
+    policies: HashMap<PartnerId, Policy>,
+    door: Door,
 }
 
 /// An artifact, and where it came from.
@@ -168,15 +179,25 @@ pub enum Outcome {
 }
 
 impl Delivery {
-    /// Delivery from a catalog whose files rest at an origin. Fails where the system has no threads for workers.
-    pub fn new(config: &Config, catalog: Catalog, origin: Origin) -> Result<Delivery> {
+    /// Delivery from a catalog whose files rest at an origin, to whom `access` lets in. Fails where the system has no threads
+    /// for workers, or the list of ended sessions cannot be read.
+    pub fn new(config: &Config, access: &AccessConfig, catalog: Catalog, origin: Origin) -> Result<Delivery> {
         let limits = Limits {
             bytes_max: config.artifacts_bytes_max,
             age_max: config.work_timeout,
             failures_kept: config.failures_kept,
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
-        Ok(Delivery { catalog, kit: Kit::new(config, origin)?, artifacts, policy: config.policy.clone() })
+        let policies =
+            access.partners.iter().filter_map(|(id, partner)| Some((*id, policy_of(partner, &config.policy)?)));
+        Ok(Delivery {
+            catalog,
+            kit: Kit::new(config, origin)?,
+            artifacts,
+            policy: config.policy.clone(),
+            policies: policies.collect(),
+            door: Door { config: access.clone(), sessions: Sessions::new(config.sessions_ended.as_deref())? },
+        })
     }
 
     /// Starts the processes that decode, and tells what stands around them; `None` where the service itself decodes.
@@ -207,19 +228,28 @@ impl Delivery {
         true
     }
 
-    /// What will be done for a request at a time in seconds since 1970, and what names its result. Opens only files whose
-    /// facts are not known yet.
-    pub async fn plan(&self, request: &Request, client: Client<'_>, now: u64) -> Result<Decision> {
-        access::check_expiry(request.expiry(), now)?;
-        let entry = self.entry(request).await?;
-        let grant = granted(request, &entry, now).map_err(|error| plan::unseen(request, error))?;
-        let known = self.known(plan::sources(request, &entry)).await;
+    /// What will be done for a request that is admitted, and what names its result. Opens only files whose facts are not
+    /// known yet.
+    pub async fn plan(&self, request: &Request, client: Client<'_>, admission: &Admission<'_>) -> Result<Decision> {
+        let decision = self.decided(request, client, admission).await;
+        // What leads elsewhere is no use of a session; what it leads to may be.
+        if let Some(session) = admission.used.as_ref().filter(|_| !matches!(decision, Ok(Decision::Make(_)))) {
+            self.door.sessions.give_back(session);
+        }
+        decision.map(|decision| admission.bound(decision))
+    }
+
+    async fn decided(&self, request: &Request, client: Client<'_>, admission: &Admission<'_>) -> Result<Decision> {
         let failed = |error| numbered(error, plan::failure(request));
-        let decision = plan::plan(request, &entry, &known, grant, client, &self.policy).map_err(failed)?;
-        if request.sequence().is_empty() {
+        let (admitted, before) = admission.admitted.as_ref().map_err(|error| error.clone())?;
+        let (entry, grant) = (&*admitted.entry, admitted.grant());
+        let policy = self.policies.get(&entry.partner).unwrap_or(&self.policy);
+        let known = self.known(plan::sources(request, entry)).await;
+        let decision = plan::plan(request, entry, &known, grant, client, policy).map_err(failed)?;
+        if before.is_empty() {
             return Ok(decision);
         }
-        self.preceded(request, &entry, decision, now).await.map_err(failed)
+        self.preceded(request, admitted, decision, before).await.map_err(failed)
     }
 
     /// The entry that a request is about.
@@ -231,21 +261,22 @@ impl Delivery {
         found.map_err(|error| plan::unseen(request, error))
     }
 
-    /// What is decided for `entry`, with the entries that play before it.
-    async fn preceded(&self, request: &Request, entry: &Entry, decision: Decision, now: u64) -> Result<Decision> {
-        let mut entries = Vec::with_capacity(request.sequence().len());
-        for id in request.sequence() {
-            let entry = self.catalog.entry(id).await?;
-            granted(request, &entry, now)?;
-            access::check_sequence(&entry)?;
-            entries.push(entry);
-        }
-        let known = entries.iter().map(|entry| self.known(plan::sources_of_sequence(entry)));
-        let known = join_all(known).await;
-        let before = entries.iter().zip(&known).map(|(entry, known)| Member { entry, known });
-        let before: Vec<_> = before.collect();
-        let known = self.known(plan::sources_of_sequence(entry)).await;
-        plan::preceded(request, decision, &before, Member { entry, known: &known }, &self.policy)
+    /// What is decided for an entry, with the entries that play before it.
+    async fn preceded(
+        &self,
+        request: &Request,
+        last: &Admitted<'_>,
+        decision: Decision,
+        before: &[Admitted<'_>],
+    ) -> Result<Decision> {
+        let parts: Vec<_> = before.iter().map(|one| one.grant().limits.part_of(&one.entry)).collect();
+        let known = join_all(parts.iter().map(|entry| self.known(plan::sources_of_sequence(entry)))).await;
+        let before = before.iter().zip(parts.iter().zip(&known));
+        let before: Vec<_> = before.map(|(one, (entry, known))| Member { entry, known, grant: one.grant() }).collect();
+        let entry = last.grant().limits.part_of(&last.entry);
+        let known = self.known(plan::sources_of_sequence(&entry)).await;
+        let last = Member { entry: &entry, known: &known, grant: last.grant() };
+        plan::preceded(request, decision, &before, last, &self.policy)
     }
 
     /// The sources with their facts. Why there are none is for the plan to judge: it may do without.
@@ -310,20 +341,14 @@ impl Delivery {
     }
 }
 
-/// What the client may have of an entry that `request` names.
-fn granted(request: &Request, entry: &Entry, now: u64) -> Result<Grant> {
-    match request {
-        Request::Thumbnail(_) => access::check(entry),
-        Request::PlayManifest(_) => access::check_play(entry, now),
-        Request::Package(_) | Request::Served(_) => access::check_serve(entry),
-        Request::Raw(_) | Request::Download(_) => access::check_download(entry, now),
-        Request::Asset(asked) => match asked.wanted {
-            Wanted::Thumb { .. } => access::check_thumb_asset(entry),
-            Wanted::Attachment { .. } | Wanted::Captions(_) | Wanted::Data | Wanted::Document { .. } => {
-                access::check_download(entry, now)
-            }
-        },
-    }
+/// The policy for entries of a partner; `None` where that has no word in it.
+fn policy_of(partner: &Partner, policy: &Policy) -> Option<Policy> {
+    let Partner { thumbnail_max_age_s, manifest_max_age_s, .. } = partner;
+    thumbnail_max_age_s.or(*manifest_max_age_s)?;
+    let mut policy = policy.clone();
+    policy.max_age = thumbnail_max_age_s.unwrap_or(policy.max_age);
+    policy.playback.max_age_manifest = manifest_max_age_s.unwrap_or(policy.playback.max_age_manifest);
+    Some(policy)
 }
 
 /// A failure under a number of the dialect, where it is to have one.

@@ -13,7 +13,7 @@ use super::artifact::{Body, Muxed};
 use super::sources::blocking;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
-use crate::origin::{Opened, Origin};
+use crate::origin::{Opened, Origin, Turn};
 use crate::packager::layout::{Layout, Slice};
 use crate::packager::mpegts::Flow;
 
@@ -111,20 +111,21 @@ impl Rest {
             self.0.pop_front();
         }
         let mut part = self.0.pop_front()?;
-        let next = |mut part: Part| {
+        let next = |mut part: Part, turn: Option<Turn>| {
             tokio::task::spawn_blocking(move || {
                 let bytes = part.next()?;
+                drop(turn);
                 self.0.push_front(part);
                 Ok((bytes, self))
             })
         };
-        if !matches!(part, Part::Slices { opened: Opened::Remote(_), .. }) {
-            return Some(next(part));
+        if !part.is_remote() {
+            return Some(next(part, None));
         }
         Some(tokio::spawn(async move {
-            part.bring().await?;
+            let turn = part.bring().await?;
             let gave_up = |error| Error::new(Kind::Internal, "reading the file was given up").caused_by(error);
-            next(part).await.map_err(gave_up)?
+            next(part, turn).await.map_err(gave_up)?
         }))
     }
 }
@@ -148,13 +149,29 @@ impl Part {
         }
     }
 
-    /// Waits until the next window has come from another origin, so that no thread does, and begins to fetch what is next.
-    async fn bring(&mut self) -> Result<()> {
-        let Part::Slices { opened, layout, range } = self else { return Ok(()) };
-        let end = range.start.saturating_add(WINDOW).min(range.end);
-        let far = end.saturating_add(AHEAD).min(range.end);
-        opened.expect(|| stored(&layout.part(range.start..far)));
-        opened.bring(&stored(&layout.part(range.start..end))).await
+    fn is_remote(&self) -> bool {
+        let is_remote = |opened: &Opened| matches!(opened, Opened::Remote(_));
+        match self {
+            Part::Bytes(_) => false,
+            Part::Slices { opened, .. } => is_remote(opened),
+            Part::Flow(flowing) => flowing.files.iter().flatten().any(is_remote),
+        }
+    }
+
+    /// Waits until the next window has come from another origin, so that no thread does, and begins to fetch what is next;
+    /// where only the reading tells what that is, until it is a thread's turn to wait.
+    async fn bring(&mut self) -> Result<Option<Turn>> {
+        match self {
+            Part::Bytes(_) => Ok(None),
+            Part::Slices { opened, layout, range } => {
+                let end = range.start.saturating_add(WINDOW).min(range.end);
+                let far = end.saturating_add(AHEAD).min(range.end);
+                opened.expect(|| stored(&layout.part(range.start..far)));
+                opened.bring(&stored(&layout.part(range.start..end))).await?;
+                Ok(None)
+            }
+            Part::Flow(flowing) => turn(&flowing.files).await,
+        }
     }
 
     /// The next window. Blocks.
@@ -222,16 +239,27 @@ async fn open(origin: &Origin, source: &Option<Source>) -> Result<Option<Opened>
     }
 }
 
+/// Leave to wait for the bytes of files, which are of one entry and so at one origin as a rule.
+async fn turn(files: &[Option<Opened>; 2]) -> Result<Option<Turn>> {
+    match files.iter().flatten().find(|file| matches!(file, Opened::Remote(_))) {
+        Some(file) => file.turn().await,
+        None => Ok(None),
+    }
+}
+
 /// The whole of a segment whose length only its writing tells.
 pub(super) async fn multiplexed(origin: &Origin, muxed: &Muxed) -> Result<Bytes> {
-    let (pictures, sound) = (open(origin, &muxed.pictures).await?, open(origin, &muxed.sound).await?);
+    let files = [open(origin, &muxed.pictures).await?, open(origin, &muxed.sound).await?];
     let mux = Arc::clone(&muxed.mux);
-    for (file, ranges) in [(&pictures, mux.pictures()), (&sound, mux.sound())] {
+    for (file, ranges) in files.iter().zip([mux.pictures(), mux.sound()]) {
         if let Some(file) = file {
             file.bring(&ranges).await?;
         }
     }
+    let turn = turn(&files).await?;
     blocking(move |_| {
+        let _turn = turn;
+        let [pictures, sound] = &files;
         let pictures = pieces(pictures.as_ref(), &mux.pictures())?;
         let sound = pieces(sound.as_ref(), &mux.sound())?;
         mux.write(&pictures, &sound).map(Bytes::from)

@@ -96,17 +96,17 @@ pub async fn recognise(origin: &Origin, source: &Source) -> Result<Content> {
 pub async fn index(origin: &Origin, place: &Place, source: &Source) -> Result<Arc<Index>> {
     let opened = origin.open(source).await?;
     let place = place.clone();
-    blocking(move |stop| {
+    reading(opened, move |opened, stop| {
         let head = opened.read(0..opened.size().min(HEAD_BYTES))?;
         let mut index = match content(&head) {
-            Content::Mp4 => read_mp4(&opened, stop)?,
-            Content::Other => scan_container(&opened, &place, stop)?,
+            Content::Mp4 => read_mp4(opened, stop)?,
+            Content::Other => scan_container(opened, &place, stop)?,
             Content::Still => return Err(Error::unsupported("the file is a picture and has no tracks")),
             Content::Foreign => return Err(Error::unsupported("the file is neither video nor sound nor picture")),
         };
-        complete(&mut index, &opened, &place)?;
-        configure(&mut index, &opened, &place)?;
-        look_for_captions(&mut index, &opened)?;
+        complete(&mut index, opened, &place)?;
+        configure(&mut index, opened, &place)?;
+        look_for_captions(&mut index, opened)?;
         opened.check_version()?;
         Ok(Arc::new(index))
     })
@@ -128,6 +128,20 @@ pub(super) async fn blocking<T: Send + 'static>(
     let outcome = tokio::task::spawn_blocking(move || work(&stop)).await;
     drop(guard);
     outcome.map_err(|cause| Error::new(Kind::Internal, "reading the file was given up").caused_by(cause))?
+}
+
+/// The same for work that reads `opened`, in its turn.
+pub(super) async fn reading<T: Send + 'static>(
+    opened: Opened,
+    work: impl FnOnce(&Opened, &AtomicBool) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let turn = opened.turn().await?;
+    blocking(move |stop| {
+        // Held by the thread: it may go on waiting when nobody waits for it.
+        let _turn = turn;
+        work(&opened, stop)
+    })
+    .await
 }
 
 fn read_mp4(opened: &Opened, stop: &AtomicBool) -> Result<Index> {

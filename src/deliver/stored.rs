@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::artifact::{Artifact, Body};
 use super::kit::Kit;
-use super::sources::blocking;
+use super::sources::{blocking, reading};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 use crate::media::mp4::front::{Finder, Late, Search, moved};
@@ -41,8 +41,8 @@ async fn media_type(kit: &Kit, source: &Source) -> Result<Cow<'static, str>> {
 /// The file with its `moov` in front; `None` where it is there already, or cannot be moved.
 async fn with_moov_first(kit: &Kit, source: &Source) -> Result<Option<Layout>> {
     let opened = kit.origin.open(source).await?;
-    blocking(move |_| {
-        let Some(late) = late(&opened)? else { return Ok(None) };
+    reading(opened, move |opened, _| {
+        let Some(late) = late(opened)? else { return Ok(None) };
         let moov = opened.read(late.moov.clone())?;
         Ok(moved(&moov, &late).map(|moov| {
             let mut layout = Layout::default();

@@ -18,7 +18,7 @@ use hyper_util::client::legacy;
 use object_store::client::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody};
 use tokio::time::{Instant, Sleep};
 
-use super::client::{Breakers, Refused, cause};
+use super::client::{Breakers, Refused, cause, root};
 
 /// Most bytes passed over of an answer that is the whole where a part was asked for. More would be to read a film for a
 /// picture.
@@ -82,6 +82,18 @@ impl fmt::Display for Whole {
 
 impl std::error::Error for Whole {}
 
+/// A server did not give what is there, or is not: it does not tell which.
+#[derive(Debug)]
+pub(super) struct Denied;
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server denies access")
+    }
+}
+
+impl std::error::Error for Denied {}
+
 /// A part of a body.
 struct Part {
     body: HttpResponseBody,
@@ -113,10 +125,11 @@ impl Body for Part {
     }
 }
 
-/// The answer, where it is an error with as much of its text as is of use.
-pub(super) async fn spoken(response: HttpResponse) -> HttpResponse {
+/// The answer, where it is an error with as much of its text as is of use. Fails where access is denied: of what stores
+/// say under that status, all else is wrong with the credentials. Answers to HEAD say nothing.
+pub(super) async fn spoken(response: HttpResponse) -> Result<HttpResponse, HttpError> {
     if response.status().is_success() {
-        return response;
+        return Ok(response);
     }
     let (head, body) = response.into_parts();
     let (mut pieces, mut text) = (body.bytes_stream(), Vec::new());
@@ -126,7 +139,12 @@ pub(super) async fn spoken(response: HttpResponse) -> HttpResponse {
             break;
         }
     }
-    HttpResponse::from_parts(head, String::from_utf8_lossy(&text).into_owned().into())
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let is_denied = !text.contains("<Code>") || text.contains("<Code>AccessDenied</Code>");
+    if head.status == StatusCode::FORBIDDEN && is_denied {
+        return Err(HttpError::new(HttpErrorKind::Unknown, Denied));
+    }
+    Ok(HttpResponse::from_parts(head, text.into()))
 }
 
 /// Who hears of how a body went.
@@ -143,7 +161,7 @@ pub(super) fn watched(response: Response<Incoming>, watch: Watch) -> HttpRespons
     let (head, body) = response.into_parts();
     let is_failure = head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS;
     if is_failure {
-        watch.breakers.failed(&watch.origin);
+        watch.breakers.failed(&watch.origin, head.status.as_str());
         count_failure("status");
     }
     let timer = Box::pin(tokio::time::sleep(watch.patience));
@@ -166,7 +184,7 @@ impl Watched {
     fn failed(&mut self, error: HttpError) -> HttpError {
         count_failure(label(&error));
         if !std::mem::replace(&mut self.is_told, true) {
-            self.watch.breakers.failed(&self.watch.origin);
+            self.watch.breakers.failed(&self.watch.origin, &root(&error));
         }
         error
     }

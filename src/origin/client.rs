@@ -137,7 +137,7 @@ impl HttpService for Talk {
             let next = if self.is_web { redirect(&head.uri, &response)? } else { None };
             match next {
                 Some(uri) => head.uri = uri,
-                None => return wanted.check(answer::spoken(response).await),
+                None => return wanted.check(answer::spoken(response).await?),
             }
         }
         Err(refused(format!("more than {REDIRECTS_MAX} redirects")))
@@ -194,7 +194,7 @@ impl Client {
             }
             Err(error) => {
                 if cause::<Refused>(&error).is_none() {
-                    breakers.failed(&origin);
+                    breakers.failed(&origin, &root(&error));
                 }
                 Err(error)
             }
@@ -224,13 +224,13 @@ impl Breakers {
         self.open().entry(origin.clone()).or_default().succeeded();
     }
 
-    pub(super) fn failed(&self, origin: &Uri) {
+    pub(super) fn failed(&self, origin: &Uri, reason: &str) {
         let mut open = self.open();
         let breaker = open.entry(origin.clone()).or_default();
         let before = *breaker;
         breaker.failed(Instant::now());
         if matches!(breaker, Breaker::Open { .. }) && before != *breaker {
-            tracing::warn!(%origin, "an origin fails, and is left alone for a while");
+            tracing::warn!(%origin, reason, "an origin fails, and is left alone for a while");
         }
     }
 
@@ -259,6 +259,15 @@ pub(super) fn cause<'a, T: std::error::Error + 'static>(error: &'a (dyn std::err
         next = error.source();
     }
     None
+}
+
+/// What the last of the causes of `error` says: those before it tell of URLs, and these may be secret.
+pub(super) fn root(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
 }
 
 impl std::fmt::Display for Refused {

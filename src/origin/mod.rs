@@ -21,7 +21,7 @@ use bytes::Bytes;
 use self::folder::Folder;
 pub use self::folder::Local;
 use self::remote::Origins;
-pub use self::remote::Remote;
+pub use self::remote::{Remote, Turn};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 
@@ -117,12 +117,17 @@ pub struct Listed {
 
 impl Origin {
     /// The files beneath `media`, a folder or a URL such as `s3://bucket/prefix`, and those of the origins that `config`
-    /// allows. What else an object store asks for comes from the environment. Fails where the
-    /// folder cannot be opened, and where a URL is no origin.
+    /// allows. What else an object store asks for comes from the environment of the process. Fails where the folder cannot be
+    /// opened, and where a URL is no origin.
     pub fn new(media: &Path, config: &Config) -> Result<Origin> {
+        Origin::with_environment(media, config, &environment())
+    }
+
+    /// The same with another environment.
+    pub fn with_environment(media: &Path, config: &Config, environment: &[(String, String)]) -> Result<Origin> {
         let base = media.to_str().filter(|media| place::is_url(media));
         let is_remote = base.is_some() || !config.origins.is_empty();
-        let remote = is_remote.then(|| Origins::new(base, config, &environment())).transpose()?.map(Arc::new);
+        let remote = is_remote.then(|| Origins::new(base, config, environment)).transpose()?.map(Arc::new);
         let folder = if base.is_none() { Some(Arc::new(Folder::open(media)?)) } else { None };
         Ok(Origin { folder, remote })
     }
@@ -223,6 +228,15 @@ impl Opened {
         }
     }
 
+    /// Leave for a thread to wait for its bytes: so many wait for one origin at a time, and one that is slow holds up what
+    /// rests there and nothing else. `None` for a file in a folder, which needs none.
+    pub async fn turn(&self) -> Result<Option<Turn>> {
+        match self {
+            Opened::Local(_) => Ok(None),
+            Opened::Remote(file) => file.turn().await.map(Some),
+        }
+    }
+
     /// Waits until what is going to be read has come from another origin, the first few MiB of it. No thread waits.
     pub async fn bring(&self, ranges: &[Range<u64>]) -> Result<()> {
         match self {
@@ -268,4 +282,4 @@ fn gave_up(error: tokio::task::JoinError) -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

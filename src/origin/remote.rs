@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::blocks::{Blocks, File, Run};
 use super::client::{Client, Patience};
@@ -66,6 +67,10 @@ pub struct Remote {
     ahead: Arc<Mutex<Ahead>>,
     ahead_max: u64,
 }
+
+/// Leave for a thread to wait for the bytes of an origin, as long as it is held.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
 
 /// What is read before it is asked for.
 #[derive(Debug, Default)]
@@ -216,6 +221,10 @@ impl Remote {
         let runs = self.blocks.bring(&self.file, ranges).await?;
         self.open().held.extend(runs);
         Ok(())
+    }
+
+    pub(super) async fn turn(&self) -> Result<Turn> {
+        self.file.store.turn().await.map(Turn)
     }
 
     /// Reads on where reads follow each other, for readers that do not say what they are going to read.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -17,10 +17,10 @@ use object_store::http::HttpBuilder;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{BackoffConfig, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-use super::answer::Whole;
-use super::client::{Client, Refused, Resting, Talk, cause};
+use super::answer::{Denied, Whole};
+use super::client::{Client, Refused, Resting, Talk, cause, root};
 use super::place::{Place, Target, not_there, shown};
 use super::{Config, Listed};
 use crate::entry::Source;
@@ -36,6 +36,12 @@ const RETRY_FOR: Duration = Duration::from_secs(20);
 /// Most names that one request for names may bring.
 const PAGE_MAX: usize = 1000;
 
+/// How long a store that does not let its names be listed is taken to stay so.
+const UNLISTED_FOR: Duration = Duration::from_secs(300);
+
+/// Most threads that wait for the bytes of one origin.
+const TURNS_MAX: usize = 16;
+
 /// A place with the client that talks to it.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -45,6 +51,10 @@ pub(super) struct Store {
     talk: Talk,
     /// Requests under way.
     requests: Arc<Semaphore>,
+    /// Threads that wait for bytes.
+    turns: Arc<Semaphore>,
+    /// When listing was denied last.
+    unlisted: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -79,7 +89,15 @@ impl Store {
         let objects = objects(&place, &talk, &retry, environment).map_err(|cause| {
             Error::new(Kind::Unavailable, format!("the origin {} cannot be used", place.url)).caused_by(cause)
         })?;
-        Ok(Store { place, objects, retry, talk, requests: Arc::new(Semaphore::new(config.requests_max)) })
+        Ok(Store {
+            place,
+            objects,
+            retry,
+            talk,
+            requests: Arc::new(Semaphore::new(config.requests_max)),
+            turns: Arc::new(Semaphore::new(TURNS_MAX)),
+            unlisted: Mutex::default(),
+        })
     }
 
     /// The name of `target`, unlike any other at any origin.
@@ -94,9 +112,16 @@ impl Store {
         let _permit = self.permit().await?;
         match self.files(target)?.head(&target.path).await {
             Ok(meta) => Ok(Some(source(location, &meta))),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) if self.is_absence(&error) => Ok(None),
             Err(error) => Err(failure(location, error)),
         }
+    }
+
+    /// Whether a failure to look at a file means that there is none. A store tells those who may not list its names that
+    /// they are denied what is absent.
+    fn is_absence(&self, error: &object_store::Error) -> bool {
+        let is_hidden = || !self.can_list() && cause::<Denied>(error).is_some();
+        matches!(error, object_store::Error::NotFound { .. }) || is_hidden()
     }
 
     /// The whole of `target` with what is known of it; `None` where it is not there. Fails where it is longer than
@@ -110,7 +135,7 @@ impl Store {
         let _permit = self.permit().await?;
         let got = match self.files(target)?.get(&target.path).await {
             Ok(got) => got,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) if self.is_absence(&error) => return Ok(None),
             Err(error) => return Err(failure(location, error)),
         };
         if got.meta.size > bytes_max as u64 {
@@ -153,9 +178,7 @@ impl Store {
 
     /// The files and folders whose paths beneath the place begin with `prefix`, up to the next slash; `count_max` at most.
     pub(super) async fn list(&self, prefix: &str, count_max: usize) -> Result<Listed> {
-        let Objects::Cloud { names, .. } = &self.objects else {
-            return Err(Error::unsupported(format!("{} does not tell what files it has", self.place.url)));
-        };
+        let Objects::Cloud { names, .. } = &self.objects else { return Err(self.silent()) };
         let within = self.place.within(prefix).ok_or_else(|| not_there(prefix))?;
         let base = self.place.within("").unwrap_or_default();
         let _permit = self.permit().await?;
@@ -172,7 +195,8 @@ impl Store {
                 page_token: page_token.take(),
                 ..PaginatedListOptions::default()
             };
-            let page = names.list_paginated(Some(&within), options).await.map_err(|error| failure(prefix, error))?;
+            let page =
+                names.list_paginated(Some(&within), options).await.map_err(|error| self.no_names(prefix, error))?;
             let folders = page.result.common_prefixes.iter().filter_map(Path::filename);
             listed.folders.extend(folders.map(str::to_owned));
             listed.files.extend(page.result.objects.iter().filter_map(|meta| {
@@ -187,14 +211,35 @@ impl Store {
         }
     }
 
-    /// Whether it tells the names of its files.
+    /// Whether it tells the names of its files, as far as is known.
     pub(super) fn can_list(&self) -> bool {
-        matches!(self.objects, Objects::Cloud { .. })
+        let denied = *self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(self.objects, Objects::Cloud { .. }) && denied.is_none_or(|denied| denied.elapsed() > UNLISTED_FOR)
     }
 
-    async fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit> {
-        let permit = Arc::clone(&self.requests).acquire_owned().await;
-        permit.map_err(|cause| Error::new(Kind::Internal, "the origin is closed").caused_by(cause))
+    fn no_names(&self, prefix: &str, error: object_store::Error) -> Error {
+        if cause::<Denied>(&error).is_none() {
+            return failure(prefix, error);
+        }
+        let before = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
+        if before.is_none() {
+            let url = self.place.url.as_str();
+            tracing::warn!(url, "names may not be listed: few are tried, and what is denied is taken to be absent");
+        }
+        self.silent()
+    }
+
+    fn silent(&self) -> Error {
+        Error::unsupported(format!("{} does not tell what files it has", self.place.url))
+    }
+
+    /// Leave for a thread to wait for bytes.
+    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).acquire_owned().await.map_err(closed)
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.requests).acquire_owned().await.map_err(closed)
     }
 
     fn files(&self, target: &Target) -> Result<Arc<dyn ObjectStore>> {
@@ -212,6 +257,10 @@ impl Store {
             }
         }
     }
+}
+
+fn closed(cause: AcquireError) -> Error {
+    Error::new(Kind::Internal, "the origin is closed").caused_by(cause)
 }
 
 fn objects(
@@ -282,8 +331,7 @@ pub(super) fn changed(location: &str) -> Error {
     Error::new(Kind::Changed, message)
 }
 
-/// What a failed request means to whoever wanted the file at `location`. The log gets the last of the causes: those before
-/// it tell of URLs, and these may be secret.
+/// What a failed request means to whoever wanted the file at `location`. The log gets the last of the causes.
 fn failure(location: &str, error: object_store::Error) -> Error {
     let shown = shown(location);
     let unavailable = |what: &str| Error::new(Kind::Unavailable, format!("the file {shown} {what}"));
@@ -294,6 +342,7 @@ fn failure(location: &str, error: object_store::Error) -> Error {
         object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
             unavailable("is not given to this service")
         }
+        _ if cause::<Denied>(&error).is_some() => unavailable("is not given to this service"),
         _ if cause::<Whole>(&error).is_some() => {
             Error::unsupported(format!("the file {shown} cannot be read in parts"))
         }
@@ -306,13 +355,5 @@ fn failure(location: &str, error: object_store::Error) -> Error {
         }
         _ => unavailable("cannot be read now"),
     };
-    wrong.caused_by(last_cause(&error))
-}
-
-fn last_cause(error: &object_store::Error) -> String {
-    let mut last: &dyn std::error::Error = error;
-    while let Some(next) = last.source() {
-        last = next;
-    }
-    last.to_string()
+    wrong.caused_by(root(&error))
 }

@@ -7,9 +7,11 @@ use self::far::{Far, Fault};
 use super::*;
 use crate::error::Code;
 
+#[allow(dead_code, reason = "the tests of the whole use the rest")]
 #[path = "../../tests/it/far.rs"]
-mod far;
-mod s3;
+pub(crate) mod far;
+#[path = "../../tests/it/s3.rs"]
+pub(crate) mod s3;
 
 /// A folder that is gone when the test is over.
 struct Scratch(PathBuf);
@@ -104,10 +106,14 @@ fn noise(length: usize, seed: u32) -> Vec<u8> {
 
 async fn expectations(rest: Rest) {
     let origin = rest.origin(&config());
-    exact_ranges(&rest, &origin).await;
-    scattered_ranges(&rest, &origin).await;
-    changes(&rest, &origin).await;
-    absence(&rest, &origin).await;
+    expectations_of(&rest, &origin).await;
+}
+
+async fn expectations_of(rest: &Rest, origin: &Origin) {
+    exact_ranges(rest, origin).await;
+    scattered_ranges(rest, origin).await;
+    changes(rest, origin).await;
+    absence(rest, origin).await;
 }
 
 async fn exact_ranges(rest: &Rest, origin: &Origin) {
@@ -205,13 +211,59 @@ async fn a_server_of_files() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_files_that_often_fails() {
+    let far = Far::start();
+    far.often(&[Fault::Status(503), Fault::Short, Fault::Silent, Fault::Hang, Fault::Status(429)]);
+    let rest = Rest::Far(far);
+    let origin = rest.origin(&Config { retries: 4, ..config() });
+    expectations_of(&rest, &origin).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_tells_no_names() {
+    let store = s3::Server::start("silent");
+    let rest = Rest::S3(store);
+    let origin = rest.origin(&config());
+    rest.write("film", b"bytes");
+    assert_eq!(origin.list("", 10).await.unwrap().files.len(), 1);
+    let Rest::S3(store) = &rest else { unreachable!() };
+    store.deny_names();
+    assert_eq!(origin.find("none").await.unwrap_err().kind(), Kind::Unavailable, "it may be there");
+    assert_eq!(origin.list("", 10).await.unwrap_err().kind(), Kind::Unsupported);
+    assert!(!origin.can_list());
+    assert_eq!(origin.find("none").await.unwrap(), None);
+    assert_eq!(origin.fetch("none", 100).await.unwrap(), None);
+    exact_ranges(&rest, &origin).await;
+    scattered_ranges(&rest, &origin).await;
+    changes(&rest, &origin).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials_are_told_from_absence() {
+    let store = s3::Server::start("credentials");
+    let wrong: Vec<_> = store
+        .environment()
+        .into_iter()
+        .map(|(name, value)| {
+            let value = if name == "AWS_SECRET_ACCESS_KEY" { "wrong".to_owned() } else { value };
+            (name, value)
+        })
+        .collect();
+    let origin = Origin::with_environment(Path::new("s3://bucket/lib"), &config(), &wrong).unwrap();
+    let error = origin.list("", 10).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
+    assert!(origin.can_list(), "it is not that names are kept secret");
+    assert!(format!("{error:?}").contains("SignatureDoesNotMatch"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_object_store() {
-    expectations(Rest::S3(s3::Server::start("suite").await)).await;
+    expectations(Rest::S3(s3::Server::start("suite"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_known_of_files_elsewhere() {
-    for rest in [Rest::Far(Far::start()), Rest::S3(s3::Server::start("known").await)] {
+    for rest in [Rest::Far(Far::start()), Rest::S3(s3::Server::start("known"))] {
         let origin = rest.origin(&config());
         rest.write("f/entry.toml", b"name = 'x'");
         assert_eq!(origin.find("f/none").await.unwrap(), None);
@@ -227,7 +279,7 @@ async fn what_is_known_of_files_elsewhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_store_tells_names() {
-    let rest = Rest::S3(s3::Server::start("names").await);
+    let rest = Rest::S3(s3::Server::start("names"));
     let origin = rest.origin(&config());
     for name in ["a.mp4", "b.mp4", "show/1.mp4", "show/2.mp4", "show/deep/3.mp4"] {
         rest.write(name, name.as_bytes());
@@ -245,7 +297,9 @@ async fn an_object_store_tells_names() {
         (vec!["show/1.mp4".into(), "show/2.mp4".into()], &["deep".to_owned()][..])
     );
     assert!(origin.read(&show.files[1], 0..10).await.unwrap() == "show/2.mp4", "what is listed can be read");
-    assert_eq!(origin.list("none/", 100).await.unwrap(), Listed::default());
+    let begun = origin.list("b.", 100).await.unwrap();
+    assert_eq!((names(&begun), begun.folders.len()), (vec!["b.mp4".into()], 0));
+    assert_eq!(origin.list("none", 100).await.unwrap(), Listed::default());
     let cut = origin.list("", 2).await.unwrap();
     assert_eq!((cut.files.len() + cut.folders.len(), cut.is_cut), (2, true));
     let far = Rest::Far(Far::start());

@@ -114,7 +114,8 @@ fn captions(asked: &Asset, form: &Form, entry: &Entry, known: &[Known<'_>], poli
             return Err(Error::coded(Code::CaptionAssetFileNotFound, message));
         }
         Form::List { place: Some(ref location), .. } => {
-            return Ok(Decision::Redirect { location: location.clone(), max_age: policy.max_age_file });
+            let freshness = Freshness::Private(policy.max_age_file);
+            return Ok(Decision::Redirect { location: location.clone(), freshness });
         }
         Form::List { seconds, place: None } => Work::TranscriptList { seconds, total: total(seconds, known)? },
         Form::Json => transcript(source, Style::Json),

@@ -55,7 +55,7 @@ impl Display for Work {
             Work::CaptionChain { words, pace } => {
                 write!(f, "caption sequence {}", Cuts(pace))?;
                 words.iter().try_for_each(|Words { place, length }| match place {
-                    Some(place) => write!(f, ", {length} s at {place:?}"),
+                    Some(place) => write!(f, ", {length} s at {:?}", shown(place)),
                     None => write!(f, ", {length} s of nothing"),
                 })
             }
@@ -79,7 +79,7 @@ impl Display for Work {
                 }
             }
             Work::TranscriptList { seconds, total } => write!(f, "caption playlist of {total} s cut at {seconds}"),
-            Work::Written { body, media_type } => write!(f, "text {media_type} {body:?}"),
+            Work::Written { body, media_type } => write!(f, "text {media_type} {:?}", shown(body)),
         }
     }
 }
@@ -87,7 +87,7 @@ impl Display for Work {
 impl Display for Clip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Clip::Cut { cut, of, place } => write!(f, "{of} at {place:?} {cut}"),
+            Clip::Cut { cut, of, place } => write!(f, "{of} at {:?} {cut}", shown(place)),
             Clip::Silence { length } => write!(f, "{length} s of silence"),
         }
     }
@@ -108,15 +108,15 @@ impl Display for Presentation {
             write!(f, " of {tracks} alone")?;
         }
         if let Some(base) = base {
-            write!(f, " based at {base:?}")?;
+            write!(f, " based at {:?}", shown(base))?;
         }
         for Reel { source, place, number, language, label, is_default, is_description } in reels {
             let what = if *is_description { " describing" } else { "" };
-            write!(f, " {} at {place:?}{what}", Named(source))?;
+            write!(f, " {} at {:?}{what}", Named(source), shown(place))?;
             write!(f, " {}", Titled { number: number.as_ref(), language: language.as_deref(), label, is_default })?;
         }
         for Text { place, number, language, label, is_default } in texts {
-            write!(f, " captions at {place:?}")?;
+            write!(f, " captions at {:?}", shown(place))?;
             write!(f, " {}", Titled { number: Some(number), language: Some(language), label, is_default })?;
         }
         if let Some(language) = default_audio {
@@ -269,8 +269,8 @@ impl Display for Written<'_> {
 pub(super) fn text(decision: &Decision) -> String {
     let plan = match decision {
         Decision::Make(plan) => plan,
-        Decision::Redirect { location, max_age } => {
-            return lines(&[("redirect", shown(location).into_owned()), ("max-age", format!("{max_age} s"))]);
+        Decision::Redirect { location, freshness } => {
+            return lines(&[("redirect", shown(location).into_owned()), ("max-age", kept(*freshness))]);
         }
     };
     let mut rows = vec![("entry", format!("{} of partner {}", plan.entry, plan.partner.0))];
@@ -286,17 +286,21 @@ pub(super) fn text(decision: &Decision) -> String {
     if let Some(name) = &plan.attachment {
         rows.push(("kept as", format!("{name:?}")));
     }
-    let kept = match plan.freshness {
-        Freshness::Public(seconds) => format!("{seconds} s"),
-        Freshness::Private(seconds) => format!("{seconds} s, by the client alone"),
-        Freshness::Immutable => "for good".to_owned(),
-    };
     rows.extend([
         ("key", plan.key.to_string()),
         ("modified", format!("{} s after 1970", plan.modified)),
-        ("max-age", kept),
+        ("max-age", kept(plan.freshness)),
     ]);
     lines(&rows)
+}
+
+fn kept(freshness: Freshness) -> String {
+    match freshness {
+        Freshness::Public(seconds) => format!("{seconds} s"),
+        Freshness::Private(seconds) => format!("{seconds} s, by the client alone"),
+        Freshness::Immutable => "for good".to_owned(),
+        Freshness::Unkept => "not kept".to_owned(),
+    }
 }
 
 fn picture(what: String, geometry: &Geometry, encoding: &Encoding, negotiated: bool) -> [(&'static str, String); 7] {
@@ -360,7 +364,7 @@ mod tests {
     fn lines_of_documents_and_files() {
         let reel = Reel {
             source: source(),
-            place: "/x/".into(),
+            place: "/x/kt/secret/y/".into(),
             number: Some(2),
             language: Some("de".into()),
             label: None,
@@ -381,7 +385,7 @@ mod tests {
         };
         check(
             &Work::Presentation(Box::new(presentation)),
-            "multivariant playlist to begin with of f1-a1 alone \"a\\n.mp4\"@1-2 at \"/x/\" number 2 in \"de\" by default \
+            "multivariant playlist to begin with of f1-a1 alone \"a\\n.mp4\"@1-2 at \"/x/kt/***/y/\" number 2 in \"de\" by default \
              beginning in \"de\" from 0 cut at 2,6 in fMP4",
         );
         let stored = |moov_first| Work::Stored { source: source(), window: Window::default(), moov_first };
@@ -407,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_redirect_is_told_in_two_lines() {
-        let redirect = Decision::Redirect { location: "/x".into(), max_age: 60 };
-        assert_eq!(text(&redirect), "redirect /x\nmax-age  60 s\n");
+        let redirect = Decision::Redirect { location: "/x/kt/secret".into(), freshness: Freshness::Private(60) };
+        assert_eq!(text(&redirect), "redirect /x/kt/***\nmax-age  60 s, by the client alone\n");
     }
 }

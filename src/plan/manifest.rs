@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::choice::{self, Candidate};
 use super::key::version;
 use super::playback::{Presentation, beside, check_window, decided, extension, reel, text, with_tracks};
+use super::seal::Stretch;
 use super::{Decision, Freshness, Known, Plan, Policy, Work, filename};
+use crate::access::Grant;
 use crate::entry::{Entry, EntryKind, Flavor};
 use crate::error::{Code, Error, Result};
 use crate::packager::{Container, Protocol};
@@ -17,7 +19,7 @@ pub(super) fn plan(
     asked: &PlayManifest,
     entry: &Entry,
     known: &[Known<'_>],
-    base: &str,
+    (base, grant): (&str, Grant<'_>),
     policy: &Policy,
 ) -> Result<Decision> {
     if !matches!(entry.kind, EntryKind::Video | EntryKind::Audio | EntryKind::Image) {
@@ -33,7 +35,7 @@ pub(super) fn plan(
         return Err(Error::coded(Code::BadQuery, message));
     }
     check_window(asked.window)?;
-    let desk = Desk { asked, entry, base, policy };
+    let desk = Desk { asked, entry, base, grant, policy };
     let form = asked.response.clone().unwrap_or(match asked.format {
         Format::Hls => Response::Playlist,
         _ => Response::Redirect,
@@ -55,7 +57,7 @@ pub(super) fn plan(
                 let work = Work::Presentation(Box::new(desk.manifest(&chosen)));
                 Ok(desk.decided(work, known))
             }
-            _ => Ok(Decision::Redirect { location: desk.location(&chosen), max_age: policy.playback.max_age_manifest }),
+            _ => Ok(Decision::Redirect { location: desk.location(&chosen), freshness: desk.freshness() }),
         },
     }
 }
@@ -65,6 +67,7 @@ struct Desk<'a> {
     asked: &'a PlayManifest,
     entry: &'a Entry,
     base: &'a str,
+    grant: Grant<'a>,
     policy: &'a Policy,
 }
 
@@ -73,7 +76,17 @@ impl Desk<'_> {
         self.asked.container.unwrap_or_default()
     }
 
-    fn place(&self, protocol: Option<Protocol>, flavor: &Flavor) -> String {
+    fn freshness(&self) -> Freshness {
+        Freshness::Private(self.policy.playback.max_age_manifest)
+    }
+
+    fn stretch(&self) -> Stretch<'_> {
+        Stretch { entry: &self.entry.id, window: self.asked.window, sequence: &self.asked.sequence }
+    }
+
+    /// Where a flavor is, in a URL that names it together with others.
+    fn place(&self, protocol: Option<Protocol>, flavor: &Flavor, together: &[&Flavor]) -> String {
+        let token = self.stretch().of_flavors(self.grant, together);
         let is_download = self.asked.format == Format::Download;
         let name = filename::safe(&filename::of_flavor(self.entry, flavor));
         let place = Place {
@@ -83,6 +96,7 @@ impl Desk<'_> {
             entry: &self.entry.id,
             window: self.asked.window,
             sequence: &self.asked.sequence,
+            token: token.as_deref(),
             version: &version(&flavor.source, &self.policy.playback.pace),
             of: ("flavorId", flavor.id.as_str()),
             file_name: is_download.then_some(&name),
@@ -110,7 +124,8 @@ impl Desk<'_> {
             Format::Hls => (Some(Protocol::Hls), "/master.m3u8"),
             Format::Url | Format::Download | Format::Other(_) => (None, ""),
         };
-        let paths: Vec<String> = chosen.iter().map(|candidate| self.place(protocol, candidate.flavor)).collect();
+        let flavors: Vec<&Flavor> = chosen.iter().map(|candidate| candidate.flavor).collect();
+        let paths: Vec<String> = flavors.iter().map(|flavor| self.place(protocol, flavor, &flavors)).collect();
         format!("{}{}{document}", self.base, urlset(&paths))
     }
 
@@ -118,10 +133,12 @@ impl Desk<'_> {
     /// is played with.
     fn playlist(&self, chosen: &[Candidate<'_>]) -> Presentation {
         let reels = chosen.iter().map(|candidate| {
-            let place = format!("{}{}/", self.base, self.place(Some(Protocol::Hls), candidate.flavor));
-            reel(candidate.flavor, place.into(), None)
+            let flavor = candidate.flavor;
+            let place = format!("{}{}/", self.base, self.place(Some(Protocol::Hls), flavor, &[flavor]));
+            reel(flavor, place.into(), None)
         });
         let texts = self.entry.captions.iter().filter(|_| self.asked.captions).map(|caption| {
+            let token = self.stretch().of_caption(self.grant, &caption.id);
             let place = Place {
                 protocol: Some(Protocol::Hls),
                 container: self.container(),
@@ -129,6 +146,7 @@ impl Desk<'_> {
                 entry: &self.entry.id,
                 window: self.asked.window,
                 sequence: &self.asked.sequence,
+                token: token.as_deref(),
                 version: &version(&caption.source, &self.policy.playback.pace),
                 of: ("captionId", &caption.id),
                 file_name: None,
@@ -173,8 +191,7 @@ impl Desk<'_> {
     }
 
     fn decided(&self, work: Work, known: &[Known<'_>]) -> Decision {
-        let freshness = Freshness::Private(self.policy.playback.max_age_manifest);
-        let plan = decided(work, self.entry, known, freshness);
+        let plan = decided(work, self.entry, known, self.freshness());
         Decision::Make(Plan { failure: Some(Code::FlavorNotFound), ..plan })
     }
 }
@@ -191,7 +208,7 @@ fn described(desk: &Desk<'_>, chosen: &[Candidate<'_>], callback: Option<&str>) 
         .map(|candidate| {
             let size = candidate.size();
             serde_json::json!({
-                "url": format!("{}{}{tail}", desk.base, desk.place(protocol, candidate.flavor)),
+                "url": format!("{}{}{tail}", desk.base, desk.place(protocol, candidate.flavor, &[candidate.flavor])),
                 "urlPrefix": "",
                 "ext": extension(&candidate.flavor.source).unwrap_or_default(),
                 "bitrate": candidate.bitrate,

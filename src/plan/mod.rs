@@ -1,6 +1,7 @@
 //! From what was asked to what will be done: source chosen, times clamped, geometry resolved, everything decided.
 
 mod asset;
+mod bounds;
 mod choice;
 mod content;
 mod explain;
@@ -15,6 +16,7 @@ mod picture;
 pub mod playback;
 mod raw;
 mod region;
+pub mod seal;
 pub mod sequence;
 #[cfg(test)]
 mod tests;
@@ -42,8 +44,8 @@ pub enum Decision {
     Redirect {
         /// A URL, or a path of this service.
         location: String,
-        /// Seconds that this may be kept.
-        max_age: u32,
+        /// How long this may be kept.
+        freshness: Freshness,
     },
 }
 
@@ -56,6 +58,25 @@ pub enum Freshness {
     Private(u32),
     /// For good: the URL names the version.
     Immutable,
+    /// Not at all: it is for this client, now.
+    Unkept,
+}
+
+/// What HTTP caches take for ever: a year.
+const FOR_EVER_S: u64 = 31_536_000;
+
+impl Freshness {
+    /// The same, for `left_s` seconds at most.
+    #[must_use]
+    pub fn at_most(self, left_s: u64) -> Freshness {
+        let left = u32::try_from(left_s).unwrap_or(u32::MAX);
+        match self {
+            Freshness::Public(seconds) => Freshness::Public(seconds.min(left)),
+            Freshness::Private(seconds) => Freshness::Private(seconds.min(left)),
+            Freshness::Immutable if left_s < FOR_EVER_S => Freshness::Public(left),
+            Freshness::Immutable | Freshness::Unkept => self,
+        }
+    }
 }
 
 /// A decided request.
@@ -158,18 +179,23 @@ pub fn plan(
     request: &Request,
     entry: &Entry,
     known: &[Known<'_>],
-    grant: Grant,
+    grant: Grant<'_>,
     client: Client<'_>,
     policy: &Policy,
 ) -> Result<Decision> {
-    let Grant::Full = grant;
+    if let Request::Thumbnail(asked) = request {
+        bounds::check_capture(asked, entry, grant.limits)?;
+        return picture::plan(asked, entry, known, client.accepts, policy).map(Decision::Make);
+    }
+    let request = &*bounds::limited(request, entry, grant.limits)?;
+    let entry = &*grant.limits.part_of(entry);
     match request {
-        Request::Thumbnail(asked) => picture::plan(asked, entry, known, client.accepts, policy).map(Decision::Make),
-        Request::PlayManifest(asked) => manifest::plan(asked, entry, known, client.base, policy),
-        Request::Package(asked) => package::plan(asked, entry, known, policy),
+        Request::Thumbnail(_) => Err(Error::new(Kind::Internal, "a picture is planned elsewhere")),
+        Request::PlayManifest(asked) => manifest::plan(asked, entry, known, (client.base, grant), policy),
+        Request::Package(asked) => package::plan(asked, entry, known, grant, policy),
         Request::Served(asked) => package::stored(asked, entry, policy),
-        Request::Raw(asked) => raw::plan(asked, entry, known, policy),
-        Request::Download(asked) => raw::download(asked, entry, known, policy),
+        Request::Raw(asked) => raw::plan(asked, entry, known, grant, policy),
+        Request::Download(asked) => raw::download(asked, entry, known, grant, policy),
         Request::Asset(asked) => asset::plan(asked, entry, known, policy),
     }
 }

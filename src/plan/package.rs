@@ -6,7 +6,9 @@ use super::playback::{
     Cues, Cut, Presentation, Strand, TrackPick, beside, caption_pick, check_window, decided, extension, names_tracks,
     reel, text, with_tracks,
 };
+use super::seal::Stretch;
 use super::{Decision, Freshness, Known, Plan, Policy, Work, filename, sequence};
+use crate::access::Grant;
 use crate::entry::{Entry, Flavor};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
@@ -19,8 +21,14 @@ use crate::request::served::{Package, Place, Served, Versioned, urlset};
 const IMMUTABLE: Freshness = Freshness::Immutable;
 
 /// What answers a packager's URL.
-pub(super) fn plan(package: &Package, entry: &Entry, known: &[Known<'_>], policy: &Policy) -> Result<Decision> {
-    let counter = Counter::new(&package.of, package.protocol, entry, known, policy)?;
+pub(super) fn plan(
+    package: &Package,
+    entry: &Entry,
+    known: &[Known<'_>],
+    grant: Grant<'_>,
+    policy: &Policy,
+) -> Result<Decision> {
+    let counter = Counter { grant, ..Counter::new(&package.of, package.protocol, entry, known, policy)? };
     let (work, freshness) = counter.work(&package.file)?;
     let freshness = match work {
         // It tells of captions and names too, which change without the version of any flavor.
@@ -55,6 +63,7 @@ struct Counter<'a> {
     entry: &'a Entry,
     known: &'a [Known<'a>],
     policy: &'a Policy,
+    grant: Grant<'a>,
     flavors: Vec<&'a Flavor>,
     /// Whether all that the URL names, it names with its version.
     is_versioned: bool,
@@ -68,7 +77,8 @@ impl<'a> Counter<'a> {
         known: &'a [Known<'a>],
         policy: &'a Policy,
     ) -> Result<Counter<'a>> {
-        let mut counter = Counter { of, protocol, entry, known, policy, flavors: Vec::new(), is_versioned: true };
+        let mut counter =
+            Counter { of, protocol, entry, known, policy, grant: Grant::FULL, flavors: Vec::new(), is_versioned: true };
         for named in &of.flavors {
             let found = entry.flavors.iter().find(|flavor| flavor.id == named.id);
             let missing =
@@ -225,11 +235,13 @@ impl<'a> Counter<'a> {
         let (reels, base) = match protocol {
             _ if self.flavors.len() == flavors.len() => (beside(flavors), None),
             Protocol::Hls => {
-                let reels = flavors.iter().map(|flavor| reel(flavor, format!("{}/", self.place(flavor)).into(), None));
+                let reels = flavors
+                    .iter()
+                    .map(|flavor| reel(flavor, format!("{}/", self.place(flavor, &[flavor])).into(), None));
                 (reels.collect(), None)
             }
             Protocol::Dash => {
-                let places: Vec<String> = flavors.iter().map(|flavor| self.place(flavor)).collect();
+                let places: Vec<String> = flavors.iter().map(|flavor| self.place(flavor, flavors)).collect();
                 (beside(flavors), Some(format!("{}/", urlset(&places)).into()))
             }
         };
@@ -249,8 +261,10 @@ impl<'a> Counter<'a> {
         })))
     }
 
-    /// Where the files of a flavor are under a URL that names it alone.
-    fn place(&self, flavor: &Flavor) -> String {
+    /// Where the files of a flavor are, in a URL that names it alone or together with others.
+    fn place(&self, flavor: &Flavor, together: &[&Flavor]) -> String {
+        let stretch = Stretch { entry: &self.entry.id, window: self.of.window, sequence: &self.of.sequence };
+        let token = stretch.of_flavors(self.grant, together);
         let place = Place {
             protocol: Some(self.protocol),
             container: self.container(),
@@ -258,6 +272,7 @@ impl<'a> Counter<'a> {
             entry: &self.entry.id,
             window: self.of.window,
             sequence: &self.of.sequence,
+            token: token.as_deref(),
             version: &version(&flavor.source, &self.policy.playback.pace),
             of: ("flavorId", flavor.id.as_str()),
             file_name: None,

@@ -2,10 +2,13 @@
 
 use super::key::is_current;
 use super::playback::{all, decided, extension};
-use super::{Decision, Freshness, Known, Plan, Policy, Work, choice, filename};
+use super::{Decision, Freshness, Known, Plan, Policy, Work, bounds, choice, filename};
+use crate::access::Grant;
+use crate::access::token::with_kt;
 use crate::entry::{Entry, EntryKind, Flavor, FlavorId, Source};
 use crate::error::{Code, Error, Result};
 use crate::packager::timeline::Window;
+use crate::request::Credentials;
 use crate::request::raw::{Download, Raw};
 
 /// Seconds that a file under a URL that names its version may be kept: a hundred days, as the dialect has it.
@@ -36,7 +39,13 @@ fn rivals(entry: &Entry, is_chosen: impl Fn(&Flavor) -> bool) -> Vec<&Source> {
 }
 
 /// What answers `asked`.
-pub(super) fn plan(asked: &Raw, entry: &Entry, known: &[Known<'_>], policy: &Policy) -> Result<Decision> {
+pub(super) fn plan(
+    asked: &Raw,
+    entry: &Entry,
+    known: &[Known<'_>],
+    grant: Grant<'_>,
+    policy: &Policy,
+) -> Result<Decision> {
     check_version(asked.version.as_deref(), entry)?;
     let flavor = match &asked.extension {
         Some(wanted) => by_extension(entry, wanted)?,
@@ -47,14 +56,23 @@ pub(super) fn plan(asked: &Raw, entry: &Entry, known: &[Known<'_>], policy: &Pol
     if has_streams(entry) && !is_direct {
         let extension = extension(&flavor.source).unwrap_or("mp4");
         let tail = filename::extended(filename::safe(&name), Some(extension));
-        return Ok(redirect(format!("{asked}/{tail}?relocate=f.{extension}"), policy));
+        let unsigned = Raw { credentials: unsigned(&asked.credentials), ..asked.clone() };
+        let location = format!("{unsigned}/{tail}?relocate=f.{extension}");
+        return Ok(redirect(location, &asked.credentials, grant, policy));
     }
     let freshness = freshness(asked.version.as_deref(), &flavor.source, policy)?;
-    Ok(file(entry, &flavor.source, freshness, (!asked.is_shown).then_some(name)))
+    let window = bounds::of_whole(entry, grant.limits)?;
+    Ok(part(entry, (&flavor.source, window), freshness, (!asked.is_shown).then_some(name)))
 }
 
 /// What answers `asked`.
-pub(super) fn download(asked: &Download, entry: &Entry, known: &[Known<'_>], policy: &Policy) -> Result<Decision> {
+pub(super) fn download(
+    asked: &Download,
+    entry: &Entry,
+    known: &[Known<'_>],
+    grant: Grant<'_>,
+    policy: &Policy,
+) -> Result<Decision> {
     let missing = |id: &FlavorId| Error::coded(Code::FlavorNotFound, format!("the entry has no flavor {id}"));
     let flavor = match &asked.flavor {
         Some(id) => entry.flavors.iter().find(|flavor| flavor.id == *id).ok_or_else(|| missing(id))?,
@@ -65,19 +83,40 @@ pub(super) fn download(asked: &Download, entry: &Entry, known: &[Known<'_>], pol
         None => filename::of_flavor(entry, flavor),
     };
     if asked.relocated.is_none() {
-        let relocated = Download { relocated: Some(filename::safe(&name)), ..asked.clone() };
-        return Ok(redirect(relocated.to_string(), policy));
+        let relocated = Some(filename::safe(&name));
+        let relocated = Download { relocated, credentials: unsigned(&asked.credentials), ..asked.clone() };
+        return Ok(redirect(relocated.to_string(), &asked.credentials, grant, policy));
     }
-    Ok(file(entry, &flavor.source, freshness(None, &flavor.source, policy)?, Some(name)))
+    let window = bounds::of_whole(entry, grant.limits)?;
+    Ok(part(entry, (&flavor.source, window), freshness(None, &flavor.source, policy)?, Some(name)))
 }
 
-fn redirect(location: String, policy: &Policy) -> Decision {
-    Decision::Redirect { location, max_age: policy.max_age_file }
+fn unsigned(credentials: &Credentials) -> Credentials {
+    Credentials { token: None, ..credentials.clone() }
+}
+
+/// Elsewhere; where the URL was signed, so is the one that it leads to.
+fn redirect(location: String, credentials: &Credentials, grant: Grant<'_>, policy: &Policy) -> Decision {
+    let location = match (&credentials.token, grant.seal) {
+        (Some(_), Some(seal)) => with_kt(&location, seal.secret),
+        _ => location,
+    };
+    Decision::Redirect { location, freshness: Freshness::Private(policy.max_age_file) }
 }
 
 /// A stored file as it is, to be shown or to be kept under a name.
 pub(super) fn file(entry: &Entry, source: &Source, freshness: Freshness, attachment: Option<String>) -> Decision {
-    let work = Work::Stored { source: source.clone(), window: Window::default(), moov_first: false };
+    part(entry, (source, Window::default()), freshness, attachment)
+}
+
+/// The same of a part of the file.
+fn part(
+    entry: &Entry,
+    (source, window): (&Source, Window),
+    freshness: Freshness,
+    attachment: Option<String>,
+) -> Decision {
+    let work = Work::Stored { source: source.clone(), window, moov_first: false };
     let plan = decided(work, entry, &[], freshness);
     Decision::Make(Plan { attachment, failure: Some(Code::FileNotFound), ..plan })
 }

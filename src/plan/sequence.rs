@@ -11,7 +11,9 @@ use std::sync::Arc;
 use super::choice::{self, Candidate};
 use super::key::{Key, version};
 use super::playback::{self, Cut, Presentation, Strand, TrackPick};
+use super::seal::Stretch;
 use super::{Decision, Freshness, Known, Plan, Policy, Work};
+use crate::access::Grant;
 use crate::entry::{Caption, Entry, EntryKind, Flavor, Source};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
@@ -29,6 +31,8 @@ pub struct Member<'a> {
     pub entry: &'a Entry,
     /// What is known of its flavors.
     pub known: &'a [Known<'a>],
+    /// How much of it the client may have.
+    pub grant: Grant<'a>,
 }
 
 /// A playlist of several entries.
@@ -128,6 +132,7 @@ struct Troupe<'a> {
 struct Player<'a> {
     entry: &'a Entry,
     all: Vec<Candidate<'a>>,
+    grant: Grant<'a>,
 }
 
 /// How segments are fetched.
@@ -154,7 +159,8 @@ enum Sense {
 impl<'a> Troupe<'a> {
     fn new(before: &[Member<'a>], last: Member<'a>, pace: &'a Pace) -> Result<Troupe<'a>> {
         let player = |member: &Member<'a>| {
-            Ok(Player { entry: member.entry, all: choice::candidates(member.entry, member.known)? })
+            let all = choice::candidates(member.entry, member.known)?;
+            Ok(Player { entry: member.entry, all, grant: member.grant })
         };
         let troupe = Troupe { before: before.iter().map(player).collect::<Result<_>>()?, last: player(&last)?, pace };
         let has_pictures = |player: &Player<'_>| player.all.iter().any(|candidate| !candidate.is_sound());
@@ -217,12 +223,14 @@ impl<'a> Troupe<'a> {
             alone.flavor = None;
         }
         let way = Way { protocol: Protocol::Hls, container: cut.container, window: cut.window };
-        let place = self.place(player.entry, way, &flavors);
+        let place = self.place(player, way, &flavors);
         Ok(Clip::Cut { cut, of: Selection { picks }, place })
     }
 
     /// Where the segments of flavors of an entry are, whatever they are played with.
-    fn place(&self, entry: &Entry, way: Way, flavors: &[&Flavor]) -> Arc<str> {
+    fn place(&self, player: &Player<'_>, way: Way, flavors: &[&Flavor]) -> Arc<str> {
+        let entry = player.entry;
+        let token = Stretch { entry: &entry.id, window: way.window, sequence: &[] }.of_flavors(player.grant, flavors);
         let paths = flavors.iter().map(|flavor| {
             let place = Place {
                 protocol: Some(way.protocol),
@@ -231,6 +239,7 @@ impl<'a> Troupe<'a> {
                 entry: &entry.id,
                 window: way.window,
                 sequence: &[],
+                token: token.as_deref(),
                 version: &version(&flavor.source, self.pace),
                 of: ("flavorId", flavor.id.as_str()),
                 file_name: None,
@@ -256,15 +265,17 @@ impl<'a> Troupe<'a> {
         let mut words: Vec<Words> = Vec::with_capacity(self.before.len() + 1);
         for player in &self.before {
             let same = player.entry.captions.iter().find(|other| speaks_alike(other, caption));
-            let place = same.map(|same| self.words_at(player.entry, same, container, Window::default()));
+            let place = same.map(|same| self.words_at(player, same, container, Window::default()));
             words.push(Words { place, length: player.length() });
         }
-        let place = self.words_at(self.last.entry, caption, container, package.of.window);
+        let place = self.words_at(&self.last, caption, container, package.of.window);
         words.push(Words { place: Some(place), length });
         Ok(Work::CaptionChain { words, pace })
     }
 
-    fn words_at(&self, entry: &Entry, caption: &Caption, container: Container, window: Window) -> Arc<str> {
+    fn words_at(&self, player: &Player<'_>, caption: &Caption, container: Container, window: Window) -> Arc<str> {
+        let entry = player.entry;
+        let token = Stretch { entry: &entry.id, window, sequence: &[] }.of_caption(player.grant, &caption.id);
         let place = Place {
             protocol: Some(Protocol::Hls),
             container,
@@ -272,6 +283,7 @@ impl<'a> Troupe<'a> {
             entry: &entry.id,
             window,
             sequence: &[],
+            token: token.as_deref(),
             version: &version(&caption.source, self.pace),
             of: ("captionId", &caption.id),
             file_name: None,
@@ -304,11 +316,11 @@ impl<'a> Troupe<'a> {
                 reels: playback::beside(&found),
                 texts: texts.map(|(number, caption)| playback::text(caption, "".into(), number)).collect(),
                 window: Window::default(),
-                base: Some(self.place(player.entry, Way::dash(Window::default()), &found)),
+                base: Some(self.place(player, Way::dash(Window::default()), &found)),
                 ..last.clone()
             });
         }
-        let base = self.place(self.last.entry, Way::dash(last.window), &flavors);
+        let base = self.place(&self.last, Way::dash(last.window), &flavors);
         periods.push(Presentation { base: Some(base), ..last });
         Ok(Work::Periods(periods))
     }
@@ -421,9 +433,10 @@ mod tests {
         let known_before = known(before.0, before.1);
         let known_last = known(last.0, last.1);
         let client = Default::default();
-        let decision = crate::plan::plan(&request, last.0, &known_last, crate::access::Grant::Full, client, &policy)?;
-        let before = [Member { entry: before.0, known: &known_before }];
-        match preceded(&request, decision, &before, Member { entry: last.0, known: &known_last }, &policy)? {
+        let decision = crate::plan::plan(&request, last.0, &known_last, Grant::FULL, client, &policy)?;
+        let before = [Member { entry: before.0, known: &known_before, grant: Grant::FULL }];
+        let last_member = Member { entry: last.0, known: &known_last, grant: Grant::FULL };
+        match preceded(&request, decision, &before, last_member, &policy)? {
             Decision::Make(plan) => Ok(plan),
             Decision::Redirect { location, .. } => panic!("a redirect to {location}"),
         }

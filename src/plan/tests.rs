@@ -109,7 +109,7 @@ impl Stage {
             })
             .collect();
         let client = Client { accepts: self.accepts, base: "" };
-        match plan(&request, &self.entry, &known, Grant::Full, client, &self.policy)? {
+        match plan(&request, &self.entry, &known, Grant::FULL, client, &self.policy)? {
             Decision::Make(plan) => Ok(plan),
             Decision::Redirect { location, .. } => panic!("a redirect to {location}"),
         }

@@ -171,7 +171,11 @@ pub(super) fn parse(route: &Route<'_>, query: &str) -> Result<Asset> {
     let partner = given.filled(&["partnerId", "p"]).and_then(|text| text.parse().ok()).map(PartnerId);
     Ok(Asset {
         named: named(&given, action.by)?,
-        credentials: Credentials { partner, session: given.filled(&["ks"]).map(str::to_owned), referrer: None },
+        credentials: Credentials {
+            partner,
+            session: given.filled(&["ks"]).map(str::to_owned),
+            ..Credentials::default()
+        },
         version: given.filled(&["version", "v"]).map(str::to_owned),
         wanted: (action.read)(&given, route)?,
     })

@@ -62,6 +62,10 @@ pub struct Credentials {
     pub session: Option<String>,
     /// The referrer parameter, decoded.
     pub referrer: Option<String>,
+    /// What signs the URL (`kt`), as given.
+    pub token: Option<String>,
+    /// When the URL expires, in seconds since 1970; `None` for never.
+    pub expiry: Option<i64>,
 }
 
 /// The formats beyond JPEG that a client says it takes; decides what `format/auto` is.
@@ -118,16 +122,16 @@ pub fn parse_with_form(target: &str, form: &str) -> Option<Result<Request>> {
 }
 
 impl Request {
-    /// When the URL expires, in seconds since 1970; `None` for never.
-    pub fn expiry(&self) -> Option<i64> {
+    /// Who asks, as far as the URL says.
+    pub fn credentials(&self) -> &Credentials {
         match self {
-            Request::PlayManifest(asked) => asked.expiry,
-            Request::Thumbnail(_)
-            | Request::Package(_)
-            | Request::Served(_)
-            | Request::Raw(_)
-            | Request::Download(_)
-            | Request::Asset(_) => None,
+            Request::Thumbnail(asked) => &asked.credentials,
+            Request::PlayManifest(asked) => &asked.credentials,
+            Request::Package(asked) => &asked.of.credentials,
+            Request::Served(asked) => &asked.credentials,
+            Request::Raw(asked) => &asked.credentials,
+            Request::Download(asked) => &asked.credentials,
+            Request::Asset(asked) => &asked.credentials,
         }
     }
 

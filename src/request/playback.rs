@@ -39,8 +39,6 @@ pub struct PlayManifest {
     pub container: Option<Container>,
     /// The entries that play before it.
     pub sequence: Vec<EntryId>,
-    /// When the URL expires, seconds since 1970.
-    pub expiry: Option<i64>,
 }
 
 /// How a player wants to play.
@@ -112,7 +110,10 @@ pub(super) fn parse(route: &Route<'_>, query: &str) -> Result<PlayManifest> {
     let plays_several = matches!(format, Format::Hls | Format::Dash);
     Ok(PlayManifest {
         entry: EntryId::new(entry).ok_or_else(|| entry.to_owned()),
-        credentials: credentials(&given, route),
+        credentials: Credentials {
+            expiry: given.filled(&["expiry", "ex"]).map(|text| number::decimal(text) as i64),
+            ..credentials(&given, route)
+        },
         format,
         sequence: if plays_several { sequence(&given)? } else { Vec::new() },
         scheme: scheme(given.filled(&["protocol", "pt"])),
@@ -125,7 +126,6 @@ pub(super) fn parse(route: &Route<'_>, query: &str) -> Result<PlayManifest> {
         // What names no tracks asks for all.
         tracks: given.filled(&["tracks"]).and_then(|text| tracks(text).ok()).unwrap_or_default(),
         container: given.get(&["container"]).and_then(container),
-        expiry: given.filled(&["expiry", "ex"]).map(|text| number::decimal(text) as i64),
     })
 }
 
@@ -134,6 +134,8 @@ pub(super) fn credentials(given: &Given<'_>, route: &Route<'_>) -> Credentials {
         partner: route.partner,
         session: given.filled(&["ks"]).map(str::to_owned),
         referrer: given.filled(&["referrer", "r"]).and_then(wish::referrer),
+        token: given.filled(&["kt"]).map(str::to_owned),
+        expiry: None,
     }
 }
 
@@ -266,11 +268,11 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_without_a_word() {
-        let PlayManifest { entry, format, scheme, choice, window, response, captions, container, expiry, .. } =
+        let PlayManifest { entry, format, scheme, choice, window, response, captions, container, credentials, .. } =
             parsed("");
         assert_eq!((entry.unwrap().as_str(), format, scheme.as_str()), ("0_x", Format::Other("http".into()), "http"));
         assert_eq!((choice, window, response), (Choice::default(), Window::default(), None));
-        assert_eq!((captions, container, expiry), (true, None, None));
+        assert_eq!((captions, container, credentials.expiry), (true, None, None));
     }
 
     #[test]
@@ -358,9 +360,9 @@ mod tests {
         for text in ["referrer/aHR0cDovL2EuYg==", "?r=aHR0cDovL2EuYg%3D%3D", "?referrer=aHR0cDovL2EuYg"] {
             check(text, |asked| asked.credentials.referrer = Some("http://a.b".into()));
         }
-        check("expiry/1700000000", |asked| asked.expiry = Some(1_700_000_000));
-        check("ex/99999999999999999999", |asked| asked.expiry = Some(i64::MAX));
-        check("ex/soon", |asked| asked.expiry = Some(0));
+        check("expiry/1700000000", |asked| asked.credentials.expiry = Some(1_700_000_000));
+        check("ex/99999999999999999999", |asked| asked.credentials.expiry = Some(i64::MAX));
+        check("ex/soon", |asked| asked.credentials.expiry = Some(0));
         check("defaultAudioLang/de", |asked| asked.default_audio = Some("de".into()));
         check("muxedAudioLang/ger", |asked| asked.default_audio = Some("ger".into()));
         check("muxedAudioLang/ger/defaultAudioLang/fr", |asked| asked.default_audio = Some("fr".into()));

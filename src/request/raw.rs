@@ -7,7 +7,7 @@ use percent_encoding::utf8_percent_encode;
 use super::given::Given;
 use super::path::Route;
 use super::served::KEPT;
-use super::{Credentials, wish, write};
+use super::{Credentials, number, wish, write};
 use crate::entry::{EntryId, FlavorId, PartnerId};
 use crate::error::{Code, Error, Result};
 
@@ -90,7 +90,15 @@ fn credentials(given: &Given<'_>, route: &Route<'_>) -> Credentials {
         partner: route.partner,
         session: text(given, "ks"),
         referrer: referrer.and_then(|text| wish::referrer(&text)),
+        ..signed(given.filled(&["kt"]), given.filled(&["expiry"]))
     }
+}
+
+/// What signs a URL. Where nothing does, it says of its expiry nothing that could be believed.
+pub(super) fn signed(token: Option<&str>, expiry: Option<&str>) -> Credentials {
+    let token = token.map(str::to_owned);
+    let expiry = expiry.filter(|_| token.is_some()).map(|text| number::decimal(text) as i64);
+    Credentials { token, expiry, ..Credentials::default() }
 }
 
 fn text(given: &Given<'_>, name: &str) -> Option<String> {
@@ -131,6 +139,10 @@ fn write_end(f: &mut fmt::Formatter<'_>, credentials: &Credentials, relocated: O
     if let Some(referrer) = &credentials.referrer {
         write!(f, "/referrer/{}", write::Base64(referrer))?;
     }
+    if let Some(expiry) = credentials.expiry {
+        write!(f, "/expiry/{expiry}")?;
+    }
+    pair(f, "kt", credentials.token.as_deref())?;
     pair(f, "relocate", relocated)
 }
 
@@ -247,7 +259,8 @@ mod tests {
 
     fn asked() -> impl Strategy<Value = (Credentials, EntryId)> {
         (any::<i64>(), words(), words(), "[a-z0-9_][a-z0-9_.-]{0,9}").prop_map(|(partner, session, referrer, entry)| {
-            let credentials = Credentials { partner: Some(PartnerId(partner)), session, referrer };
+            let credentials =
+                Credentials { partner: Some(PartnerId(partner)), session, referrer, ..signed(Some("kt"), Some("9")) };
             (credentials, EntryId::new(&entry).unwrap())
         })
     }

@@ -170,6 +170,8 @@ pub struct Place<'a> {
     pub window: Window,
     /// The entries that play before it.
     pub sequence: &'a [EntryId],
+    /// What opens it, where that is needed.
+    pub token: Option<&'a str>,
     /// Its version.
     pub version: &'a str,
     /// The name of its parameter, and its value: a flavor or a caption file.
@@ -202,6 +204,9 @@ impl Display for Place<'_> {
         }
         for (place, entry) in self.sequence.iter().enumerate() {
             write!(f, "{}{entry}", if place == 0 { "/sequence/" } else { "," })?;
+        }
+        if let Some(token) = self.token {
+            write!(f, "/kt/{token}")?;
         }
         let (name, value) = self.of;
         write!(f, "/v/{}/{name}/{}", self.version, utf8_percent_encode(value, KEPT))?;
@@ -371,6 +376,7 @@ mod tests {
                 entry: &entry,
                 window,
                 sequence: &[],
+                token: None,
                 version,
                 of: ("flavorId", flavor),
                 file_name: None,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::asset::Look;
+use super::raw::signed;
 use super::thumbnail::{FORMATS, Moment, Region, SIDE_MAX, Thumbnail, Window, wanted};
 use super::{Credentials, number};
 use crate::entry::{EntryId, FlavorId, PartnerId};
@@ -50,6 +51,8 @@ pub(super) struct Wish<'a> {
     pub(super) source: Option<Cow<'a, str>>,
     pub(super) session: Cow<'a, str>,
     pub(super) referrer: Cow<'a, str>,
+    pub(super) token: Cow<'a, str>,
+    pub(super) expiry: Cow<'a, str>,
 }
 
 /// A side as given.
@@ -94,6 +97,8 @@ impl Default for Wish<'_> {
             source: None,
             session: Cow::Borrowed(""),
             referrer: Cow::Borrowed(""),
+            token: Cow::Borrowed(""),
+            expiry: Cow::Borrowed(""),
         }
     }
 }
@@ -124,7 +129,12 @@ impl Wish<'_> {
             density: self.density,
             flavor: FlavorId::new(&self.flavor),
             from_original,
-            credentials: Credentials { partner, session: given(self.session), referrer: referrer(&self.referrer) },
+            credentials: Credentials {
+                partner,
+                referrer: referrer(&self.referrer),
+                session: given(self.session),
+                ..signed(filled(&self.token), filled(&self.expiry))
+            },
         })
     }
 
@@ -255,6 +265,10 @@ impl Wish<'_> {
 /// A time that is not off; what lies just below zero is zero.
 fn time(micros: i64) -> Option<Micros> {
     (micros > -SECOND).then_some(Micros(micros.max(0)))
+}
+
+fn filled(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn given(text: Cow<'_, str>) -> Option<String> {

@@ -24,6 +24,12 @@ impl Display for Thumbnail {
         if let Some(referrer) = &self.credentials.referrer {
             write!(f, "/referrer/{}", Base64(referrer))?;
         }
+        if let Some(token) = &self.credentials.token {
+            write!(f, "/kt/{}", Text(token))?;
+        }
+        if let Some(expiry) = self.credentials.expiry {
+            write!(f, "/expiry/{expiry}")?;
+        }
         Ok(())
     }
 }

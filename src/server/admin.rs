@@ -35,7 +35,7 @@ pub(super) async fn serve(listener: Option<TcpListener>, admin: Arc<Admin>) {
     let Some(listener) = listener else { return };
     let seats = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     while let Ok(seat) = Arc::clone(&seats).acquire_owned().await {
-        let stream = super::accepted(&listener).await;
+        let (stream, _) = super::accepted(&listener).await;
         let admin = Arc::clone(&admin);
         tokio::spawn(async move {
             let _seat = seat;

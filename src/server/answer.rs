@@ -1,5 +1,6 @@
 //! The road of one request through the service: method, target, plan, preconditions, artifact, range.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hyper::body::Body as HttpBody;
@@ -7,6 +8,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::Site;
+use super::asker::asker;
 use super::body::Body;
 use super::coding;
 use super::conditional::{self, Validators, Verdict};
@@ -20,6 +22,8 @@ use super::range::{self, Wanted};
 use super::recent;
 use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
+use crate::access::viewer::Asker;
+use crate::deliver::admission::Admission;
 use crate::deliver::extent::Held;
 use crate::deliver::{Delivered, Outcome, artifact};
 use crate::error::{Error, Kind};
@@ -36,10 +40,10 @@ const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a f
                             /p/1/sp/100/playManifest/entryId/{id}/format/applehttp/a.m3u8";
 
 /// The answer to a request, counted and logged. The body of a POST is a form; that of other methods is not looked at.
-pub(super) async fn answer<B: HttpBody>(house: &House, request: Request<B>) -> Response<Body> {
+pub(super) async fn answer<B: HttpBody>(house: &House, peer: IpAddr, request: Request<B>) -> Response<Body> {
     let begun = Instant::now();
     let (head, body) = request.into_parts();
-    let asked = Head { method: head.method, version: head.version, headers: head.headers };
+    let asked = Head { method: head.method, version: head.version, headers: head.headers, peer };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let authority = head.uri.authority().map(|authority| authority.as_str());
     let (kind, response) = match asked.method {
@@ -58,15 +62,16 @@ pub(super) async fn answer<B: HttpBody>(house: &House, request: Request<B>) -> R
     if asked.method == Method::HEAD { response::without_body(response) } else { response }
 }
 
-/// A request without its target and body.
+/// A request without its target and body, and who sent it.
 struct Head {
     method: Method,
     version: Version,
     headers: HeaderMap,
+    peer: IpAddr,
 }
 
 /// Whether a plain request of this second for the same has the same answer, or a part of it, whatever else its fields say but
-/// for the coding: a kept one in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
+/// for the coding: a kept one for everybody in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
 fn is_at_hand(head: &Head, asked: Asked, response: &Response<Body>) -> bool {
     let vary = response.headers().get(header::VARY);
     head.method == Method::GET
@@ -105,13 +110,14 @@ async fn routed(
         Some(Ok(request)) => {
             let base = base(&house.site, head, authority, &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
-            let mut response = answered(house, head, (target, &request), client).await;
+            let asker = asker(&head.headers, head.peer, form.is_empty().then_some(target));
+            let mut response = answered(house, head, (target, &request), (client, &asker)).await;
             if let Err(failure) = &response
-                && house.delivery.relearn(&request, failure).await
+                && house.delivery.relearn(&request, &failure.error).await
             {
-                response = answered(house, head, (target, &request), client).await;
+                response = answered(house, head, (target, &request), (client, &asker)).await;
             }
-            (asked(&request), response.unwrap_or_else(|error| failed(target, &request, &error)))
+            (asked(&request), response.unwrap_or_else(|failure| failed(target, &request, &failure)))
         }
     }
 }
@@ -163,16 +169,46 @@ fn refused(head: &Head) -> Option<Response<Body>> {
     }
 }
 
+/// Why there is no answer.
+struct Failure {
+    error: Error,
+    /// Whether it is the same for whoever asks.
+    is_for_all: bool,
+    /// What the viewer may be told.
+    message: Option<HeaderValue>,
+}
+
 async fn answered(
     house: &House,
     head: &Head,
+    wanted: (&str, &request::Request),
+    (client, asker): (Client<'_>, &Asker<'_>),
+) -> Result<Response<Body>, Failure> {
+    let unknown = |error| Failure { error, is_for_all: true, message: None };
+    let admission = house.delivery.admit(wanted.1, asker).await.map_err(unknown)?;
+    let message = told(&admission);
+    let answer = admitted(house, head, wanted, (client, &admission, &message)).await;
+    answer.map_err(|error| Failure { error, is_for_all: admission.is_for_all(), message })
+}
+
+/// What the viewer may be told.
+fn told(admission: &Admission<'_>) -> Option<HeaderValue> {
+    let has_any = !admission.messages.is_empty();
+    has_any.then(|| field::text(format_args!("{}", admission.messages.join("; "))))
+}
+
+async fn admitted(
+    house: &House,
+    head: &Head,
     (target, request): (&str, &request::Request),
-    client: Client<'_>,
+    (client, admission, message): (Client<'_>, &Admission<'_>, &Option<HeaderValue>),
 ) -> Result<Response<Body>, Error> {
     let begun = Instant::now();
-    let plan = match house.delivery.plan(request, client, field::now()).await? {
+    let plan = match house.delivery.plan(request, client, admission).await? {
         Decision::Make(plan) => plan,
-        Decision::Redirect { location, max_age } => return Ok(response::redirect(&location, max_age)),
+        Decision::Redirect { location, freshness } => {
+            return Ok(response::telling(response::redirect(&location, freshness), message.as_ref()));
+        }
     };
     let planned = begun.elapsed();
     let is_text = plan.work.is_text();
@@ -184,6 +220,7 @@ async fn answered(
         modified: plan.modified,
         freshness: plan.freshness,
         vary: if is_text { Some(response::ACCEPT_ENCODING) } else { plan.negotiated.then_some("Accept") },
+        message: message.clone(),
     };
     match conditional::judge(&head.method, &head.headers, current) {
         Verdict::NotModified => return Ok(response::not_modified(&standing)),
@@ -226,7 +263,8 @@ async fn answered(
     let mut response = response::success(&standing, &content, &part, body, HeaderMap::with_capacity(FIELDS_MAX));
     describe(response.headers_mut(), &delivered, planned, begun.elapsed());
     let kind = asked(request);
-    let is_at_hand = !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
+    let is_at_hand =
+        admission.is_for_all() && !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
     if let Some(held) = held.filter(|_| is_at_hand) {
         let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
         house.recent.remember(wanted, kind, response.headers(), held);
@@ -286,22 +324,29 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
-fn failed(target: &str, request: &request::Request, error: &Error) -> Response<Body> {
-    let target = shown(target);
-    match error.kind() {
-        Kind::Internal | Kind::Unavailable | Kind::Changed | Kind::TimedOut => tracing::error!(url = %target, ?error),
-        Kind::Busy => tracing::warn!(url = %target, ?error),
-        Kind::Invalid | Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
-            tracing::debug!(url = %target, ?error)
-        }
-    }
-    match request {
+fn failed(target: &str, request: &request::Request, failure: &Failure) -> Response<Body> {
+    let Failure { error, is_for_all, message } = failure;
+    log(target, error);
+    let response = match request {
         request::Request::Raw(_) => failure::raw_failure(error),
         request::Request::Served(_) | request::Request::Download(_) | request::Request::Asset(_) => {
             failure::file_failure(error)
         }
         request::Request::Thumbnail(_) | request::Request::PlayManifest(_) | request::Request::Package(_) => {
             failure::failure(error)
+        }
+    };
+    let response = response::telling(response, message.as_ref());
+    if *is_for_all { response } else { response::without_keeping(response) }
+}
+
+fn log(target: &str, error: &Error) {
+    let target = shown(target);
+    match error.kind() {
+        Kind::Internal | Kind::Unavailable | Kind::Changed | Kind::TimedOut => tracing::error!(url = %target, ?error),
+        Kind::Busy => tracing::warn!(url = %target, ?error),
+        Kind::Invalid | Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
+            tracing::debug!(url = %target, ?error)
         }
     }
 }

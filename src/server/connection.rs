@@ -1,6 +1,7 @@
 //! One connection from its acceptance to its end.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -60,13 +61,13 @@ pub(super) struct House {
 }
 
 /// Answers the requests of a connection until it ends or is told to.
-pub(super) async fn serve(house: Arc<House>, stream: TcpStream, pulse: Arc<Pulse>) {
+pub(super) async fn serve(house: Arc<House>, (stream, peer): (TcpStream, IpAddr), pulse: Arc<Pulse>) {
     let siding = Arc::new(Siding::default());
     let service = service_fn(|request: Request<Incoming>| {
         let open = OpenRequest::new(&pulse, request.version());
         let (house, siding) = (Arc::clone(&house), Arc::clone(&siding));
         async move {
-            let response = guarded(&house, request).await;
+            let response = guarded(&house, peer, request).await;
             Ok::<_, Infallible>(siding.divert(response, open))
         }
     });
@@ -106,8 +107,8 @@ pub(super) async fn serve(house: Arc<House>, stream: TcpStream, pulse: Arc<Pulse
 }
 
 /// The answer; a panic on the way to it is a failure of that request alone.
-async fn guarded(house: &House, request: Request<Incoming>) -> Response<Body> {
-    let answer = AssertUnwindSafe(answer::answer(house, request)).catch_unwind().await;
+async fn guarded(house: &House, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+    let answer = AssertUnwindSafe(answer::answer(house, peer, request)).catch_unwind().await;
     answer.unwrap_or_else(|_panic| {
         response::plain(StatusCode::INTERNAL_SERVER_ERROR, "the service failed on this request")
     })

@@ -4,12 +4,24 @@ use super::coding;
 
 /// What the front of a buffer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Head<'a> {
+pub enum Head<'a> {
     /// A complete head of so many bytes that asks for a target with `GET` and says nothing that changes the answer, but
     /// whether it may be compressed and what part of it is wanted.
-    Plain { length: usize, target: &'a [u8], gzip: bool, range: Option<&'a [u8]> },
+    Plain {
+        /// Bytes.
+        length: usize,
+        /// What is asked for, as it stands on the request line.
+        target: &'a [u8],
+        /// Whether the answer may be compressed.
+        gzip: bool,
+        /// The value of its `Range`.
+        range: Option<&'a [u8]>,
+    },
     /// A complete head of so many bytes that no body follows.
-    Bodyless { length: usize },
+    Bodyless {
+        /// Bytes.
+        length: usize,
+    },
     /// Anything else: incomplete, malformed, with a body, or of another protocol.
     Other,
 }
@@ -26,7 +38,7 @@ enum Effect<'a> {
 
 /// What stands at the front of `buffer`. Where this calls a head complete and bodyless, so does every reader of RFC 9112:
 /// names are tokens that the colon follows at once, lines end in CR LF, and neither stands alone anywhere (sections 2.2, 5).
-pub(super) fn head(buffer: &[u8]) -> Head<'_> {
+pub fn head(buffer: &[u8]) -> Head<'_> {
     parse(buffer).unwrap_or(Head::Other)
 }
 
@@ -97,6 +109,7 @@ fn effect(field: &[u8]) -> Option<Effect<'_>> {
         b'r' if is(b"range") => Effect::Range(value),
         b't' if is(b"te") || begins(b"transfer-") || begins(b"trailer") => Effect::Frames,
         b'u' if is(b"upgrade") => Effect::Frames,
+        b'x' if is(b"x-kaltura-ks") => Effect::Matters,
         _ => Effect::None,
     };
     Some(effect)

@@ -2,6 +2,7 @@
 
 mod admin;
 mod answer;
+mod asker;
 mod body;
 mod coding;
 mod conditional;
@@ -12,11 +13,13 @@ mod failure;
 mod field;
 mod file;
 mod form;
-mod head;
+pub mod forwarded;
+pub mod head;
 mod line;
 mod multipart;
+pub mod proxy_protocol;
 mod pulse;
-mod range;
+pub mod range;
 mod recent;
 mod reply;
 mod response;
@@ -182,24 +185,24 @@ async fn keep(recent: Arc<Recent>, recorded: PrometheusHandle) {
 async fn accept(listener: TcpListener, crowd: &Arc<Crowd>, house: &Arc<House>) {
     loop {
         let seat = crowd.seat().await;
-        let stream = accepted(&listener).await;
+        let (stream, peer) = accepted(&listener).await;
         let member = crowd.join(seat);
         let house = Arc::clone(house);
         tokio::spawn(async move {
-            connection::serve(house, stream, Arc::clone(&member.pulse)).await;
+            connection::serve(house, (stream, peer.ip()), Arc::clone(&member.pulse)).await;
             drop(member);
         });
     }
 }
 
-/// The next connection. Where the system has no room for one, it waits a moment: open ones may end.
-async fn accepted(listener: &TcpListener) -> TcpStream {
+/// The next connection, and where it comes from. Where the system has no room for one, it waits a moment: open ones may end.
+async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // An answer that is ready leaves at once; on failure it leaves later.
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, peer);
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

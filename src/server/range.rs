@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What a `Range` field means for an answer of a known length.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub enum Wanted {
     /// All of it: the field is of another unit, malformed, or names too many parts, and a server may ignore any (section 14.2).
     Whole,
     /// These bytes, at least one.
@@ -16,10 +16,10 @@ pub(super) enum Wanted {
 }
 
 /// Most parts of an answer. Who asks for more is not well served by parts (section 14.2).
-pub(super) const PARTS_MAX: usize = 16;
+pub const PARTS_MAX: usize = 16;
 
 /// What the value of a `Range` field asks of `length` bytes.
-pub(super) fn wanted(value: &str, length: u64) -> Wanted {
+pub fn wanted(value: &str, length: u64) -> Wanted {
     let Some(ranges) = ranges(value, length) else { return Wanted::Whole };
     let mut ranges = merged(ranges);
     match ranges.len() {

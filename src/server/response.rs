@@ -25,6 +25,8 @@ pub(super) struct Standing {
     pub(super) freshness: Freshness,
     /// The field of the request that had a say, if one had.
     pub(super) vary: Option<&'static str>,
+    /// What the viewer may be told.
+    pub(super) message: Option<HeaderValue>,
 }
 
 /// What an artifact adds to its standing.
@@ -70,13 +72,18 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+/// What rules say of the answer to viewers.
+const X_KALTURA_MESSAGE: HeaderName = HeaderName::from_static("x-kaltura-message");
+/// What is for one client, once.
+const UNKEPT: HeaderValue = HeaderValue::from_static("private, no-store");
+
 const ANY: HeaderValue = HeaderValue::from_static("*");
 /// The methods of most targets.
 pub(super) const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
 /// What scripts of other sites may read beyond the fields that they always may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Server, Content-Length, Content-Range, Date, Cache-Control, Content-Encoding, ETag, X-Kaltura, X-Kaltura-App, \
-     X-Vedette-Time, X-Cache, Cache-Status, Server-Timing",
+     X-Kaltura-Message, X-Vedette-Time, X-Cache, Cache-Status, Server-Timing",
 );
 /// The answer with all its fields. `body` has the bytes of `part`; `headers` is an empty map with room.
 pub(super) fn success(
@@ -120,11 +127,11 @@ pub(super) fn success(
 }
 
 /// 302: the answer is at `location`. The dialect sends a line of nothing with it.
-pub(super) fn redirect(location: &str, max_age: u32) -> Response<Body> {
+pub(super) fn redirect(location: &str, freshness: Freshness) -> Response<Body> {
     let mut headers = HeaderMap::with_capacity(FIELDS_FEW);
     headers.insert(header::LOCATION, text(format_args!("{}", location.replace(' ', "%20"))));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("1"));
-    keep(&mut headers, Freshness::Private(max_age), now());
+    keep(&mut headers, freshness, now());
     share(&mut headers);
     respond(StatusCode::FOUND, headers, Bytes::from_static(b"\n"))
 }
@@ -159,9 +166,17 @@ pub(super) fn options() -> Response<Body> {
     respond(StatusCode::OK, headers, Bytes::new())
 }
 
+/// The same answer with what the viewer may be told.
+pub(super) fn telling(mut response: Response<Body>, message: Option<&HeaderValue>) -> Response<Body> {
+    if let Some(message) = message {
+        response.headers_mut().insert(X_KALTURA_MESSAGE, message.clone());
+    }
+    response
+}
+
 /// The same answer, to be kept by nobody.
 pub(super) fn without_keeping(mut response: Response<Body>) -> Response<Body> {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CACHE_CONTROL, UNKEPT);
     response.headers_mut().remove(header::EXPIRES);
     response
 }
@@ -225,6 +240,9 @@ fn stand(headers: &mut HeaderMap, standing: &Standing) {
     if let Some(field) = standing.vary {
         headers.insert(header::VARY, HeaderValue::from_static(field));
     }
+    if let Some(message) = &standing.message {
+        headers.insert(X_KALTURA_MESSAGE, message.clone());
+    }
 }
 
 /// A year: what HTTP caches take for ever.
@@ -235,6 +253,10 @@ fn keep(headers: &mut HeaderMap, freshness: Freshness, now: u64) {
         Freshness::Public(seconds) => (text(format_args!("public, max-age={seconds}")), seconds),
         Freshness::Private(seconds) => (text(format_args!("private, max-age={seconds}, max-stale=0")), seconds),
         Freshness::Immutable => (HeaderValue::from_static("public, max-age=31536000, immutable"), YEAR),
+        Freshness::Unkept => {
+            headers.insert(header::CACHE_CONTROL, UNKEPT);
+            return;
+        }
     };
     headers.insert(header::CACHE_CONTROL, value);
     headers.insert(header::EXPIRES, http_date(now.saturating_add(seconds.into())));
@@ -264,7 +286,7 @@ mod tests {
 
     fn standing() -> Standing {
         let etag = HeaderValue::from_static("\"abc\"");
-        Standing { etag, modified: 784_111_777, freshness: Freshness::Public(3600), vary: None }
+        Standing { etag, modified: 784_111_777, freshness: Freshness::Public(3600), vary: None, message: None }
     }
 
     fn content() -> Content {
@@ -320,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_redirect_is_followed_for_a_while() {
-        let response = redirect("/dash/a b", 60);
+        let response = redirect("/dash/a b", Freshness::Private(60));
         assert_eq!((response.status().as_u16(), field(&response, "location")), (302, "/dash/a%20b"));
         assert_eq!(field(&response, "cache-control"), "private, max-age=60, max-stale=0");
         assert_eq!(field(&response, "content-length"), "1");

@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Silent,
     /// The head, and nothing after it.
     Hang,
+    /// The same, but for the front of a file, which comes.
+    HangBehind,
     /// A byte a second.
     Slow,
     /// Half of the body, then the end.
@@ -54,6 +56,9 @@ struct Shared {
     seen: Mutex<Vec<Seen>>,
     next: Mutex<VecDeque<Fault>>,
     always: Mutex<Option<Fault>>,
+    /// Of three answers, one goes wrong, each time in another of these ways.
+    often: Mutex<Vec<Fault>>,
+    count: AtomicU64,
     latency: Mutex<Duration>,
     versions: AtomicU64,
     connections: AtomicU64,
@@ -120,6 +125,11 @@ impl Far {
         *self.shared.always.lock().unwrap() = fault.into();
     }
 
+    /// Has one of three answers go wrong, in one of these ways after the other.
+    pub(crate) fn often(&self, faults: &[Fault]) {
+        *self.shared.often.lock().unwrap() = faults.to_vec();
+    }
+
     /// Has every answer, and every connection, take so long.
     pub(crate) fn set_latency(&self, latency: Duration) {
         *self.shared.latency.lock().unwrap() = latency;
@@ -149,6 +159,16 @@ impl Drop for Far {
 }
 
 impl Shared {
+    /// What goes wrong with the next answer.
+    fn fault(&self) -> Option<Fault> {
+        let ordered = self.next.lock().unwrap().pop_front().or_else(|| self.always.lock().unwrap().clone());
+        ordered.or_else(|| {
+            let often = self.often.lock().unwrap();
+            let count = self.count.fetch_add(1, Ordering::SeqCst);
+            if count % 3 == 1 { often.get((count / 3) as usize % often.len().max(1)).cloned() } else { None }
+        })
+    }
+
     /// As long as the way here takes, for everyone at once.
     fn wait(&self) {
         let latency = *self.latency.lock().unwrap();
@@ -175,7 +195,7 @@ fn converse(stream: TcpStream, shared: &Shared) {
         let is_reset = |fault: Option<&Fault>| fault == Some(&Fault::Reset);
         let will_reset = is_reset(shared.next.lock().unwrap().front()) || is_reset(always.as_ref());
         let Some(request) = read(&mut reader, will_reset) else { return };
-        let fault = shared.next.lock().unwrap().pop_front().or(always);
+        let fault = shared.fault();
         let range = request.headers.get("range").and_then(|range| {
             let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
             Some((first.parse().ok()?, last.parse().ok()?))
@@ -287,7 +307,9 @@ fn answer(
         None => (status(200, &more, file.bytes.len()), &file.bytes[..]),
     };
     match fault {
-        Some(Fault::Hang) => {
+        _ if request.method == "HEAD" => say(&head, &[]),
+        Some(Fault::HangBehind) if range.is_some_and(|(first, _)| first == 0) => say(&head, body),
+        Some(Fault::Hang | Fault::HangBehind) => {
             say(&head, &[]);
             wait_for_end(stream);
             false

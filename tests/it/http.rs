@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use vedette::access::partner::Config as AccessConfig;
 use vedette::catalog::{Catalog, Config as CatalogConfig};
 use vedette::deliver::{Config as DeliverConfig, Delivery};
 use vedette::origin::Origin;
@@ -45,7 +46,7 @@ impl Running {
                 let catalog = CatalogConfig { media: folder.clone(), ..CatalogConfig::default() };
                 let origin = Origin::folder(&folder).unwrap();
                 let catalog = Catalog::open(&catalog, origin.clone()).unwrap();
-                let delivery = Delivery::new(&deliver, catalog, origin).unwrap();
+                let delivery = Delivery::new(&deliver, &AccessConfig::default(), catalog, origin).unwrap();
                 let delivery = Arc::new(delivery);
                 let server = Server::bind(config).await.unwrap();
                 let admin = server.admin_address().unwrap().unwrap();
@@ -478,7 +479,7 @@ fn forms_ask_like_urls() {
     for (path, form) in cases {
         let answer = post(&running, path, "Application/X-WWW-Form-URLEncoded; charset=utf-8", form);
         assert_eq!((answer.status, &answer.body), (200, &expected.body), "{path} {form}");
-        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(answer.header("cache-control"), Some("private, no-store"));
         assert_eq!(answer.header("expires"), None);
     }
     let manifest = "/p/1/sp/100/playManifest";
@@ -524,5 +525,5 @@ fn the_answer_to_a_form_is_not_at_hand() {
     }
     let (got, posted) = (running.get(&path), post(&running, &path, FORM, "vid_sec=1"));
     assert_ne!(got.body, posted.body);
-    assert_ne!(got.header("cache-control"), Some("no-store"));
+    assert_ne!(got.header("cache-control"), Some("private, no-store"));
 }

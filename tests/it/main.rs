@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod access_table;
 mod assets;
 mod cache;
 mod cage;
@@ -12,6 +13,7 @@ mod decoded;
 mod far;
 mod fmp4;
 mod frames;
+mod guards;
 mod hostile;
 mod http;
 mod index;
@@ -24,6 +26,8 @@ mod players;
 mod raw;
 mod redbot;
 mod regression;
+mod remote;
+mod s3;
 mod samples;
 mod sequence;
 mod sessions;

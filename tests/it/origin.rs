@@ -1,5 +1,6 @@
 //! A library elsewhere: the same answers as from a folder, for no more bytes than it takes, and in spite of faults.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,6 +20,9 @@ fn far(samples: &[&str]) -> Far {
 fn serve(far: &Far, arguments: &[&str]) -> Server {
     Server::start(Path::new(&far.url("lib")), arguments)
 }
+
+/// The whole of a film.
+const FILM: &str = "/p/1/sp/100/serveFlavor/entryId/0_long/flavorId/0_long_source/name/a.mp4";
 
 /// The ranges of a file that were asked for.
 fn ranges(seen: &[Seen], name: &str) -> Vec<(u64, u64)> {
@@ -54,9 +58,8 @@ fn answers_are_those_of_a_folder() {
         assert_eq!((near.status, remote.status), (200, 200), "{target}: {}", remote.text());
         assert!(near.body == remote.body, "{target}: other bytes");
     }
-    let whole = "/p/1/sp/100/serveFlavor/entryId/0_long/flavorId/0_long_source/name/a.mp4";
     let part = [("range", "bytes=300000-399999")];
-    let (near, remote) = (here.ask("GET", whole, &part), there.ask("GET", whole, &part));
+    let (near, remote) = (here.ask("GET", FILM, &part), there.ask("GET", FILM, &part));
     assert_eq!((near.status, remote.status), (206, 206));
     assert!(near.body == remote.body);
 }
@@ -125,11 +128,10 @@ fn a_replaced_file_is_never_mixed_with_what_it_was() {
     let far = far(&["0_long.mp4"]);
     let server = serve(&far, &["--origin-block-size", "4KiB", "--catalog-ttl", "1h"]);
     let before = server.frame("0_long", "vid_sec/0");
-    let whole = "/p/1/sp/100/serveFlavor/entryId/0_long/flavorId/0_long_source/name/a.mp4";
-    assert_eq!(server.get(whole).body, std::fs::read(media("0_long.mp4")).unwrap());
+    assert_eq!(server.get(FILM).body, std::fs::read(media("0_long.mp4")).unwrap());
     far.put("lib/0_long.mp4", &std::fs::read(media("0_hills.mp4")).unwrap());
     // The catalog is to look again, and then all is of the new file.
-    let after = server.get(whole);
+    let after = server.get(FILM);
     assert_eq!(after.status, 200, "{}", after.text());
     let (old, new) = (std::fs::read(media("0_long.mp4")).unwrap(), std::fs::read(media("0_hills.mp4")).unwrap());
     assert!(after.body == old || after.body == new, "neither the one nor the other");
@@ -170,6 +172,78 @@ fn blocks_on_disk_outlive_a_kill() {
     assert!(far.take_body_bytes() > 0);
 }
 
+#[test]
+fn a_file_that_never_stays_as_it_was_is_told_of() {
+    let far = far(&["0_long.mp4"]);
+    let server = serve(&far, &["--origin-block-size", "4KiB", "--catalog-ttl", "1h"]);
+    server.thumbnail("0_long", "vid_sec/0");
+    far.take_seen();
+    far.always(Fault::Changing);
+    let answer = server.get(&target("0_long", "vid_sec/42"));
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.text().contains("changed while it was being read"), "{}", answer.text());
+    let reads = far.take_seen().iter().filter(|seen| seen.method == "GET" && seen.range.is_some()).count();
+    assert!((2..=4).contains(&reads), "tried once more, and no oftener: {reads}");
+    far.always(None);
+    far.put("lib/0_long.mp4", &std::fs::read(media("0_hills.mp4")).unwrap());
+    assert_eq!(server.get(&target("0_long", "vid_sec/42")).status, 200, "it is over when the file stays");
+}
+
+#[test]
+fn a_body_of_a_replaced_file_ends_before_it_is_whole() {
+    let (far, old) = (Far::start(), [&b"%PDF-1.7\n"[..], &vec![b'o'; 48 << 20]].concat());
+    far.put("lib/0_text.pdf", &old);
+    let server = serve(&far, &["--catalog-ttl", "1h", "--cache-blocks-size", "1MiB"]);
+    let mut answer = server.send("/p/1/raw/entry_id/0_text/direct_serve/1");
+    let mut front = vec![0; 100_000];
+    answer.read_exact(&mut front).unwrap();
+    let new = [&b"%PDF-1.7\n"[..], &vec![b'n'; 48 << 20]].concat();
+    far.put("lib/0_text.pdf", &new);
+    let mut rest = Vec::new();
+    // Whether it ends with a reset or early is the same to who counts.
+    let _ = answer.read_to_end(&mut rest);
+    let body = [front, rest].concat();
+    assert!(body.len() < old.len(), "it was not whole when the file was replaced: {}", body.len());
+    assert!(body.ends_with(b"oooo"), "and is all of the file that it was begun with");
+    assert!(server.get("/p/1/raw/entry_id/0_text/direct_serve/1").body == new, "who asks again gets the new one");
+}
+
+#[test]
+fn kills_in_the_middle_of_writes_do_no_harm() {
+    let (far, folder) = (far(&["0_long.mp4"]), Folder::new("origin-kills"));
+    let disk = folder.path().join("blocks");
+    let arguments = ["--origin-block-size", "4KiB", "--cache-disk-folder", disk.to_str().unwrap()];
+    let film = std::fs::read(media("0_long.mp4")).unwrap();
+    for round in 0..8 {
+        let server = serve(&far, &arguments);
+        let answer = server.send(FILM);
+        crate::support::soon(|| walk(&disk).len() > 10 * round);
+        // Dropping it is kill -9.
+        drop(server);
+        drop(answer);
+    }
+    let server = serve(&far, &arguments);
+    assert!(server.get(FILM).body == film);
+    assert!(far.take_seen().iter().any(|seen| seen.range.is_some()));
+}
+
+#[test]
+fn a_disk_that_is_full_is_done_without() {
+    let (far, folder) = (far(&["0_long.mp4"]), Folder::new("origin-full"));
+    let disk = folder.path().join("blocks");
+    let arguments = ["--origin-block-size", "16KiB", "--cache-disk-folder", disk.to_str().unwrap()];
+    // No file may grow beyond half a block, so that each write fails in its middle as on a full disk.
+    let server = Server::start_limited("ulimit -f 16; trap '' XFSZ;", Path::new(&far.url("lib")), &arguments);
+    let film = std::fs::read(media("0_long.mp4")).unwrap();
+    assert!(server.get(FILM).body == film);
+    server.thumbnail("0_long", "vid_sec/42");
+    assert_eq!(walk(&disk), [] as [std::path::PathBuf; 0], "nothing half is left");
+    drop(server);
+    let server = serve(&far, &arguments);
+    assert!(server.get(FILM).body == film);
+    crate::support::soon(|| walk(&disk).len() > 10);
+}
+
 /// The files beneath a folder of folders.
 fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
     let folders = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|folder| folder.path());
@@ -191,8 +265,46 @@ fn a_slow_reader_gets_every_byte() {
     let far = far(&["0_long.mp4"]);
     let server = serve(&far, &["--origin-block-size", "64KiB"]);
     far.set_latency(Duration::from_millis(20));
-    let whole = "/p/1/sp/100/serveFlavor/entryId/0_long/flavorId/0_long_source/name/a.mp4";
-    let body = server.get(whole).body;
+    let body = server.get(FILM).body;
     assert!(body == std::fs::read(media("0_long.mp4")).unwrap());
     assert_apart(ranges(&far.take_seen(), "0_long.mp4"));
+}
+
+/// More than the service has threads that may block.
+const STUCK: usize = 520;
+
+/// A film whose index is not at its front.
+fn film_behind() -> Vec<u8> {
+    let film = std::fs::read(media("0_moov_last.mp4")).unwrap();
+    let (kind, rest) = film.split_at(u32::from_be_bytes(*film.first_chunk().unwrap()) as usize);
+    let free = 1_u32 << 20;
+    [kind, &free.to_be_bytes(), b"free", &vec![0; free as usize - 8], rest].concat()
+}
+
+#[test]
+fn an_origin_that_hangs_does_not_hold_up_a_folder() {
+    let (far, folder) = (far(&["0_long.mp4"]), Folder::new("origin-hangs"));
+    let name = |entry: &str, file: &str| {
+        let sidecar = format!("[[flavors]]\nfile = '{}'", far.url(&format!("lib/{file}")));
+        std::fs::write(folder.path().join(format!("{entry}.toml")), sidecar).unwrap();
+    };
+    far.put("lib/behind.mp4", &film_behind());
+    name("0_film", "0_long.mp4");
+    (0..20).for_each(|number| name(&format!("0_behind_{number}"), &format!("behind.mp4?{number}")));
+    folder.put("0_long.mp4", "0_long.mp4");
+    let origins = far.url("lib/");
+    let arguments = ["--origins", &origins, "--origin-private", "true", "--origin-read-timeout", "60s"];
+    let server = Server::start(folder.path(), &[&arguments[..], &["--origin-block-size", "4KiB"]].concat());
+    server.thumbnail("0_film", "vid_sec/0");
+    far.always(Fault::HangBehind);
+    let moments =
+        (0..STUCK).map(|number| target("0_film", &format!("vid_sec/{}.{:02}", 2 + number / 25, number % 25 * 4)));
+    let behind = (0..20).map(|number| target(&format!("0_behind_{number}"), "vid_sec/0"));
+    let stuck: Vec<_> = moments.chain(behind).map(|target| server.send(&target)).collect();
+    std::thread::sleep(Duration::from_secs(3));
+    let begun = std::time::Instant::now();
+    server.thumbnail("0_long", "vid_sec/42");
+    assert!(server.get(FILM).body == std::fs::read(media("0_long.mp4")).unwrap());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    drop(stuck);
 }

@@ -83,14 +83,31 @@ impl Server {
         Server::start(library(), &[])
     }
 
-    /// Serves a folder with further arguments.
+    /// Serves a folder, or what rests at a URL, with further arguments.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vedette"))
+        Server::start_within(folder, arguments, &[])
+    }
+
+    /// The same with further variables in its environment.
+    pub(crate) fn start_within(folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Server {
+        Server::run(Command::new(env!("CARGO_BIN_EXE_vedette")), folder, arguments, environment)
+    }
+
+    /// Serves what rests at a URL after what a shell is told first.
+    pub(crate) fn start_limited(first: &str, media: &Path, arguments: &[&str]) -> Server {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{first} exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_vedette"));
+        Server::run(command, media, arguments, &[])
+    }
+
+    fn run(mut command: Command, folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Server {
+        let mut child = command
             .arg("serve")
             .arg("--media")
             .arg(folder)
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -124,6 +141,14 @@ impl Server {
         }
         request.push_str("\r\n");
         self.exchange(method, request.as_bytes())
+    }
+
+    /// Asks without waiting for the answer, which comes through the stream.
+    pub(crate) fn send(&self, target: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+        stream
     }
 
     /// Sends bytes as they are, and reads one answer.

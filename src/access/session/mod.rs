@@ -1,6 +1,7 @@
 //! A Kaltura session (KS): who holds it, until when, and what it allows; read, verified and made.
 
 mod privileges;
+mod revocations;
 mod text;
 pub mod v1;
 pub mod v2;
@@ -9,6 +10,7 @@ mod validity;
 use std::fmt;
 
 pub use self::privileges::Privileges;
+pub use self::revocations::Revocations;
 pub use self::validity::{Circumstances, Invalid, Standing};
 use crate::access::secret::Secret;
 use crate::entry::PartnerId;

@@ -185,8 +185,20 @@ impl View {
             return stamp_of(folder, 0);
         }
         self.names(&format!("{}.", self.id));
-        self.file(&self.id);
+        self.bare();
         stamp_of(folder.into_iter().chain(self.beside()), 0)
+    }
+
+    /// The file of the very name of the entry, which is no matter where a folder or a better name is there. Without an
+    /// extension, a name that cannot be listed is too likely to be answered with some page.
+    fn bare(&self) -> Option<Stamp> {
+        if !self.is_listable || self.folder_stamp(&self.id).is_some() {
+            return None;
+        }
+        self.names(&format!("{}.", self.id)).zip(self.names(&format!("{}/", self.id)))?;
+        let is_own = |name: &&str| naming::split(name).0 == self.id;
+        let is_beaten = self.beside().filter(is_own).any(|name| naming::rank(name) < naming::rank(&self.id));
+        if is_beaten { None } else { self.file(&self.id) }
     }
 
     /// The stamp of the folder at `path`: a store has files whose names begin with it, and else no folder.
@@ -240,13 +252,11 @@ impl Place for View {
             }
             return Ok(seen.flatten());
         }
-        let inner = path.strip_prefix(&self.id);
-        let is_folder =
-            inner.is_some_and(|inner| inner.is_empty() || inner.strip_prefix('/') == Some(naming::ATTACHMENTS));
-        let folder = if is_folder { self.folder_stamp(path) } else { None };
-        // Without an extension a name that cannot be listed is too likely to be answered with some page.
-        let is_file = folder.is_none() && (self.is_listable || !is_folder);
-        Ok(if is_file { self.file(path) } else { folder })
+        Ok(match path.strip_prefix(&self.id) {
+            Some("") => self.folder_stamp(path).or_else(|| self.bare()),
+            Some(inner) if inner.strip_prefix('/') == Some(naming::ATTACHMENTS) => self.folder_stamp(path),
+            _ => self.file(path),
+        })
     }
 
     fn read(&self, path: &str) -> io::Result<Option<(Stamp, Text)>> {
@@ -376,18 +386,18 @@ mod tests {
 
     #[test]
     fn names_that_can_be_listed() {
-        check(&[("0_b.mp4", "")], true, "-", &[3]);
-        check(&[("0_a.mp4", ""), ("0_b.mp4", "")], true, "0_a.mp4 +0", &[3]);
-        check(&[("0_a.xyz", "")], true, "0_a.xyz +0", &[3]);
-        check(&[("0_a", "")], true, "0_a +0", &[3]);
-        check(&[("0_a.mp4", ""), ("0_a.toml", "")], true, "0_a.mp4 +0", &[3, 1]);
-        check(&[("0_a.toml", "")], true, " +0", &[3, 1]);
+        check(&[("0_b.mp4", "")], true, "-", &[2, 1]);
+        check(&[("0_a.mp4", ""), ("0_b.mp4", "")], true, "0_a.mp4 +0", &[2]);
+        check(&[("0_a.xyz", "")], true, "0_a.xyz +0", &[2, 1]);
+        check(&[("0_a", "")], true, "0_a +0", &[2, 1]);
+        check(&[("0_a.mp4", ""), ("0_a.toml", "")], true, "0_a.mp4 +0", &[2, 1]);
+        check(&[("0_a.toml", "")], true, " +0", &[2, 2]);
         let rows = "[[flavors]]\nfile = 'low/360.mp4'";
-        check(&[("0_a.mp4", ""), ("0_a.toml", rows), ("low/360.mp4", "")], true, "0_a.mp4 low/360.mp4 +0", &[3, 1, 1]);
+        check(&[("0_a.mp4", ""), ("0_a.toml", rows), ("low/360.mp4", "")], true, "0_a.mp4 low/360.mp4 +0", &[2, 1, 1]);
         let folder = [("0_a/b.mp4", ""), ("0_a/b.en.vtt", ""), ("0_a/thumb.jpg", ""), ("0_a/hls/1.ts", "")];
-        check(&folder, true, "0_a/b.mp4 +2", &[3]);
+        check(&folder, true, "0_a/b.mp4 +2", &[2]);
         let more = [("0_a/entry.toml", "name = 'A'"), ("0_a/attachments/x.pdf", "")];
-        check(&[&folder[..], &more].concat(), true, "0_a/b.mp4 +3", &[3, 2]);
+        check(&[&folder[..], &more].concat(), true, "0_a/b.mp4 +3", &[2, 2]);
     }
 
     #[test]

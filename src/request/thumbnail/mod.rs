@@ -350,6 +350,12 @@ pub const PARAMETERS: &[Parameter] = &[
         "The page that shows the picture, for access rules.",
         |wish, text| wish.referrer = text,
     ),
+    row("kt", "40 hexadecimal digits", "none", "Signs the URL, which then needs no session.", |wish, text| {
+        wish.token = text;
+    }),
+    row("expiry", "seconds since 1970", "never", "When a signed URL ends: error 28 from then on.", |wish, text| {
+        wish.expiry = text;
+    }),
     row("widget_id", "a widget id", "none", "Names no entry here: without `entry_id` it is error 8.", ignore),
     row("strip", "any", "none", "No effect: metadata of the source is never copied.", ignore),
     row("crop_provider", "any", "none", "No effect.", ignore),

@@ -33,7 +33,7 @@ fn plain() -> Thumbnail {
         density: 0,
         flavor: None,
         from_original: false,
-        credentials: Credentials { partner: Some(PartnerId(1)), session: None, referrer: None },
+        credentials: Credentials { partner: Some(PartnerId(1)), ..Credentials::default() },
     }
 }
 
@@ -410,8 +410,13 @@ fn sizes_wanted() -> impl Strategy<Value = Thumbnail> {
 
 fn credentials() -> impl Strategy<Value = Credentials> {
     let text = || proptest::option::of(prop_oneof!["[^\0]{1,20}", "[a-z]{1,5}\\.(jpg|png|gif)"]);
-    (proptest::option::of(any::<i64>().prop_map(PartnerId)), text(), text())
-        .prop_map(|(partner, session, referrer)| Credentials { partner, session, referrer })
+    let signed = proptest::option::of(("[0-9a-f]{40}", proptest::option::of(0..1_i64 << 40)));
+    (proptest::option::of(any::<i64>().prop_map(PartnerId)), text(), text(), signed).prop_map(
+        |(partner, session, referrer, signed)| {
+            let (token, expiry) = signed.map_or((None, None), |(token, expiry)| (Some(token), expiry));
+            Credentials { partner, session, referrer, token, expiry }
+        },
+    )
 }
 
 fn thumbnail() -> impl Strategy<Value = Thumbnail> {

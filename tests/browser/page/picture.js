@@ -5,13 +5,24 @@ const canvas = document.createElement('canvas');
 const context = canvas.getContext('2d', { willReadFrequently: true });
 
 // The number of the picture that `video` shows now and its time in seconds, which belong together: both come from one
-// VideoFrame. The number is null where it cannot be read. Fails unless the media came with leave to be read (CORS).
+// VideoFrame. The number is null where it cannot be read, or no picture is there yet. Fails unless the media came with leave to be read (CORS).
 export function shown(video) {
-  const frame = new VideoFrame(video);
+  const frame = picture(video);
+  if (!frame) return { number: null, time: video.currentTime };
   try {
     return { number: number(frame, frame.displayWidth, frame.displayHeight), time: frame.timestamp / 1e6 };
   } finally {
     frame.close();
+  }
+}
+
+// The picture that `video` shows; null while it has none, as on the way to another place.
+function picture(video) {
+  try {
+    return new VideoFrame(video);
+  } catch (error) {
+    if (error.name === 'InvalidStateError') return null;
+    throw error;
   }
 }
 

@@ -93,6 +93,8 @@ async function dash(video, url, fault) {
     debug: { logLevel: dashjs.Debug.LOG_LEVEL_NONE },
     streaming: {
       abr: { autoSwitchBitrate: { audio: false, video: false } },
+      // Where it comes to the end before the element does, it seeks there; half a second before it, with this unset, and stays.
+      seekDurationBackoff: 0,
       buffer: {
         bufferTimeDefault: BUFFER_S,
         bufferTimeAtTopQuality: BUFFER_S,

@@ -2,7 +2,7 @@
 
 import { shown } from './picture.js';
 import { ear, unbroken } from './sound.js';
-import { event, until } from './wait.js';
+import { event, still, until } from './wait.js';
 
 // Browsers keep times in microseconds, and tracks in ticks of their own.
 const ROUNDING_S = 0.001;
@@ -70,11 +70,26 @@ async function every({ video }, entry) {
   return { visited: entry.frames };
 }
 
-// Played from start to end: pictures are those of their times, in order, and the decoder was given each frame once.
+// Played from start to end: pictures are those of their times, in order, and the decoder was given each frame once. A browser
+// in a hurry loses count on a busy machine, and so what it misses at one pace is looked for at the next, and must be there at the
+// last.
 async function through({ video }, entry) {
+  const paces = [16, 4, 1];
+  for (const pace of paces) {
+    const result = await played(video, entry, pace);
+    video.pause();
+    video.playbackRate = 1;
+    if (result.fault) fail(result.fault);
+    if (result.given === entry.frames) return result;
+    if (pace === paces.at(-1)) fail(`the decoder was given ${result.given} frames, not ${entry.frames}`);
+  }
+}
+
+// One way through, at a pace.
+async function played(video, entry, pace) {
   const decoded = () => video.getVideoPlaybackQuality().totalVideoFrames;
-  const before = decoded();
-  await seek(video, 0);
+  const before = await still(decoded);
+  await seek(video, entry.at(0));
   let [last, fault, seen] = [-1, null, 0];
   const look = () => {
     const picture = shown(video);
@@ -83,19 +98,17 @@ async function through({ video }, entry) {
     if (frame < last) fault ??= `frame ${frame} is shown after frame ${last}`;
     last = frame;
     seen += 1;
-    video.requestVideoFrameCallback(look);
+    watched = video.requestVideoFrameCallback(look);
   };
-  video.requestVideoFrameCallback(look);
-  video.playbackRate = 16;
+  let watched = video.requestVideoFrameCallback(look);
+  video.playbackRate = pace;
   await video.play();
-  // Some players stop the element at its end before it says so.
-  const ended = () => video.ended || video.currentTime >= video.duration;
-  const given = () => decoded() - before;
-  await until(() => ended() && given() >= entry.frames, () => `the end and ${entry.frames} frames, but there are ${given()}`);
-  video.playbackRate = 1;
-  if (fault) fail(fault);
-  if (given() !== entry.frames) fail(`the decoder was given ${given()} frames, not ${entry.frames}`);
-  return { seen, given: given(), dropped: video.getVideoPlaybackQuality().droppedVideoFrames };
+  // Some players stop the element at the end of the pictures, where sound goes on a little.
+  const ended = () => video.ended || (video.paused && video.currentTime > video.duration - 0.1);
+  await until(ended, () => `the end, but it is at ${video.currentTime} of ${video.duration} s`);
+  const given = (await still(decoded)) - before;
+  video.cancelVideoFrameCallback(watched);
+  return { pace, seen, fault, given, dropped: video.getVideoPlaybackQuality().droppedVideoFrames };
 }
 
 // Each quality can be chosen, and shows the same frame at the same time.

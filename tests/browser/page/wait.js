@@ -33,3 +33,15 @@ export function until(found, what) {
   });
   return within(looked, () => (typeof what === 'function' ? what() : what)).finally(() => (over = true));
 }
+
+// What `value` gives when it has been the same for half a second of turns of the display.
+export async function still(value) {
+  let [last, turns] = [value(), 0];
+  const stays = () => {
+    turns = value() === last ? turns + 1 : 0;
+    last = value();
+    return turns >= 30;
+  };
+  await until(stays, () => `nothing new, but there is ${value()}`);
+  return last;
+}

@@ -1,0 +1,122 @@
+//! Profiles of rules: what of an entry is for whom.
+
+mod decision;
+mod pattern;
+mod restrictions;
+
+pub use self::decision::{Facts, Guard, Limits, Read, Verdict, decide, decide_signed, refuse};
+pub use self::pattern::Pattern;
+pub use self::restrictions::{Listed, Restriction};
+use super::network::Network;
+use crate::entry::Flavor;
+
+/// The rules that guard entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// What entries call it.
+    pub name: String,
+    /// Its rules, in the order in which they are looked at.
+    pub rules: Vec<Rule>,
+}
+
+/// What is to happen where all of its conditions hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// What it is about; nothing said is everything.
+    pub contexts: Vec<Context>,
+    /// When it holds; nothing said is always.
+    pub conditions: Vec<Condition>,
+    /// What comes of it.
+    pub actions: Vec<Action>,
+    /// What viewers may be told.
+    pub message: Option<String>,
+    /// Whether no rule after it is looked at, where it holds.
+    pub stops: bool,
+    /// Whether it holds for those, too, who may do everything else.
+    pub binds_admins: bool,
+}
+
+/// What a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// Playing (1).
+    Play,
+    /// Keeping (2).
+    Download,
+    /// Pictures (3).
+    Thumbnail,
+    /// What is known of an entry (4).
+    Metadata,
+    /// Files of what is played (6).
+    Serve,
+}
+
+/// A test, or its opposite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// What is tested.
+    pub test: Test,
+    /// Whether the condition holds where the test does not.
+    pub is_negated: bool,
+}
+
+/// What is tested of a viewer. Of a fact that is not known no test holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// Holds a session with one of these privileges for the entry, or one that may do everything.
+    Authenticated(Vec<String>),
+    /// Comes from a page of one of these sites.
+    Site(Vec<String>),
+    /// Comes from one of these networks.
+    Address(Vec<Network>),
+    /// Is in one of these countries, two letters each.
+    Country(Vec<String>),
+    /// Uses a browser that calls itself so.
+    UserAgent(Vec<Pattern>),
+    /// Comes in one of these seconds since 1970, the last not included.
+    Time {
+        /// The first.
+        from: u64,
+        /// The one after the last.
+        until: u64,
+    },
+}
+
+/// What comes of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing is to be had.
+    Block,
+    /// So many seconds are to be had.
+    Preview(u32),
+    /// Some flavors are to be had.
+    LimitFlavors(Flavors),
+    /// Only pictures that stand for the entry are to be had, none of a moment.
+    LimitCapture,
+}
+
+/// Flavors by the profiles of conversion that made them; the original is of profile 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flavors {
+    /// The profiles.
+    pub params: Vec<i64>,
+    /// Whether all the others are meant.
+    pub is_negated: bool,
+}
+
+impl Flavors {
+    /// Whether `flavor` is one of them.
+    pub fn contain(&self, flavor: &Flavor) -> bool {
+        let params = flavor.params_id.or(flavor.is_original.then_some(0));
+        params.is_some_and(|params| self.params.contains(&params)) != self.is_negated
+    }
+}
+
+impl Rule {
+    fn is_about(&self, context: Context) -> bool {
+        self.contexts.is_empty() || self.contexts.contains(&context)
+    }
+}
+
+#[cfg(test)]
+mod tests;
