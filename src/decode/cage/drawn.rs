@@ -272,7 +272,7 @@ mod tests {
         refused(yuv(u64::MAX / 2, Some([u64::MAX / 2, 16]), Some(8), 8, (1, 1)));
         refused(yuv(32, Some([16, 16]), None, 8, (1, 1)));
         refused(yuv(32, None, Some(8), 8, (1, 1)));
-        refused(yuv(32, Some([16, 16]), Some(8), 8, (0, 1)));
+        refused(yuv(32, Some([64, 16]), Some(8), 8, (1, 1)));
         refused(yuv(32, Some([16, 16]), Some(8), 8, (1, 31)));
         refused(yuv(32, Some([16, 16]), Some(8), 10, (1, 1)));
         refused(yuv(32, Some([16, 16]), Some(8), 0, (1, 1)));
