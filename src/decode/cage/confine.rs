@@ -24,6 +24,9 @@ const CPU_SECONDS_MAX: u64 = 1800;
 /// Descriptors that a worker may hold: the first three, its channel, and one frame at a time.
 const DESCRIPTORS_MAX: u64 = 8;
 
+/// More than are open in a process that is about to be confined.
+const DESCRIPTORS_BEFORE: libc::c_int = 4096;
+
 /// Which walls stand around a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walls {
@@ -88,8 +91,19 @@ impl fmt::Display for Walls {
 
 /// Closes every descriptor but the first three: what another process left open is none of this one's business.
 pub(super) fn close_descriptors() {
-    // SAFETY: nothing of this process was opened yet that is still used: it runs before everything else.
-    unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+    // SAFETY: whoever calls this uses none of them any more.
+    let is_done = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) } == 0;
+    // Linux before 5.9 closes them one by one.
+    for descriptor in if is_done { 0..0 } else { 3..DESCRIPTORS_BEFORE } {
+        // SAFETY: as above; a number that none has fails and harms nothing.
+        unsafe { libc::close(descriptor) };
+    }
+}
+
+/// Where memory runs out, the system is to end a worker before the service.
+pub(super) fn be_dispensable() {
+    // It is no worse for the service than without where it cannot be said.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
 }
 
 /// Leaves the signals that a terminal or a service manager sends to a whole group to the process that started this one, and

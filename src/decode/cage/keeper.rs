@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,8 +25,8 @@ pub const COMMAND: &str = "__decode";
 /// Longest start of a keeper on a busy machine: it loads a hundred libraries.
 const START_MAX: Duration = Duration::from_secs(30);
 
-/// Longest answer of a keeper, which only ever forks and waits.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// Longest answer of a keeper on a busy machine: it only ever forks and waits.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// A keeper, as the service sees it. The process and its workers end when it is dropped.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl Keeper {
         let failed = |error: io::Error| Error::new(Kind::Unavailable, "no process for decoders").caused_by(error);
         let (ours, theirs) = pair().map_err(failed)?;
         let mut command = Command::new(&config.program);
-        command.arg(COMMAND).env_clear().stdin(Stdio::from(theirs)).stdout(Stdio::null());
+        command.arg0("vedette").arg(COMMAND).env_clear().stdin(Stdio::from(theirs)).stdout(Stdio::null());
         // Where the loader finds libraries that are not at their usual place.
         command.envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)));
         let child = command.spawn().map_err(failed)?;
@@ -135,6 +136,7 @@ pub fn run() -> ExitCode {
 fn keep() -> std::result::Result<(), Fault> {
     confine::close_descriptors();
     confine::reset_signals();
+    confine::be_dispensable();
     let channel = Channel::new(io::stdin().as_fd().try_clone_to_owned().map_err(Fault::System)?);
     let (setup, _) = channel.receive::<Setup>(None)?;
     worker::warm_up();

@@ -27,6 +27,9 @@ use crate::thumbnail::Picture;
 /// How often a worker says that it is at it.
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
 
+/// The share of a worker's memory that decoders without work may hold.
+const IDLE_SHARE: u64 = 8;
+
 /// Bytes of a file that are asked for at once, and how many such blocks are kept: what is looked at again was read just before.
 pub(super) const BLOCK_BYTES: u64 = 256 << 10;
 const BLOCKS_MAX: usize = 8;
@@ -43,7 +46,8 @@ pub(super) fn warm_up() {
 /// Serves whoever is at the other end of `channel`.
 pub(super) fn serve(channel: &Channel, setup: Setup, walls: Walls) -> std::result::Result<(), Fault> {
     channel.send(&Reply::Ready(walls), &[])?;
-    let desk = Desk { channel, setup, decoders: Decoders::new(setup.limits.video_pixels_max), said: Cell::new(None) };
+    let decoders = Decoders::keeping(setup.memory_max / IDLE_SHARE, setup.limits.video_pixels_max);
+    let desk = Desk { channel, setup, decoders, said: Cell::new(None) };
     loop {
         let (work, bulk) = channel.receive::<Work>(None)?;
         let Bulk::Inline(bulk) = bulk else { return Err(Fault::Nonsense("work in memory")) };
