@@ -13,6 +13,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
@@ -30,6 +31,7 @@ use vedette::media;
 use vedette::origin::{self, Origin};
 use vedette::plan::{self, Client, Decision};
 use vedette::request;
+use vedette::server::House;
 
 /// What goes wrong is told on the standard error, a line each.
 type Outcome = Result<(), Vec<String>>;
@@ -215,12 +217,12 @@ async fn at_origin(url: &Path, settings: &Settings) -> Result<(Origin, Source), 
     Ok((origin, source))
 }
 
-/// Prints the settings; fails with what is wrong with the library.
+/// Prints the settings; fails with what is wrong with the files that they name, and with the library.
 fn check_config(settings: &Settings) -> Outcome {
     print(settings)?;
     let faults: Vec<_> = runtime()?.block_on(async {
-        let origin = Origin::new(&settings.catalog.media, &settings.origin).map_err(fault)?;
-        let catalog = Catalog::open(&settings.catalog, origin).map_err(fault)?;
+        let (catalog, delivery) = delivery(settings)?;
+        House::new(&settings.server, Arc::new(delivery)).map_err(fault)?;
         match catalog.walk().await {
             Ok(items) => Ok(items.filter_map(async |item| item.err()).collect().await),
             Err(error) if error.kind() == Kind::Unsupported => {

@@ -59,6 +59,22 @@ pub const ROWS: &[Row] = &[
     ),
     row!("listen", server.listen, ADDRESS, address, SocketAddr::to_string, "Where requests are answered"),
     row!(
+        "tls_certificate",
+        server.tls_certificate,
+        "a file in PEM, or off",
+        optional_path,
+        show_optional_path,
+        "The certificate that requests are answered under, with those that vouch for it; off answers in the clear"
+    ),
+    row!(
+        "tls_key",
+        server.tls_key,
+        "a file in PEM, or off",
+        optional_path,
+        show_optional_path,
+        "The private key of the certificate"
+    ),
+    row!(
         "admin_listen",
         server.admin_listen,
         "an address such as 127.0.0.1:9090, or off",
@@ -279,6 +295,30 @@ pub const ROWS: &[Row] = &[
         "The hosts of requests that may be written into such URLs; others get paths alone"
     ),
     row!(
+        "purge_from",
+        server.purge_from,
+        "networks such as 10.0.0.0/8,2001:db8::/32, or none",
+        networks,
+        show_networks,
+        "The clients that may PURGE without a token"
+    ),
+    row!(
+        "purge_token_file",
+        server.purge_token_file,
+        "a file, or off",
+        optional_path,
+        show_optional_path,
+        "The file with the token by which others may PURGE; off for no other"
+    ),
+    row!(
+        "legacy_status",
+        server.site.legacy_status,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether files that are refused or missing are answered with 200 and nothing, as Kaltura's servers do"
+    ),
+    row!(
         "segment_duration",
         deliver.policy.playback.pace.target.0,
         "a duration from 500ms to 10m",
@@ -408,38 +448,6 @@ pub const ROWS: &[Row] = &[
         "Most ranges of a file that are answered one by one; who asks for more gets all of it"
     ),
     row!(
-        "http2_streams_max",
-        server.streams_max,
-        COUNT,
-        small_number,
-        u32::to_string,
-        "Most requests at once on one connection of HTTP/2"
-    ),
-    row!(
-        "http2_resets_max",
-        server.resets_max,
-        COUNT,
-        length,
-        usize::to_string,
-        "Most requests that a client takes back or breaks on one connection of HTTP/2"
-    ),
-    row!(
-        "tls_certificate",
-        server.tls_certificate,
-        "a file in PEM, or off",
-        optional_path,
-        show_optional_path,
-        "The certificate that requests are answered under, with those that vouch for it; off answers in the clear"
-    ),
-    row!(
-        "tls_key",
-        server.tls_key,
-        "a file in PEM, or off",
-        optional_path,
-        show_optional_path,
-        "The private key of the certificate"
-    ),
-    row!(
         "http_idle_timeout",
         server.idle_timeout,
         DURATION,
@@ -462,6 +470,22 @@ pub const ROWS: &[Row] = &[
         duration,
         span,
         "How long open requests may go on after SIGTERM"
+    ),
+    row!(
+        "http2_streams_max",
+        server.streams_max,
+        COUNT,
+        small_number,
+        u32::to_string,
+        "Most requests at once on one connection of HTTP/2"
+    ),
+    row!(
+        "http2_resets_max",
+        server.resets_max,
+        COUNT,
+        length,
+        usize::to_string,
+        "Most requests that a client takes back or breaks on one connection of HTTP/2"
     ),
 ];
 
@@ -520,6 +544,9 @@ mod tests {
         check("thumbnail_draft_is_error", &["maybe"], "true");
         check("public_url", &["cdn.example.com", "https://", "https://a/b", "ftp://a"], "https://cdn.example.com:8443");
         check("hosts", &["", "a b", "a,,b"], "cdn.example.com,localhost:8080");
+        check("purge_from", &["", "cdn"], "10.0.0.0/8");
+        check("purge_token_file", &["", "a\0"], "/run/secrets/purge");
+        check("legacy_status", &["404"], "true");
         check("segment_duration", &["0", "400ms", "11m"], "10s");
         check("segment_first_durations", &["", "2s,", "1ms"], "2s,2s,4s");
         check("manifest_inline", &["maybe"], "true");

@@ -10,6 +10,7 @@ pub mod raw;
 pub mod sequence;
 pub mod served;
 pub mod shown;
+pub mod stale;
 pub mod thumbnail;
 mod wish;
 mod write;

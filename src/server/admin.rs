@@ -1,4 +1,4 @@
-//! The listener for operators: health and metrics.
+//! The listener for operators: health, metrics, and what is stale.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio::sync::watch::Receiver;
 use super::body::Body;
 use super::crowd::Crowd;
 use super::house::House;
-use super::{failure, response, telemetry};
+use super::{failure, purge, response, telemetry};
 use crate::deliver::Delivery;
 use crate::error::{Error, Kind};
 
@@ -48,7 +48,7 @@ pub(super) async fn serve(listener: Option<TcpListener>, admin: Arc<Admin>) {
             let _seat = seat;
             let service = service_fn(|request| {
                 let admin = Arc::clone(&admin);
-                async move { Ok::<_, Infallible>(page(&admin, &request).await) }
+                async move { Ok::<_, Infallible>(answer(&admin, &request).await) }
             });
             let connection =
                 http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
@@ -57,6 +57,14 @@ pub(super) async fn serve(listener: Option<TcpListener>, admin: Arc<Admin>) {
             }
         });
     }
+}
+
+async fn answer<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
+    if request.method() == Method::POST && request.uri().path() == "/purge" {
+        let (query, house) = (request.uri().query().unwrap_or_default(), Arc::clone(&admin.house.borrow()));
+        return purge::ordered(query, request.headers(), &house).await;
+    }
+    page(admin, request).await
 }
 
 async fn page<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
@@ -76,7 +84,10 @@ async fn page<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
             let text = telemetry::page(&admin.recorded, delivery.load(), &admin.crowd);
             response::document(HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"), text)
         }
-        _ => response::plain(StatusCode::NOT_FOUND, "here are /livez, /readyz, /health, /healthcheck and /metrics"),
+        _ => response::plain(
+            StatusCode::NOT_FOUND,
+            "here are /livez, /readyz, /health, /healthcheck and /metrics, and POST /purge",
+        ),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if request.method() == Method::HEAD { response::without_body(response) } else { response }

@@ -59,10 +59,8 @@ pub(super) async fn serve(houses: Receiver<Arc<House>>, (stream, from): (TcpStre
     let stream = match stream {
         Either::Left(clear) => {
             let stream = Pulsed::new(clear, Arc::clone(&pulse));
-            // What is logged is logged in one place.
-            let recent = (!house.log_requests).then(|| Arc::clone(&house.recent));
             let siding = Arc::clone(&siding);
-            Either::Left(Express::new(stream, Arc::clone(&pulse), recent, siding))
+            Either::Left(Express::new(stream, Arc::clone(&pulse), houses.clone(), siding))
         }
         Either::Right(secret) => {
             pulse.give();
@@ -77,9 +75,11 @@ pub(super) async fn serve(houses: Receiver<Arc<House>>, (stream, from): (TcpStre
             result = connection.as_mut() => {
                 if let Err(error) = result {
                     tracing::debug!(%error, "connection ended");
-                    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {
+                    match error.downcast_ref::<hyper::Error>() {
                         // A body came to no end.
-                        pulse.break_off();
+                        Some(error) if error.is_user() => pulse.break_off(),
+                        Some(error) if error.is_parse() || error.is_parse_too_large() => refused("malformed"),
+                        _ => {}
                     }
                 }
                 return;

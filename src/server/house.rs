@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::forwarded::Proxies;
 use super::pulse::Patience;
+use super::purge::Purgers;
 use super::recent::Recent;
 use super::{Config, Site, form, tls};
 use crate::country::Countries;
@@ -39,6 +40,8 @@ pub struct House {
     pub(super) drain_timeout: Duration,
     /// Whether every request is told of in the log.
     pub(super) log_requests: bool,
+    /// Who may declare anything stale.
+    pub(super) purgers: Purgers,
     /// Who makes the answers.
     pub(super) delivery: Arc<Delivery>,
     /// What is at hand.
@@ -79,6 +82,7 @@ impl House {
             ranges_max: config.ranges_max,
             drain_timeout: config.drain_timeout,
             log_requests: config.log_requests,
+            purgers: Purgers::new(config.purge_from.clone(), config.purge_token_file.as_deref())?,
             delivery,
             recent,
         })

@@ -23,6 +23,7 @@ mod multipart;
 mod process;
 mod proxy_protocol;
 mod pulse;
+mod purge;
 pub mod range;
 mod recent;
 mod reply;
@@ -46,6 +47,7 @@ use self::crowd::Crowd;
 use self::forwarded::Proxies;
 pub use self::house::House;
 use self::recent::Recent;
+use crate::access::network::Network;
 use crate::error::{Error, Kind, Result};
 
 /// The settings of the listeners.
@@ -83,7 +85,11 @@ pub struct Config {
     pub tls_certificate: Option<PathBuf>,
     /// The file of its private key, in PEM; `None` for connections in the clear.
     pub tls_key: Option<PathBuf>,
-    /// How the site is reached from outside.
+    /// The clients that may declare anything stale by `PURGE`.
+    pub purge_from: Vec<Network>,
+    /// The file with the token by which others may; `None` where no other may.
+    pub purge_token_file: Option<PathBuf>,
+    /// How the site looks from outside.
     pub site: Site,
     /// Who stands between clients and the service.
     pub proxies: Proxies,
@@ -93,7 +99,7 @@ pub struct Config {
     pub countries: Option<PathBuf>,
 }
 
-/// How the site is reached from outside.
+/// How the site looks from outside.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Site {
     /// The scheme and host that URLs in manifests and redirects begin with, without a slash at the end; `None` leaves it to
@@ -101,6 +107,8 @@ pub struct Site {
     pub public_url: Option<String>,
     /// The hosts that a request may name to be written into such URLs, as `Host` has them.
     pub hosts: Vec<String>,
+    /// Whether a file that is refused or missing is told of as by the servers that the dialect is of: with 200 and nothing.
+    pub legacy_status: bool,
 }
 
 /// A port that needs no rights, on this machine alone: opening a service to others is a decision.
@@ -152,6 +160,8 @@ impl Default for Config {
             resets_max: RESETS_MAX,
             tls_certificate: None,
             tls_key: None,
+            purge_from: Vec::new(),
+            purge_token_file: None,
             site: Site::default(),
             proxies: Proxies::default(),
             log_requests: false,
@@ -246,6 +256,7 @@ async fn accept(listener: TcpListener, crowd: &Arc<Crowd>, house: &Receiver<Arc<
 
 /// The next connection, and where it comes from. Where the system has no room for one, it waits a moment: open ones may end.
 async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut is_told = false;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -254,7 +265,10 @@ async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 return (stream, peer);
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if !is_told {
+                    tracing::warn!(%error, "cannot accept connections for now");
+                    is_told = true;
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -21,6 +21,8 @@ pub(super) struct Pulse {
     write_pending: AtomicBool,
     begun: AtomicU32,
     done: AtomicU32,
+    /// Open requests whose next bytes are the client's to take.
+    offered: AtomicU32,
     /// `reads` when the last request's head was complete.
     reads_at_head: AtomicU32,
     multiplexed: AtomicBool,
@@ -148,8 +150,11 @@ impl Pulse {
         if self.write_pending.load(Relaxed) {
             return Stage::Writing(self.writes.load(Relaxed));
         }
-        if self.done.load(Relaxed) != begun {
-            return Stage::Working;
+        match self.open_requests() {
+            0 => {}
+            // Streams of HTTP/2 whose windows are shut: nothing is pending, and nothing moves.
+            open if self.offered.load(Relaxed) >= open => return Stage::Writing(self.writes.load(Relaxed)),
+            _ => return Stage::Working,
         }
         if self.is_told() {
             return Stage::Finishing;
@@ -265,24 +270,38 @@ impl<S: Line> Drop for Pulsed<S> {
 
 /// Counts a request as open until it is dropped, whatever becomes of it.
 #[derive(Debug)]
-pub(super) struct OpenRequest(Arc<Pulse>);
+pub(super) struct OpenRequest {
+    pulse: Arc<Pulse>,
+    is_offered: bool,
+}
 
 impl OpenRequest {
     /// A request whose head is complete.
     pub(super) fn new(pulse: &Arc<Pulse>, version: hyper::Version) -> OpenRequest {
         pulse.begin(version);
-        OpenRequest(Arc::clone(pulse))
+        OpenRequest { pulse: Arc::clone(pulse), is_offered: false }
+    }
+
+    /// Whether the next bytes of its answer are there, and it is for the client to take them.
+    pub(super) fn offer(&mut self, is_offered: bool) {
+        match (self.is_offered, is_offered) {
+            (false, true) => drop(self.pulse.offered.fetch_add(1, Relaxed)),
+            (true, false) => drop(self.pulse.offered.fetch_sub(1, Relaxed)),
+            _ => {}
+        }
+        self.is_offered = is_offered;
     }
 
     /// Whether its connection was told to take no more.
     pub(super) fn is_last(&self) -> bool {
-        self.0.is_told()
+        self.pulse.is_told()
     }
 }
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.end();
+        self.offer(false);
+        self.pulse.end();
     }
 }
 
@@ -348,6 +367,22 @@ mod tests {
             },
             None,
         );
+    }
+
+    #[test]
+    fn an_answer_that_is_there_and_not_taken_is_given_up_and_one_that_is_waited_for_is_not() {
+        let pulse = Arc::new(Pulse::default());
+        let mut open = OpenRequest::new(&pulse, hyper::Version::HTTP_2);
+        check(&pulse, read, None);
+        open.offer(true);
+        check(&pulse, read, Some((30, Order::Close)));
+        open.offer(false);
+        check(&pulse, read, None);
+        open.offer(true);
+        let other = OpenRequest::new(&pulse, hyper::Version::HTTP_2);
+        check(&pulse, read, None);
+        drop((open, other));
+        assert_eq!((pulse.open_requests(), pulse.offered.load(Relaxed)), (0, 0));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use vedette::server::Config;
 use vedette::server::forwarded::Proxies;
 
 use crate::http::{Client, Running, request};
-use crate::support::target;
+use crate::support::{Server, library, target};
 
 fn running(config: Config) -> Running {
     Running::new(config, DeliverConfig::default())
@@ -132,6 +132,30 @@ fn row_20_ranges_beyond_their_limit() {
     }
 }
 
+#[test]
+fn row_15_what_is_no_request_is_counted() {
+    let running = running(Config::default());
+    let mut client = running.connect();
+    client.send("GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n");
+    assert_eq!(client.read("GET").status, 400);
+    crate::support::soon(|| {
+        running.admin("/metrics").text().contains("vedette_connections_refused_total{reason=\"malformed\"} 1")
+    });
+}
+
+/// With as many open files as the system gives, nobody new is let in, and nobody is lost who is in.
+#[test]
+fn row_45_no_more_open_files() {
+    let server = Server::start_limited("ulimit -n 64;", library(), &[]);
+    let path = target("0_avc", "width/160/vid_sec/1");
+    assert_eq!(server.get(&path).status, 200);
+    let clients: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(server.address()).unwrap()).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    drop(clients);
+    crate::support::soon(|| server.get(&path).status == 200);
+    assert_eq!(server.frame("0_hills", "width/160/vid_sec/2"), 50);
+}
+
 /// A frame of HTTP/2 (RFC 9113 section 4.1).
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
@@ -195,6 +219,21 @@ fn row_18_floods_of_http_2_end_the_connection_that_they_come_on() {
     ended(&running, &pings);
     let settings: Vec<_> = (0..5000).map(|_| frame(SETTINGS, 0, 0, &[])).collect();
     ended(&running, &settings);
+}
+
+#[test]
+fn row_18_windows_that_stay_shut() {
+    let running = running(Config { write_timeout: Duration::from_secs(1), ..Config::default() });
+    check_served(&running);
+    let mut client = running.connect();
+    client.send_bytes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    client.send_bytes(&frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    client.send_bytes(&frame(HEADERS, END_STREAM | END_HEADERS, 1, GET));
+    let begun = Instant::now();
+    client.rest();
+    // Sooner than anybody is asked whether he is there.
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    check_served(&running);
 }
 
 #[test]

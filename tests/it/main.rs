@@ -25,6 +25,7 @@ mod parsers;
 mod playback;
 mod players;
 mod proxies;
+mod purge;
 mod raw;
 mod redbot;
 mod regression;

@@ -4,6 +4,7 @@ use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -49,6 +50,50 @@ fn row_47_settings_that_are_wrong_change_nothing() {
     server.signal("HUP");
     soon(|| max_age() == "400");
     assert!(server.stop());
+}
+
+#[test]
+fn sessions_are_good_as_the_settings_of_the_moment_say_and_spent_stays_spent() {
+    let folder = Folder::new("sessions-reload");
+    let partner = |secret: &str| {
+        let rule = "[[access_control.rule]]\nblock = true\n[[access_control.rule.condition]]\nauthenticated = true\nnot = true\n";
+        let guard = format!("[[access_control]]\nname = 'members'\n{rule}");
+        settings(
+            folder.path(),
+            &format!("[[partner]]\nid = 0\nadmin_secret = '{secret}'\naccess_control = 'members'\n{guard}"),
+        );
+    };
+    let session = |secret: &str, privileges: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_vedette"))
+            .args(["ks", "make", "--secret", secret, "--partner", "0", "--type", "0", "--user", "u"])
+            .args(["--expiry", "4000000000", "--privileges", privileges])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    partner("old");
+    let server = Server::start(library(), &["--config", folder.path().join("vedette.toml").to_str().unwrap()]);
+    let reloads = std::cell::Cell::new(0);
+    let renew = || {
+        server.signal("HUP");
+        reloads.set(reloads.get() + 1);
+        soon(|| {
+            server.metrics().contains(&format!("vedette_config_reloads_total{{outcome=\"taken\"}} {}\n", reloads.get()))
+        });
+    };
+    let path = target("0_avc", "width/160/vid_sec/1");
+    let status = |session: &str| server.ask("GET", &path, &[("X-Kaltura-Ks", session)]).status;
+    let (good, once) = (session("old", "sview:*"), session("old", "sview:*,actionslimit:1"));
+    assert_eq!((status(&good), status(&once), status(&once)), (200, 200, 404));
+    renew();
+    assert_eq!((status(&good), status(&once)), (200, 404), "what was spent before is spent");
+    partner("new,old");
+    renew();
+    assert_eq!((status(&good), status(&session("new", "sview:*"))), (200, 200));
+    partner("new");
+    renew();
+    assert_eq!((status(&good), status(&session("new", "sview:*"))), (404, 200));
 }
 
 /// What clients met with.
@@ -108,7 +153,7 @@ fn exchange(stream: &mut BufReader<TcpStream>, request: &str) -> Result<bool, (u
 }
 
 #[test]
-fn a_restart_behind_a_socket_of_systemd_loses_no_request() {
+fn restarts_behind_a_socket_of_systemd_and_reloads_lose_no_request() {
     const CLIENTS: usize = 8;
     const RESTARTS: usize = 3;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -139,7 +184,11 @@ fn a_restart_behind_a_socket_of_systemd_loses_no_request() {
         }
         let mut seen = 0;
         for _ in 0..RESTARTS {
-            soon(|| met.answers.load(Relaxed) > seen + 200);
+            for _ in 0..3 {
+                server.signal("HUP");
+                soon(|| met.answers.load(Relaxed) > seen + 100);
+                seen = met.answers.load(Relaxed);
+            }
             assert!(server.stop(), "it ends of itself");
             // Nobody answers now; who comes waits in the socket's queue.
             server = Server::on(&listener, library(), &[]);
@@ -165,7 +214,8 @@ fn systemd_is_told_how_it_goes() {
         let count = socket.recv(&mut buffer).unwrap();
         String::from_utf8_lossy(&buffer[..count]).into_owned()
     };
-    let server = Server::notifying(&path, library());
+    let environment = [("NOTIFY_SOCKET".to_owned(), path.to_str().unwrap().to_owned())];
+    let server = Server::start_within(library(), &[], &environment);
     assert_eq!(told(), "READY=1");
     server.signal("HUP");
     assert!(told().starts_with("RELOADING=1\nMONOTONIC_USEC="));

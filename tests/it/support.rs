@@ -97,12 +97,6 @@ impl Server {
         Server::run(command.stdin(Stdio::null()).stderr(log), folder, arguments)
     }
 
-    /// Serves a folder, and tells a socket what systemd is told.
-    pub(crate) fn notifying(socket: &Path, folder: &Path) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
-        Server::run(command.stdin(Stdio::null()).env("NOTIFY_SOCKET", socket), folder, &[])
-    }
-
     /// Serves a folder on a listener that is open already, handed over as systemd does it.
     pub(crate) fn on(listener: &TcpListener, folder: &Path, arguments: &[&str]) -> Server {
         let script = r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&0 0</dev/null"#;
@@ -168,12 +162,12 @@ impl Server {
     }
 
     pub(crate) fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n");
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        request.push_str("\r\n");
-        self.exchange(method, request.as_bytes())
+        exchange(self.address, method, request(method, target, headers).as_bytes())
+    }
+
+    /// Asks on the listener for operators.
+    pub(crate) fn admin(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+        exchange(self.admin, method, request(method, target, headers).as_bytes())
     }
 
     /// Asks without waiting for the answer, which comes through the stream.
@@ -186,10 +180,7 @@ impl Server {
 
     /// Sends bytes as they are, and reads one answer.
     pub(crate) fn exchange(&self, method: &str, request: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request).unwrap();
-        Answer::read(method, &mut BufReader::new(stream))
+        exchange(self.address, method, request)
     }
 
     /// The answer about a picture of an entry, which must be one.
@@ -235,6 +226,19 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> String {
+    let fields = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+    let fields: String = fields.collect();
+    format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{fields}\r\n")
+}
+
+fn exchange(address: SocketAddr, method: &str, request: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request).unwrap();
+    Answer::read(method, &mut BufReader::new(stream))
 }
 
 /// The path of a picture of an entry.

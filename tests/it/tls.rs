@@ -1,5 +1,6 @@
 //! Connections that nobody reads along, as curl and OpenSSL see them.
 
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -103,6 +104,52 @@ fn row_19_handshakes_that_do_not_end() {
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     let page = running.admin("/metrics").text();
     assert!(page.contains("vedette_connections_refused_total{reason=\"tls\"} 102"), "{page}");
+}
+
+#[test]
+fn row_17_who_reads_nothing_is_let_go_over_tls() {
+    let folder = Folder::new("tls-row-17");
+    certificate(folder.path());
+    let config = Config { write_timeout: Duration::from_secs(1), ..config(folder.path()) };
+    let running = Running::new(config, DeliverConfig::default());
+    let path = target("0_hills", "width/1600/format/bmp/vid_sec/1");
+    let (_, whole) = curl(folder.path(), &format!("https://{}{path}", running.address), &[]).unwrap();
+    let mut reader = Command::new("openssl")
+        .args(["s_client", "-quiet", "-connect", &running.address.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+    let mut input = reader.stdin.take().unwrap();
+    input.write_all(request.as_bytes()).unwrap();
+    let open = |count: u32| running.admin("/metrics").text().contains(&format!("\nvedette_connections {count}\n"));
+    soon(|| open(1));
+    soon(|| open(0));
+    let mut answer = Vec::new();
+    reader.stdout.take().unwrap().read_to_end(&mut answer).unwrap();
+    drop(input);
+    reader.wait().unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200") && answer.len() < whole.len(), "{} bytes", answer.len());
+}
+
+#[test]
+fn a_drain_finishes_what_is_open_over_tls() {
+    let folder = Folder::new("tls-drain");
+    certificate(folder.path());
+    for version in ["--http1.1", "--http2"] {
+        let running = Running::new(config(folder.path()), DeliverConfig::default());
+        let url = format!("https://{}{}", running.address, target("0_long", "width/320/vid_slices/40"));
+        let answer = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| curl(folder.path(), &url, &[version]));
+            soon(|| running.delivery().load().busy > 0);
+            running.stop();
+            asked.join().unwrap()
+        });
+        let (said, body) = answer.unwrap();
+        assert!(said.starts_with("200") && body.starts_with(b"\xff\xd8"), "{version}: {said}");
+    }
 }
 
 #[test]
