@@ -12,7 +12,7 @@ use crate::support::{Folder, Server, library, target};
 
 fn running(trusted: &str, protocol: bool) -> Running {
     let proxies = Proxies { trusted: vec![Network::parse(trusted).unwrap()], header: Header::XForwardedFor, protocol };
-    let site = Site { public_url: None, hosts: vec!["cdn.example.com".to_owned()], ..Site::default() };
+    let site = Site { hosts: vec!["cdn.example.com".to_owned()], ..Site::default() };
     let config = Config { proxies, site, header_timeout: Duration::from_secs(1), ..Config::default() };
     Running::new(config, DeliverConfig::default())
 }
