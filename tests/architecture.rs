@@ -67,7 +67,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("url", &["origin"]),
     ("httpdate", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
-    ("moka", &["cache"]),
+    ("quick_cache", &["cache"]),
     ("maxminddb", &["country"]),
     ("ffmpeg_sys_next", &["decode"]),
     ("turbojpeg", &["decode", "thumbnail"]),

@@ -76,6 +76,13 @@ impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
         Some((slot.value.clone(), Age::Due))
     }
 
+    /// What was found under `name` and is fresh. Leaves what is due to those who can look again.
+    pub(super) fn fresh(&self, name: &K, now: Instant) -> Option<V> {
+        let part = self.part(name);
+        let slot = part.young.get(name)?;
+        (now.saturating_duration_since(slot.checked) < self.keep).then(|| slot.value.clone())
+    }
+
     /// Remembers what was found under `name`.
     pub(super) fn put(&self, name: &K, value: V, weight: usize, checked: Instant) {
         let mut part = self.part(name);
@@ -143,6 +150,7 @@ mod tests {
         let start = Instant::now();
         recent.put(&id(1), "a", 1, start);
         assert_eq!(recent.get(&id(1), start + KEEP / 2), Some(("a", Age::Fresh)));
+        assert_eq!((recent.fresh(&id(1), start), recent.fresh(&id(1), start + KEEP)), (Some("a"), None));
         assert_eq!(recent.get(&id(1), start + KEEP), Some(("a", Age::Due)));
         assert_eq!(recent.get(&id(1), start + KEEP), Some(("a", Age::Fresh)));
         assert_eq!(recent.get(&id(1), start + KEEP * 2), Some(("a", Age::Due)));

@@ -240,6 +240,18 @@ impl Delivery {
         for id in request.sequence() {
             before.push(self.catalog.entry(id).await?);
         }
+        self.admit_to(entry, before, request, asker)
+    }
+
+    /// The same, where everything that `request` names is found: the entry, and those that play before it.
+    pub(super) fn admit_to<'a>(
+        &'a self,
+        entry: Arc<Entry>,
+        before: Vec<Arc<Entry>>,
+        request: &'a Request,
+        asker: &'a Asker<'a>,
+    ) -> Result<Admission<'a>> {
+        access::check_expiry(request.credentials().expiry, asker.now)?;
         Ok(self.admitted(&Caller { door: &self.door, request, asker }, entry, before))
     }
 

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use metrics::Counter;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Config;
@@ -140,8 +141,13 @@ impl Kit {
             async move { kit.read_facts(&source).await.map(Arc::new) }
         };
         let (facts, outcome) = self.facts.get_or_make(source.clone(), make).await?;
-        count("facts", outcome);
+        count(Remembered::Facts, outcome);
         Ok(facts)
+    }
+
+    /// The facts of `source`, where they are remembered.
+    pub(super) fn remembered_facts(&self, source: &Source) -> Option<Arc<Facts>> {
+        self.facts.get(source)
     }
 
     async fn read_facts(&self, source: &Source) -> Result<Facts> {
@@ -170,7 +176,7 @@ impl Kit {
             }
         };
         let (index, outcome) = self.indexes.get_or_make(source.clone(), make).await?;
-        count("indexes", outcome);
+        count(Remembered::Indexes, outcome);
         Ok(index)
     }
 
@@ -185,14 +191,14 @@ impl Kit {
         let index = self.indexes.get(source)?;
         let key = views_key(source, &index, window, pace);
         if let Some(views) = self.views.get(&key) {
-            count("views", Outcome::Hit);
+            count(Remembered::Views, Outcome::Hit);
             return Some(Show { index, views });
         }
         let samples = index.tracks.iter().map(|track| u64::from(track.samples.len())).sum::<u64>();
         *samples_left = samples_left.checked_sub(samples)?;
         let views: Arc<[View]> = views(&index, key.1, pace).into();
         self.views.keep(key, Arc::clone(&views));
-        count("views", Outcome::Miss);
+        count(Remembered::Views, Outcome::Miss);
         Some(Show { index, views })
     }
 
@@ -206,7 +212,7 @@ impl Kit {
         let (of, window, pace) = (Arc::clone(&index), key.1, pace.clone());
         let make = || sources::blocking(move |_| Ok(views(&of, window, &pace).into()));
         let (views, outcome) = self.views.get_or_make(key, make).await?;
-        count("views", outcome);
+        count(Remembered::Views, outcome);
         Ok(Show { index, views })
     }
 
@@ -307,7 +313,7 @@ impl Kit {
             }
         };
         let (frame, outcome) = self.frames.get_or_make(key, make).await?;
-        count("frames", outcome);
+        count(Remembered::Frames, outcome);
         Ok((frame, took.get().copied().unwrap_or_default()))
     }
 }
@@ -338,11 +344,35 @@ fn no_frame() -> Error {
     Error::unsupported("no frame could be decoded")
 }
 
-/// Counts what a cache was asked for.
-fn count(cache: &'static str, outcome: Outcome) {
-    match outcome {
-        Outcome::Hit => metrics::counter!("vedette_cache_hits_total", "cache" => cache).increment(1),
-        Outcome::Miss => metrics::counter!("vedette_cache_misses_total", "cache" => cache).increment(1),
-        Outcome::Shared => metrics::counter!("vedette_cache_shared_total", "cache" => cache).increment(1),
-    }
+/// What is remembered.
+#[derive(Clone, Copy)]
+enum Remembered {
+    Facts,
+    Indexes,
+    Frames,
+    Views,
+}
+
+/// Counts what was asked for, without a look-up of what counts it.
+fn count(of: Remembered, outcome: Outcome) {
+    static COUNTERS: [OnceLock<[Counter; 3]>; 4] = [const { OnceLock::new() }; 4];
+    let [hits, misses, shared] = COUNTERS[of as usize].get_or_init(|| {
+        let cache = match of {
+            Remembered::Facts => "facts",
+            Remembered::Indexes => "indexes",
+            Remembered::Frames => "frames",
+            Remembered::Views => "views",
+        };
+        [
+            metrics::counter!("vedette_cache_hits_total", "cache" => cache),
+            metrics::counter!("vedette_cache_misses_total", "cache" => cache),
+            metrics::counter!("vedette_cache_shared_total", "cache" => cache),
+        ]
+    });
+    let counter = match outcome {
+        Outcome::Hit => hits,
+        Outcome::Miss => misses,
+        Outcome::Shared => shared,
+    };
+    counter.increment(1);
 }

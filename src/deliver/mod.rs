@@ -35,6 +35,7 @@ use self::pool::Load;
 use self::reading::Reading;
 use self::sessions::Sessions;
 use crate::access::partner::{Config as AccessConfig, Partner};
+use crate::access::viewer::Asker;
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
 use crate::decode::limits::Limits as Decodable;
@@ -290,6 +291,26 @@ impl Delivery {
         self.preceded(request, admitted, decision, before).await.map_err(failed)
     }
 
+    /// What [`Delivery::plan`] decides for anybody, where all that it needs is remembered and who asks has no say in it.
+    fn plan_at_once(&self, request: &Request, asker: &Asker<'_>) -> Option<Plan> {
+        let Subject::Entry(id) = request.subject().ok()? else { return None };
+        let entry = self.catalog.glance(id).filter(|_| is_plain(request))?;
+        let admission = self.admit_to(entry, Vec::new(), request, asker).ok()?;
+        let (admitted, _) = admission.admitted.as_ref().ok().filter(|_| admission.is_for_all())?;
+        if !admission.messages.is_empty() {
+            return None;
+        }
+        let known = |source| Some((source, Ok(self.kit.remembered_facts(source)?)));
+        let known: Vec<_> = plan::sources(request, &admitted.entry).into_iter().map(known).collect::<Option<_>>()?;
+        let policy = self.policies.get(&admitted.entry.partner).unwrap_or(&self.policy);
+        let decision =
+            plan::plan(request, &admitted.entry, &known, admitted.grant(), Client::default(), policy).ok()?;
+        match admission.bound(decision) {
+            Decision::Make(plan) if !plan.negotiated => Some(plan),
+            _ => None,
+        }
+    }
+
     /// The entry that a request is about.
     async fn entry(&self, request: &Request) -> Result<Arc<Entry>> {
         let found = match request.subject()? {
@@ -344,19 +365,21 @@ impl Delivery {
         Ok(lines)
     }
 
+    /// The artifact of a request and its plan, where that is a matter of microseconds and the same for everyone who asks in
+    /// these words; `None` for everything else, failures among it.
+    pub fn at_once(&self, request: &Request, asker: &Asker<'_>) -> Option<(Plan, Delivered)> {
+        let plan = self.plan_at_once(request, asker)?;
+        let delivered = self.artifact_at_once(&plan)?.ok()?;
+        Some((plan, delivered))
+    }
+
     /// The artifact of a plan: kept, or made now.
     pub async fn artifact(&self, plan: &Plan) -> Result<Delivered> {
-        let name = self.generations.kept_as(plan);
-        if let Some(artifact) = self.artifacts.get(&name) {
-            return Ok(Delivered { artifact, outcome: Outcome::Hit });
+        if let Some(delivered) = self.artifact_at_once(plan) {
+            return delivered;
         }
         let code = plan.failure;
-        // What takes microseconds is made by whoever asks: agreeing on one maker costs more than making it twice.
-        if let Some(made) = package::at_once(&self.kit, &plan.work) {
-            let artifact = Arc::new(made.map_err(|error| numbered(error, code))?);
-            self.artifacts.keep(name, Arc::clone(&artifact));
-            return Ok(Delivered { artifact, outcome: Outcome::Made });
-        }
+        let name = self.generations.kept_as(plan);
         let (kit, work) = (self.kit.clone(), plan.work.clone());
         let made = async move { make::artifact(kit, work).await.map(Arc::new).map_err(|error| numbered(error, code)) };
         let (artifact, outcome) = self.artifacts.get_or_make(name, || made).await?;
@@ -366,6 +389,21 @@ impl Delivery {
             Cached::Shared => Outcome::Shared,
         };
         Ok(Delivered { artifact, outcome })
+    }
+
+    /// The artifact of a plan, where it is kept or takes microseconds: that is made by whoever asks, as agreeing on one maker
+    /// costs more than making it twice.
+    fn artifact_at_once(&self, plan: &Plan) -> Option<Result<Delivered>> {
+        let name = self.generations.kept_as(plan);
+        if let Some(artifact) = self.artifacts.get(&name) {
+            return Some(Ok(Delivered { artifact, outcome: Outcome::Hit }));
+        }
+        let made = package::at_once(&self.kit, &plan.work)?;
+        Some(made.map_err(|error| numbered(error, plan.failure)).map(|made| {
+            let artifact = Arc::new(made);
+            self.artifacts.keep(name, Arc::clone(&artifact));
+            Delivered { artifact, outcome: Outcome::Made }
+        }))
     }
 
     /// The bytes of a body where nothing has to be made of them; `None` where it has to be read. Opens its file, if it is in
@@ -388,6 +426,17 @@ fn policy_of(partner: &Partner, policy: &Policy) -> Option<Policy> {
     policy.max_age = thumbnail_max_age_s.unwrap_or(policy.max_age);
     policy.playback.max_age_manifest = manifest_max_age_s.unwrap_or(policy.playback.max_age_manifest);
     Some(policy)
+}
+
+/// Whether what `request` asks for is a picture or what a packager tells, of one entry: other answers begin with the host that
+/// was asked, or are files.
+fn is_plain(request: &Request) -> bool {
+    let credentials = match request {
+        Request::Thumbnail(asked) => &asked.credentials,
+        Request::Package(asked) if asked.of.sequence.is_empty() => &asked.of.credentials,
+        _ => return false,
+    };
+    credentials.session.is_none() && credentials.referrer.is_none()
 }
 
 /// A failure under a number of the dialect, where it is to have one.

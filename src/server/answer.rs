@@ -21,18 +21,20 @@ use super::journal::{self, millis};
 use super::multipart;
 use super::purge;
 use super::range::{self, Wanted};
-use super::recent;
+use super::recent::{self, Reply};
+use super::reply;
 use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
 use super::{Peer, Site};
 use crate::access::viewer::Asker;
 use crate::deliver::admission::Admission;
+use crate::deliver::artifact::{self, Artifact};
 use crate::deliver::extent::Held;
-use crate::deliver::{Delivered, Outcome, artifact};
+use crate::deliver::{Delivered, Outcome};
 use crate::error::{Error, Kind};
 use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
-use crate::plan::{Client, Decision};
+use crate::plan::{Client, Decision, Plan};
 use crate::request::path::TARGET_MAX;
 use crate::request::stale;
 use crate::request::{self, Accepts};
@@ -236,18 +238,10 @@ async fn admitted(
         }
     };
     let planned = begun.elapsed();
-    let is_text = plan.work.is_text();
-    let is_gzip = is_text && takes_gzip(&head.headers);
-    let etag = if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) };
+    let is_gzip = plan.work.is_text() && takes_gzip(&head.headers);
+    let etag = etag(&plan, is_gzip);
     let current = Validators { etag: &etag, modified: plan.modified };
-    let standing = Standing {
-        etag: field::text(format_args!("{etag}")),
-        modified: plan.modified,
-        freshness: plan.freshness,
-        vary: if is_text { Some(response::ACCEPT_ENCODING) } else { plan.negotiated.then_some("Accept") },
-        tags: stale::tags(&plan.entry, plan.partner),
-        message: message.clone(),
-    };
+    let standing = standing(&plan, &etag, message.clone());
     match conditional::judge(&head.method, &head.headers, current) {
         Verdict::NotModified => return Ok(response::not_modified(&standing)),
         Verdict::Failed => {
@@ -257,23 +251,8 @@ async fn admitted(
     }
     let delivered = house.delivery.artifact(&plan).await?;
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
-    match delivered.outcome {
-        Outcome::Hit => {}
-        _ if plan.work.is_light() => {
-            tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
-        }
-        _ => tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed())),
-    }
-    let artifact = &delivered.artifact;
-    let compressed = is_gzip.then(|| artifact.gzip()).flatten();
-    let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
-    let content = Content {
-        media_type: artifact.media_type.clone(),
-        length: body.len(),
-        shown: artifact.shown.map(|time| field::text(format_args!("{time}"))),
-        is_gzip,
-        attachment: plan.attachment.as_deref().map(file::attachment),
-    };
+    tell(&plan, delivered.outcome, begun);
+    let (body, content) = content(&plan, &delivered.artifact, is_gzip);
     let wanted = wanted(head, current, &content, house.ranges_max);
     let Some((part, layout)) = arranged(wanted, &content, etag.trim_matches('"')) else {
         return Ok(response::unsatisfiable(content.length));
@@ -293,9 +272,85 @@ async fn admitted(
         admission.is_for_all() && !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
     if let Some(held) = held.filter(|_| is_at_hand) {
         let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
-        house.recent.remember(wanted, kind, response.headers(), held);
+        let now = field::now();
+        house.recent.remember((wanted, kind), now, || recent::fields(response.headers(), now), held);
     }
     Ok(response)
+}
+
+/// The answer to a plain request and what it is of, where that is a matter of microseconds: as it would be answered otherwise,
+/// and without a moment's waiting. `None` for everything else.
+pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
+    let (begun, now) = (Instant::now(), field::now());
+    let target = std::str::from_utf8(wanted.target).ok()?;
+    let request = request::parse(target)?.ok()?;
+    let kind = asked(&request);
+    if !matches!(kind, Asked::Thumbnail | Asked::Playlist) {
+        return None;
+    }
+    let anybody = Asker { target: Some(target), now, ..Asker::default() };
+    let (plan, delivered) = house.delivery.at_once(&request, &anybody)?;
+    tell(&plan, delivered.outcome, begun);
+    let is_gzip = plan.work.is_text() && wanted.gzip;
+    let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };
+    let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
+    response::describe(&mut fields, &standing(&plan, &etag(&plan, is_gzip), None), &content);
+    response::cache_fields(&mut fields, delivered.outcome);
+    match delivered.outcome {
+        Outcome::Hit => response::hit_timing_field(&mut fields),
+        Outcome::Made | Outcome::Shared => response::timing_field(&mut fields, &[("total", begun.elapsed())]),
+    }
+    let (fields, held) = (reply::finished(fields, now), Held::Bytes(body));
+    let reply = Reply::whole(&fields, held.clone());
+    if delivered.outcome == Outcome::Hit {
+        house.recent.remember((wanted, kind), now, || fields, held);
+    }
+    Some((kind, delivered.outcome, reply))
+}
+
+/// The entity tag of what a plan comes to.
+fn etag(plan: &Plan, is_gzip: bool) -> String {
+    if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) }
+}
+
+fn standing(plan: &Plan, etag: &str, message: Option<HeaderValue>) -> Standing {
+    let vary = match plan.work.is_text() {
+        true => Some(response::ACCEPT_ENCODING),
+        false => plan.negotiated.then_some("Accept"),
+    };
+    Standing {
+        etag: field::text(format_args!("{etag}")),
+        modified: plan.modified,
+        freshness: plan.freshness,
+        vary,
+        tags: stale::tags(&plan.entry, plan.partner),
+        message,
+    }
+}
+
+/// What an artifact adds to the standing of its plan, and its bytes.
+fn content(plan: &Plan, artifact: &Artifact, is_gzip: bool) -> (artifact::Body, Content) {
+    let compressed = is_gzip.then(|| artifact.gzip()).flatten();
+    let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
+    let content = Content {
+        media_type: artifact.media_type.clone(),
+        length: body.len(),
+        shown: artifact.shown.map(|time| field::text(format_args!("{time}"))),
+        is_gzip,
+        attachment: plan.attachment.as_deref().map(file::attachment),
+    };
+    (body, content)
+}
+
+/// Tells the log of what was made.
+fn tell(plan: &Plan, outcome: Outcome, begun: Instant) {
+    match outcome {
+        Outcome::Hit => {}
+        _ if plan.work.is_light() => {
+            tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
+        }
+        _ => tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed())),
+    }
 }
 
 /// Which part of a content is asked for. A range is of GET alone, and a field that comes twice is none (RFC 9110 sections
@@ -341,13 +396,9 @@ async fn carried(house: &House, body: &artifact::Body, held: Option<&Held>, layo
 const FIELDS_MAX: usize = 24;
 
 fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, total: Duration) {
-    match delivered.outcome {
-        Outcome::Hit => {
-            response::cache_fields(headers, response::CACHE_STATUS_HIT);
-            return response::hit_timing_field(headers);
-        }
-        Outcome::Made => response::cache_fields(headers, response::CACHE_STATUS_MADE),
-        Outcome::Shared => response::cache_fields(headers, response::CACHE_STATUS_SHARED),
+    response::cache_fields(headers, delivered.outcome);
+    if delivered.outcome == Outcome::Hit {
+        return response::hit_timing_field(headers);
     }
     let steps = delivered.artifact.timings.steps();
     let steps: Vec<_> = [("plan", planned)].into_iter().chain(steps).chain([("total", total)]).collect();

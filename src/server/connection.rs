@@ -59,10 +59,8 @@ pub(super) async fn serve(houses: Receiver<Arc<House>>, (stream, from): (TcpStre
     let stream = match stream {
         Either::Left(clear) => {
             let stream = Pulsed::new(clear, Arc::clone(&pulse));
-            // What is logged is logged in one place.
-            let recent = (!house.log_requests).then(|| Arc::clone(&house.recent));
             let siding = Arc::clone(&siding);
-            Either::Left(Express::new(stream, Arc::clone(&pulse), recent, siding))
+            Either::Left(Express::new(stream, Arc::clone(&pulse), houses.clone(), siding))
         }
         Either::Right(secret) => {
             pulse.give();

@@ -1,11 +1,12 @@
-//! The fast lane of HTTP/1.1: answers of the current second go out beneath hyper, which sees only the other requests.
+//! The fast lane of HTTP/1.1: answers that need no waiting go out beneath hyper, which sees only the other requests.
 //!
 //! Between requests a connection is at a boundary, where nothing of the last answer is left to be sent and hyper waits for the
-//! next head. A plain request whose answer is at hand is answered right there. Any other complete head without a body is lent
+//! next head. A plain request whose answer is at hand, or made in microseconds, is answered right there. Any other complete head without a body is lent
 //! to hyper, byte for byte, and the boundary is reached again when its answer has been flushed, or the one that waits at the
 //! siding has been sent in its place. Whatever is neither gives the connection to hyper for good.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,24 +15,27 @@ use std::time::Instant;
 use bytes::{Buf, Bytes};
 use hyper::{StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch::Receiver;
 
+use super::answer;
 use super::field;
 use super::head::{self, Head};
+use super::house::House;
 use super::ident;
 use super::line::FileLine;
 use super::pulse::{OpenRequest, Pulse};
-use super::recent::{Recent, Wanted};
+use super::recent::{Reply, Wanted};
 use super::siding::{Siding, Waiting};
 use super::telemetry::{self, Asked};
+use crate::deliver::Outcome;
 use crate::deliver::extent::{Extent, Sending};
 use crate::request::shown::shown;
 
 /// A stream that answers what it can.
-#[derive(Debug)]
 pub(super) struct Express<S> {
     stream: S,
     pulse: Arc<Pulse>,
-    recent: Option<Arc<Recent>>,
+    houses: Receiver<Arc<House>>,
     siding: Arc<Siding>,
     phase: Phase,
     input: Input,
@@ -64,8 +68,17 @@ struct Output {
     bytes: Bytes,
     file: Option<Sending>,
     /// What is counted when it is sent.
-    counted: Option<(Asked, StatusCode, Instant)>,
+    counted: Option<Counted>,
     _open: OpenRequest,
+}
+
+/// What is counted of an answer.
+#[derive(Debug)]
+struct Counted {
+    kind: Asked,
+    status: StatusCode,
+    outcome: Outcome,
+    begun: Instant,
 }
 
 /// Most bytes that wait in a connection's input.
@@ -76,9 +89,9 @@ const ANSWERS_AT_ONCE: usize = 16;
 const BYTES_AT_ONCE: u64 = 2 << 20;
 
 impl<S: FileLine> Express<S> {
-    /// A stream at a boundary. Where nothing is at hand, every request is hyper's.
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Option<Arc<Recent>>, siding: Arc<Siding>) -> Express<S> {
-        Express { stream, pulse, recent, siding, phase: Phase::Boundary, input: Input::default(), output: None }
+    /// A stream at a boundary. A request is answered by the house that there is when it comes.
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>, houses: Receiver<Arc<House>>, siding: Arc<Siding>) -> Express<S> {
+        Express { stream, pulse, houses, siding, phase: Phase::Boundary, input: Input::default(), output: None }
     }
 
     /// Sends what is left of an answer. One that cannot be sent to its end breaks the connection off.
@@ -86,8 +99,8 @@ impl<S: FileLine> Express<S> {
         let Some(output) = &mut self.output else { return Poll::Ready(Ok(())) };
         let sent = ready!(output.poll(&mut self.stream, cx));
         match &sent {
-            Ok(()) => output.counted.iter().for_each(|(kind, status, begun)| {
-                telemetry::express(*kind, *status, begun.elapsed());
+            Ok(()) => output.counted.iter().for_each(|Counted { kind, status, outcome, begun }| {
+                telemetry::express(*kind, *status, *outcome, begun.elapsed());
             }),
             Err(_) => self.pulse.break_off(),
         }
@@ -120,7 +133,7 @@ impl<S: FileLine> Express<S> {
 
     /// Decides who answers the request at the front of the input.
     fn next(&mut self) {
-        let (begun, _) = self.pulse.requests();
+        let (begun, at) = (self.pulse.requests().0, Instant::now());
         let (length, wanted, (range, name)) = match head::head(self.input.rest()) {
             Head::Plain { length, target, gzip, range, name } => (length, Wanted { target, gzip }, (range, name)),
             Head::Bodyless { length } => return self.lend(length, begun),
@@ -131,10 +144,7 @@ impl<S: FileLine> Express<S> {
                 return;
             }
         };
-        // The last answer of a connection says that it is the last: none that is at hand does.
-        let recent = self.recent.as_ref().filter(|_| !self.pulse.is_told());
-        let answer = recent.and_then(|recent| recent.get(wanted, field::now()));
-        let Some((answer, reply)) = answer.and_then(|answer| answer.reply(range).map(|reply| (answer, reply))) else {
+        let Some((kind, outcome, reply)) = self.at_hand(wanted, range) else {
             return self.lend(length, begun);
         };
         tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = reply.status.as_u16());
@@ -143,10 +153,27 @@ impl<S: FileLine> Express<S> {
             first,
             bytes,
             file: reply.file.map(Extent::send),
-            counted: Some((answer.kind, reply.status, Instant::now())),
+            counted: Some(Counted { kind, status: reply.status, outcome, begun: at }),
             _open: OpenRequest::new(&self.pulse, Version::HTTP_11),
         });
         self.input.start += length;
+    }
+
+    /// The answer to a plain request, where it is known or made in microseconds.
+    fn at_hand(&self, wanted: Wanted<'_>, range: Option<&[u8]>) -> Option<(Asked, Outcome, Reply)> {
+        // The last answer of a connection says that it is the last, which none of these does; what is logged is logged in one place.
+        let house = Arc::clone(&self.houses.borrow());
+        if self.pulse.is_told() || house.log_requests {
+            return None;
+        }
+        match house.recent.get(wanted, field::now()) {
+            Some(answer) => Some((answer.kind, Outcome::Hit, answer.reply(range)?)),
+            // A panic on the way is a failure of that request alone; hyper knows what to say.
+            None if range.is_none() => {
+                catch_unwind(AssertUnwindSafe(|| answer::at_once(&house, wanted))).ok().flatten()
+            }
+            None => None,
+        }
     }
 
     fn lend(&mut self, length: usize, begun: u32) {

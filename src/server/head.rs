@@ -53,7 +53,7 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
         return None;
     }
     let mut at = first.len() + 2;
-    let mut plain = method == b"GET" && target.first() == Some(&b'/');
+    let mut plain = method == b"GET" && target.first() == Some(&b'/') && target.iter().all(is_plain);
     let (mut hosts, mut gzip, mut range, mut name) = (0, false, None, None);
     loop {
         let field = line(buffer.get(at..)?)?;
@@ -76,6 +76,11 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
         true => Head::Plain { length: at, target, gzip, range, name },
         false => Head::Bodyless { length: at },
     })
+}
+
+/// Whether every reader leaves a character of a target as it is: some cut it off at a `#`, refuse brackets, or mend quotes.
+fn is_plain(byte: &u8) -> bool {
+    matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'_' | b'a'..=b'z' | b'|' | b'~')
 }
 
 /// The bytes before CR LF; `None` where there is no line end yet, or a control character before it.
@@ -180,6 +185,9 @@ mod tests {
             "GET / HTTP/1.1\r\n\r\n",
             "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /a<b HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /a?{b} HTTP/1.1\r\nHost: x\r\n\r\n",
         ] {
             check(text, Head::Bodyless { length: text.len() });
         }

@@ -78,23 +78,28 @@ pub(super) fn answered(asked: Asked, status: u16, took: Duration) {
     metrics::histogram!("vedette_request_duration_seconds", "kind" => asked.label()).record(took);
 }
 
-/// Counts an answer that was at hand, without a look-up of what counts it.
-pub(super) fn express(asked: Asked, status: StatusCode, took: Duration) {
+/// Counts an answer that was at hand, or made at once, without a look-up of what counts it.
+pub(super) fn express(asked: Asked, status: StatusCode, outcome: Outcome, took: Duration) {
     struct Handles {
         requests: Counter,
         hits: Counter,
+        misses: Counter,
         duration: Histogram,
     }
     static HANDLES: [OnceLock<Handles>; 2 * Asked::COUNT] = [const { OnceLock::new() }; 2 * Asked::COUNT];
-    // All of it or a part: nothing else is at hand.
+    // All of it or a part: nothing else is answered so.
     let is_part = status == StatusCode::PARTIAL_CONTENT;
     let handles = HANDLES[2 * asked as usize + usize::from(is_part)].get_or_init(|| Handles {
         requests: metrics::counter!("vedette_requests_total", "kind" => asked.label(), "status" => status_label(status.as_u16())),
         hits: metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts"),
+        misses: metrics::counter!("vedette_cache_misses_total", "cache" => "artifacts"),
         duration: metrics::histogram!("vedette_request_duration_seconds", "kind" => asked.label()),
     });
     handles.requests.increment(1);
-    handles.hits.increment(1);
+    match outcome {
+        Outcome::Hit | Outcome::Shared => handles.hits.increment(1),
+        Outcome::Made => handles.misses.increment(1),
+    }
     handles.duration.record(took);
 }
 

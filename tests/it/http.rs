@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use vedette::access::partner::Config as AccessConfig;
 use vedette::catalog::{Catalog, Config as CatalogConfig};
-use vedette::deliver::{Config as DeliverConfig, Delivery};
+use vedette::deliver::{Config as DeliverConfig, Delivery, Outcome};
 use vedette::origin::Origin;
 use vedette::server::{Config, House, Server};
 
@@ -176,6 +176,75 @@ fn the_same_answer_the_first_time_and_the_hundredth() {
         asked += 1;
     }
     assert!(asked > 100, "{asked}");
+}
+
+#[test]
+fn what_is_made_at_once_is_what_is_made_otherwise() {
+    let running = Running::usual();
+    let mut client = running.connect();
+    let place = |protocol: &str, clip: u32| {
+        format!("/{protocol}/p/1/sp/100/serveFlavor/entryId/0_hills/clipTo/{clip}/flavorId/0_hills_source")
+    };
+    // What the library and the file are is known from here on.
+    assert_eq!(client.ask("GET", &format!("{}/master.m3u8", place("hls", 1000)), "").status, 200);
+    let files = [
+        ("hls", "master.m3u8"),
+        ("hls", "index-v1.m3u8"),
+        ("hls", "iframes-v1.m3u8"),
+        ("hls", "index-v9.m3u8"),
+        ("hls", "index-v1.txt"),
+        ("dash", "manifest.mpd"),
+        ("dash", "init-v1.mp4"),
+    ];
+    let mut clip = 1500;
+    for (protocol, file) in files {
+        for fields in ["", "Accept-Encoding: gzip\r\n"] {
+            clip += 1;
+            let target = format!("{}/{file}", place(protocol, clip));
+            let plain = [(); 4].map(|()| client.ask("GET", &target, fields));
+            // Conditions are for hyper to judge.
+            let judged = client.ask("GET", &target, &format!("{fields}If-None-Match: \"another\"\r\n"));
+            let is_text = judged.status == 200 && !file.starts_with("init");
+            assert_eq!(judged.header("content-encoding").is_some(), !fields.is_empty() && is_text, "{target}");
+            for answer in plain {
+                assert_eq!((answer.status, lasting(&answer)), (judged.status, lasting(&judged)), "{target}");
+                assert!(answer.body == judged.body, "{target}");
+            }
+            let head = client.ask("HEAD", &target, fields);
+            assert_eq!((head.status, lasting(&head)), (judged.status, lasting(&judged)), "{target}");
+            if let Some(tag) = judged.header("etag") {
+                assert_eq!(client.ask("GET", &target, &format!("{fields}If-None-Match: {tag}\r\n")).status, 304);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_what_is_everyones_is_made_at_once() {
+    let running = Running::usual();
+    let place = "/hls/p/1/sp/100/serveFlavor/entryId/0_hills/flavorId/0_hills_source";
+    let at_once = |target: &str| {
+        let request = vedette::request::parse(target).unwrap().unwrap();
+        let asker = vedette::access::viewer::Asker { target: Some(target), ..Default::default() };
+        running.delivery.at_once(&request, &asker).map(|(_, delivered)| delivered.outcome)
+    };
+    let [playlist, picture] = [format!("{place}/index-v1.m3u8"), target("0_avc", "width/160/vid_sec/1")];
+    let clip = playlist.replace("/flavorId", "/clipTo/1700/flavorId");
+    for (known, target, expected) in [(&playlist, &clip, Outcome::Made), (&picture, &picture, Outcome::Hit)] {
+        assert_eq!(at_once(target), None, "nothing is known of {target} yet");
+        // The catalog looks at an entry again where more than a second passes.
+        let found = (0..100).find_map(|_| {
+            assert_eq!(running.get(known).status, 200);
+            at_once(target)
+        });
+        assert_eq!(found, Some(expected), "{target}");
+    }
+    for target in [playlist, picture] {
+        for asker in ["ks=djJ8MXx", "referrer=aHR0cDovL2EuYg=="] {
+            assert_eq!(running.get(&target).status, 200);
+            assert_eq!(at_once(&format!("{target}?{asker}")), None, "{target} {asker}");
+        }
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use vedette::server::forwarded::{Header, Proxies};
 use vedette::server::{Config, Site};
 
 use crate::http::{Running, request};
-use crate::support::{Folder, Server, library, target};
+use crate::support::{Folder, Server, library, soon, target};
 
 fn running(trusted: &str, protocol: bool) -> Running {
     let proxies = Proxies { trusted: vec![Network::parse(trusted).unwrap()], header: Header::XForwardedFor, protocol };
@@ -165,6 +165,14 @@ fn rules_by_country_hold_where_the_country_is_known() {
         200,
         "nobody knows where that is"
     );
+    let elsewhere = germany().windows(2).position(|bytes| bytes == b"DE").unwrap();
+    let mut austria = germany();
+    austria[elsewhere..elsewhere + 2].copy_from_slice(b"AT");
+    std::fs::write(folder.path().join("new"), austria).unwrap();
+    std::fs::rename(folder.path().join("new"), &file).unwrap();
+    assert_eq!(knowing.get(&path).status, 404, "it is read again when that is asked for");
+    knowing.signal("HUP");
+    soon(|| knowing.get(&path).status == 200);
     let broken = folder.path().join("broken.mmdb");
     std::fs::write(&broken, "nothing").unwrap();
     let refused = std::process::Command::new(env!("CARGO_BIN_EXE_vedette"))
