@@ -167,9 +167,6 @@ pub struct Delivery {
 /// What was made, by its key.
 type Artifacts = Cache<Key, Arc<Artifact>>;
 
-/// What outlives the settings.
-type Parts = (Catalog, Kit, Artifacts, Arc<Generations>);
-
 /// An artifact, and where it came from.
 #[derive(Clone, Debug)]
 pub struct Delivered {
