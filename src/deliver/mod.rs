@@ -198,22 +198,23 @@ impl Delivery {
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
         let sessions = Sessions::new(config.sessions_ended.as_deref())?;
-        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, artifacts, Arc::default())))
+        let kept = (artifacts, Arc::new(Generations::default()));
+        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, kept)))
     }
 
     /// The same with other policies and other people let in: what is kept stays, for what is made is named by all that it
     /// depends on. Of `config` nothing else counts. Fails where the list of ended sessions cannot be read.
     pub fn renewed(&self, config: &Config, access: &AccessConfig) -> Result<Delivery> {
         let sessions = self.door.sessions.renewed(config.sessions_ended.as_deref())?;
-        let generations = Arc::clone(&self.generations);
-        let parts = (self.catalog.clone(), self.kit.clone(), self.artifacts.clone(), generations);
+        let kept = (self.artifacts.clone(), Arc::clone(&self.generations));
+        let parts = (self.catalog.clone(), self.kit.clone(), kept);
         Ok(Delivery::with(config, (access, sessions), parts))
     }
 
     fn with(
         config: &Config,
         (access, sessions): (&AccessConfig, Sessions),
-        (catalog, kit, artifacts, generations): Parts,
+        (catalog, kit, (artifacts, generations)): (Catalog, Kit, (Artifacts, Arc<Generations>)),
     ) -> Delivery {
         let policies =
             access.partners.iter().filter_map(|(id, partner)| Some((*id, policy_of(partner, &config.policy)?)));
