@@ -338,6 +338,14 @@ fn check_readme(name: &str, expected: &str) {
 fn the_readme_has_the_tables_of_the_code() {
     check_readme("parameters", &parameter_table());
     check_readme("settings", &settings_table());
+    check_readme("states", &table_of("src/access/states.md"));
+    check_readme("rules", &table_of("src/access/rules/rules.md"));
+}
+
+/// The table of a page.
+fn table_of(page: &str) -> String {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    text.lines().filter(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
