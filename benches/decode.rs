@@ -1,5 +1,5 @@
-//! What one frame costs to decode: exact, exact without leaving anything out, and the nearest keyframe. In CPU time of the
-//! thread, so that other work on the machine does not count.
+//! What one frame costs to decode: exact, exact without leaving anything out, and the nearest keyframe; here, and in the cage.
+//! In CPU time of the thread and of the processes that work for it, so that other work on the machine does not count.
 //!
 //! Takes the clips of `bench/prepare.sh` where they are (or in the folder that `VEDETTE_BENCH_DATA` names), else makes one.
 
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use vedette::decode::frames::Decoders;
 use vedette::decode::limits::Limits;
+use vedette::decode::place::{Config, Isolation, Place};
 use vedette::deliver::frames::{self, Loaded};
 use vedette::deliver::sources;
 use vedette::entry::Source;
@@ -81,16 +81,16 @@ fn source(path: &Path) -> Option<Source> {
 }
 
 /// Loads what the moments of a clip take.
-async fn load(path: &Path, way: Way) -> Result<Round> {
+async fn load(place: &Place, path: &Path, way: Way) -> Result<Round> {
     let (Some(folder), Some(source)) = (path.parent(), source(path)) else { panic!("{} is no file", path.display()) };
     let origin = Origin::folder(folder)?;
-    let index = sources::index(&origin, &source, Limits::default()).await?;
+    let index = sources::index(&origin, place, &source).await?;
     let Some(video) = index.video() else { panic!("{} has no video", path.display()) };
     let end = video.samples.last_shown().micros(video.timescale).0;
     let precision = if matches!(way, Way::Keyframe) { Precision::Keyframe } else { Precision::Exact };
     let mut loaded = Vec::new();
-    for place in 0..MOMENTS as i64 {
-        let moment = end * (2 * place + 1) / (2 * MOMENTS as i64);
+    for part in 0..MOMENTS as i64 {
+        let moment = end * (2 * part + 1) / (2 * MOMENTS as i64);
         let mut group = frames::groups(&index, &[Micros(moment)], precision).remove(0);
         if matches!(way, Way::All) {
             // What is wanted is not left out.
@@ -103,24 +103,46 @@ async fn load(path: &Path, way: Way) -> Result<Round> {
             };
             group.targets = on_the_way.map(target).collect();
         }
-        loaded.push(frames::read(&origin, &source, &index, group).await?);
+        loaded.push(frames::read(&origin, place, &source, &index, group).await?);
     }
     Ok(Round { index, loaded })
 }
 
-/// CPU time that this thread has taken.
+/// CPU time that this thread and the processes that this one started have taken.
 fn cpu_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    Duration::from_nanos(text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+    let taken = |path: String| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        Duration::from_nanos(text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+    };
+    let others = started_by(std::process::id()).into_iter().map(|id| taken(format!("/proc/{id}/schedstat")));
+    others.sum::<Duration>() + taken("/proc/thread-self/schedstat".to_owned())
+}
+
+/// The processes that the process `id` started, and those that they did.
+fn started_by(id: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let children = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let children = children.collect::<String>();
+    let children = children.split_whitespace().filter_map(|id| id.parse().ok());
+    children.flat_map(|child| std::iter::once(child).chain(started_by(child))).collect()
+}
+
+/// Both places, with the name of each in the report.
+fn places() -> [(&'static str, Place); 2] {
+    let mut caged = Config { isolation: Isolation::Process, ..Config::default() };
+    caged.cage.program = env!("CARGO_BIN_EXE_vedette").into();
+    [("", Place::here(Limits::default())), (", caged", Place::new(&caged, Limits::default(), 0))]
 }
 
 fn decode(criterion: &mut Criterion) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { panic!("no runtime") };
     for (name, path) in clips() {
-        for (way_name, way) in [("all", Way::All), ("exact", Way::Exact), ("keyframe", Way::Keyframe)] {
-            let round = runtime.block_on(load(&path, way)).unwrap_or_else(|error| panic!("{error:?}"));
-            let (decoders, mut next) = (Decoders::default(), 0);
-            criterion.bench_function(&format!("decode/{name}/{way_name}"), |bench| {
+        let ways = [("all", Way::All), ("exact", Way::Exact), ("keyframe", Way::Keyframe)];
+        let sides = ways.into_iter().flat_map(|way| places().map(|place| (way, place)));
+        for ((way_name, way), (place_name, place)) in sides {
+            let round = runtime.block_on(load(&place, &path, way)).unwrap_or_else(|error| panic!("{error:?}"));
+            let mut next = 0;
+            criterion.bench_function(&format!("decode/{name}/{way_name}{place_name}"), |bench| {
                 bench.iter_custom(|count| {
                     let start = cpu_time();
                     for _ in 0..count {
@@ -129,7 +151,7 @@ fn decode(criterion: &mut Criterion) {
                             black_box(picture);
                             Ok(())
                         };
-                        let decoded = frames::decode(&decoders, &round.index, &round.loaded[next], &|| false, keep);
+                        let decoded = frames::decode(&place, &round.index, &round.loaded[next], &|| false, keep);
                         decoded.unwrap_or_else(|error| panic!("{error:?}"));
                     }
                     cpu_time() - start

@@ -23,6 +23,8 @@ use vedette::access::viewer::Asker;
 use vedette::catalog::Catalog;
 use vedette::config::table::ROWS;
 use vedette::config::{self, Settings, Sources};
+use vedette::decode::cage;
+use vedette::decode::place::Place;
 use vedette::deliver::Delivery;
 use vedette::deliver::sources::{self, Content};
 use vedette::entry::Source;
@@ -43,6 +45,10 @@ const ANSWER_LINE_MAX: u64 = 256;
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
+    // Before there is anything that a process for decoders should not have.
+    if std::env::args_os().nth(1).is_some_and(|word| word == cage::COMMAND) {
+        return cage::run();
+    }
     match run(&command().get_matches()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(faults) => {
@@ -179,13 +185,13 @@ fn inspect(given: &ArgMatches, settings: &Settings) -> Outcome {
     let file = given.get_one::<PathBuf>("file").map(PathBuf::as_path).unwrap_or(Path::new(""));
     runtime()?.block_on(async {
         let (origin, source) = if origin::is_remote(file) { at_origin(file, settings).await } else { in_folder(file) }?;
-        let limits = settings.deliver.decoding;
+        let place = Place::new(&settings.deliver.place, settings.deliver.decoding, 0);
         if sources::recognise(&origin, &source).await.map_err(fault)? == Content::Still {
-            let facts = sources::facts(&origin, &source, limits).await.map_err(fault)?;
+            let facts = sources::facts(&origin, &place, &source).await.map_err(fault)?;
             let shown = facts.picture.map(|picture| picture.shown.to_string()).unwrap_or_default();
             return print(format_args!("a picture, {shown} as shown\n"));
         }
-        let index = sources::index(&origin, &source, limits).await.map_err(fault)?;
+        let index = sources::index(&origin, &place, &source).await.map_err(fault)?;
         print(media::describe::describe(&index, source.size))
     })
 }
@@ -220,6 +226,11 @@ async fn at_origin(url: &Path, settings: &Settings) -> Result<(Origin, Source), 
 /// Prints the settings; fails with what is wrong with the files that they name, and with the library.
 fn check_config(settings: &Settings) -> Outcome {
     print(settings)?;
+    let place = Place::new(&settings.deliver.place, settings.deliver.decoding, 0);
+    match place.open().map_err(fault)? {
+        Some(walls) => print(format_args!("# media is decoded in processes of their own: {walls}\n"))?,
+        None => print("# media is decoded by the service itself\n")?,
+    }
     let faults: Vec<_> = runtime()?.block_on(async {
         let (catalog, delivery) = delivery(settings)?;
         House::new(&settings.server, Arc::new(delivery)).map_err(fault)?;

@@ -50,7 +50,10 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     (
         "main",
         Layer::Shell,
-        &["error", "entry", "media", "request", "access", "plan", "catalog", "origin", "deliver", "server", "config"],
+        &[
+            "error", "entry", "media", "request", "access", "plan", "catalog", "origin", "decode", "deliver", "server",
+            "config",
+        ],
     ),
 ];
 
@@ -70,6 +73,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("quick_cache", &["cache"]),
     ("maxminddb", &["country"]),
     ("ffmpeg_sys_next", &["decode"]),
+    ("landlock", &["decode"]),
+    ("seccompiler", &["decode"]),
+    ("postcard", &["decode"]),
+    ("libc", &["decode"]),
     ("turbojpeg", &["decode", "thumbnail"]),
     ("image", &["decode", "thumbnail"]),
     ("moxcms", &["decode", "thumbnail"]),

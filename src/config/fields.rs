@@ -49,6 +49,11 @@ pub(super) fn block(text: &str) -> Option<u64> {
     size(text).filter(|bytes| (4 << 10..=4 << 20).contains(bytes))
 }
 
+/// Less would not do for the first frame of a video in 4K.
+pub(super) fn memory(text: &str) -> Option<u64> {
+    size(text).filter(|bytes| *bytes >= 256 << 20)
+}
+
 pub(super) fn retries(text: &str) -> Option<usize> {
     count(text).filter(|retries| *retries <= 10).and_then(|retries| usize::try_from(retries).ok())
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::fields::{
-    address, block, body_size, bytes, header_size, hosts, length, micros, networks, number, optional_address,
+    address, block, body_size, bytes, header_size, hosts, length, memory, micros, networks, number, optional_address,
     optional_duration, optional_path, origins, parsed, path, public_url, quality, retries, seconds, segment, segments,
     show_hosts, show_length, show_micros, show_networks, show_optional_address, show_optional_duration,
     show_optional_path, show_origins, show_path, show_public_url, show_seconds, show_segments, show_workers,
@@ -221,6 +221,38 @@ pub const ROWS: &[Row] = &[
         number,
         u64::to_string,
         "Most pixels of a video's picture that is decoded"
+    ),
+    row!(
+        "decode_isolation",
+        deliver.place.isolation,
+        "process or none",
+        parsed,
+        ToString::to_string,
+        "Whether media is decoded in processes that can do nothing else, or by the service itself"
+    ),
+    row!(
+        "decode_memory_size",
+        deliver.place.cage.memory_max,
+        "a size from 256MiB on",
+        memory,
+        bytes,
+        "Most bytes of memory of each such process"
+    ),
+    row!(
+        "decode_timeout",
+        deliver.place.cage.silence_max,
+        DURATION,
+        wait,
+        span,
+        "How long such a process may say nothing while it works, before it is ended"
+    ),
+    row!(
+        "decode_quarantine",
+        deliver.quarantine,
+        DURATION,
+        duration,
+        span,
+        "How long nothing is tried with a file that broke two of them"
     ),
     row!(
         "thumbnail_quality",

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::demuxer::{Demuxer, Depth};
 use super::frames::Coded;
@@ -29,19 +30,41 @@ const PLACES_BEFORE: u32 = 2;
 /// Most samples to look back over for earlier places.
 const LOOK_BACK_MAX: u32 = 64;
 
-/// The samples `numbers` of `track`, whose packing is [`crate::media::Packing::Demuxed`], from the file behind `reader` that
-/// it was scanned from. Asks `stop` at every read whether to give up, which is [`Kind::TimedOut`].
-pub fn demux(
-    reader: &mut dyn ReadAt,
-    track: &Track,
-    numbers: RangeInclusive<u32>,
-    stop: &dyn Fn() -> bool,
-) -> Result<Vec<Coded>> {
-    let samples: Vec<Sample> = track.samples.range(*numbers.start()..numbers.end().saturating_add(1)).collect();
+/// Some samples of a track that follow each other, with what it takes to find them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Passage {
+    /// The container's number of the track.
+    track: u32,
+    samples: Vec<Sample>,
+    /// The place of a sample some places before the first.
+    before: u64,
+    /// How many samples right before the first were found at the same place.
+    sharing: u32,
+}
+
+impl Passage {
+    /// The samples `numbers` of `track`, whose packing is [`crate::media::Packing::Demuxed`].
+    pub fn new(track: &Track, numbers: RangeInclusive<u32>) -> Passage {
+        let samples: Vec<Sample> = track.samples.range(*numbers.start()..numbers.end().saturating_add(1)).collect();
+        let first = samples.first();
+        let before = first.map_or(0, |first| place_before(track, first));
+        let sharing = first.map_or(0, |first| sharing_before(track, first));
+        Passage { track: track.id, samples, before, sharing }
+    }
+
+    /// The samples.
+    pub(super) fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+}
+
+/// The samples of `passage`, from the file behind `reader` that their track was scanned from. Asks `stop` at every read whether
+/// to give up, which is [`Kind::TimedOut`].
+pub fn demux(reader: &mut dyn ReadAt, passage: &Passage, stop: &dyn Fn() -> bool) -> Result<Vec<Coded>> {
     for approach in [Approach::Byte, Approach::Time, Approach::Start] {
         let mut demuxer = Demuxer::open(reader, stop, Depth::Header)?;
-        if approach_to(&mut demuxer, track, &samples, approach)
-            && let Some(found) = collect(&mut demuxer, track, &samples)?
+        if approach_to(&mut demuxer, passage, approach)
+            && let Some(found) = collect(&mut demuxer, passage)?
         {
             return Ok(found);
         }
@@ -49,17 +72,17 @@ pub fn demux(
     Err(Error::new(Kind::Unavailable, "samples of the file were not found where they were before"))
 }
 
-/// Goes to a place before the first of `samples`. False where the container cannot.
-fn approach_to(demuxer: &mut Demuxer<'_>, track: &Track, samples: &[Sample], approach: Approach) -> bool {
-    let Some(first) = samples.first() else { return false };
+/// Goes to a place before the first sample. False where the container cannot.
+fn approach_to(demuxer: &mut Demuxer<'_>, passage: &Passage, approach: Approach) -> bool {
+    let Some(first) = passage.samples.first() else { return false };
     match approach {
         Approach::Byte => {
             // The others do not find their way from an arbitrary byte.
             let finds_itself = matches!(demuxer.name().to_bytes(), b"mpegts" | b"mpeg");
-            finds_itself && demuxer.seek_to_byte(place_before(track, first))
+            finds_itself && demuxer.seek_to_byte(passage.before)
         }
         Approach::Time => {
-            let Some(at) = demuxer.place_of(track.id) else { return false };
+            let Some(at) = demuxer.place_of(passage.track) else { return false };
             let Some(stream) = demuxer.stream(at) else { return false };
             let units = first.decode_time.0.div_euclid(stream.ticks.max(1));
             demuxer.seek_to_time(at, units.saturating_add(demuxer.start_time(at)))
@@ -86,15 +109,16 @@ fn place_before(track: &Track, first: &Sample) -> u64 {
     place
 }
 
-/// Reads on to the first of `samples` and takes as many. `None` where it does not come.
-fn collect(demuxer: &mut Demuxer<'_>, track: &Track, samples: &[Sample]) -> Result<Option<Vec<Coded>>> {
+/// Reads on to the first sample and takes as many. `None` where it does not come.
+fn collect(demuxer: &mut Demuxer<'_>, passage: &Passage) -> Result<Option<Vec<Coded>>> {
+    let Passage { track, samples, sharing, .. } = passage;
     let Some(first) = samples.first() else { return Ok(None) };
-    let mut skip = sharing_before(track, first);
+    let mut skip = *sharing;
     let mut coded = Vec::with_capacity(samples.len());
     // A sample without a place of its own was given that of the one before it.
     let mut place = None;
     while let Some(packet) = demuxer.next()? {
-        if demuxer.number_of(packet.stream) != Some(track.id) {
+        if demuxer.number_of(packet.stream) != Some(*track) {
             continue;
         }
         place = packet.position.or(place);

@@ -28,7 +28,7 @@ const PROBE_BYTES_MAX: i64 = 8 << 20;
 const PROBE_MICROS_MAX: i64 = 10_000_000;
 
 /// Most streams that are believed.
-const STREAMS_MAX: c_int = 64;
+pub(super) const STREAMS_MAX: usize = 64;
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -112,7 +112,7 @@ impl<'a> Demuxer<'a> {
             context.io_open = Some(refuse_open);
             context.probesize = PROBE_BYTES_MAX;
             context.max_analyze_duration = PROBE_MICROS_MAX;
-            context.max_streams = STREAMS_MAX;
+            context.max_streams = STREAMS_MAX as c_int;
             context.interrupt_callback = av::AVIOInterruptCB { callback: Some(interrupted), opaque: self.input.cast() };
             let mut options = ptr::null_mut();
             av::av_dict_set(&mut options, c"format_whitelist".as_ptr(), CONTAINERS.as_ptr(), 0);

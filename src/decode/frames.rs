@@ -39,6 +39,7 @@ const IDLE_BYTES_MAX: u64 = 512 << 20;
 #[derive(Debug)]
 pub struct Decoders {
     idle: Mutex<Vec<Idle>>,
+    idle_bytes_max: u64,
     pixels_max: u64,
 }
 
@@ -95,7 +96,12 @@ pub struct Run<'a> {
 impl Decoders {
     /// None open yet, for pictures of at most `pixels_max`.
     pub fn new(pixels_max: u64) -> Decoders {
-        Decoders { idle: Mutex::default(), pixels_max }
+        Decoders::keeping(IDLE_BYTES_MAX, pixels_max)
+    }
+
+    /// The same, but those without work hold no more than so many bytes together, by an estimate.
+    pub(super) fn keeping(idle_bytes_max: u64, pixels_max: u64) -> Decoders {
+        Decoders { idle: Mutex::default(), idle_bytes_max, pixels_max }
     }
 
     /// Decodes a run and hands over the frames wanted of it, in any order, each once. Samples that no wanted frame refers to
@@ -178,7 +184,7 @@ impl Decoders {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push(back);
         let is_stale = |oldest: &Idle| oldest.since.elapsed() > IDLE_AGE_MAX;
-        while idle.len() > IDLE_MAX || total(&idle) > IDLE_BYTES_MAX || idle.first().is_some_and(is_stale) {
+        while idle.len() > IDLE_MAX || total(&idle) > self.idle_bytes_max || idle.first().is_some_and(is_stale) {
             dropped.push(idle.remove(0));
         }
         // Closing takes a while: not under the lock.

@@ -1,7 +1,9 @@
 //! How large a picture may be to be decoded.
 
+use serde::{Deserialize, Serialize};
+
 /// Most pixels of what is decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Of a stored picture.
     pub still_pixels_max: u64,

@@ -1,5 +1,6 @@
 //! Pictures out of coded media; the only module that knows ffmpeg and still-image decoders.
 
+pub mod cage;
 mod decoder;
 pub mod demux;
 mod demuxer;
@@ -8,6 +9,7 @@ mod packed;
 
 pub mod frames;
 pub mod limits;
+pub mod place;
 mod planes;
 pub mod probe;
 pub mod scan;

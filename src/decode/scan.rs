@@ -1,6 +1,8 @@
 //! The index of a container that is not ISO BMFF, by one pass of libavformat over it.
 
-use super::demuxer::{Demuxer, Depth, Packet};
+use serde::{Deserialize, Serialize};
+
+use super::demuxer::{Demuxer, Depth, Packet, STREAMS_MAX};
 use super::order::Order;
 use super::packed::Packed;
 use super::streams::Stream;
@@ -24,7 +26,7 @@ const SAMPLES_MAX: usize = 4 << 20;
 const HEADER_BYTES_MAX: usize = 48;
 
 /// One sample as it was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Found {
     /// Where its bytes begin, or where libavformat found it if they do not lie in one run.
     pub(super) offset: u64,
@@ -58,9 +60,29 @@ struct Growing {
     found: Vec<Found>,
 }
 
+/// What one pass over a file found.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Collected {
+    container: Container,
+    tracks: Vec<Grown>,
+}
+
+/// A track that was collected.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Grown {
+    stream: Stream,
+    is_plain: bool,
+    found: Vec<Found>,
+}
+
 /// The index of the file behind `reader`. Reads it whole; asks `stop` at every read whether to give up, which is
 /// [`crate::error::Kind::TimedOut`].
 pub fn scan(reader: &mut dyn ReadAt, stop: &dyn Fn() -> bool) -> Result<Index> {
+    collect(reader, stop)?.index()
+}
+
+/// What the file behind `reader` holds, as [`scan`] reads it.
+pub(super) fn collect(reader: &mut dyn ReadAt, stop: &dyn Fn() -> bool) -> Result<Collected> {
     let mut demuxer = Demuxer::open(reader, stop, Depth::Streams)?;
     let mut growing: Vec<Option<Growing>> = Vec::new();
     let (mut count, mut scratch) = (0, Vec::new());
@@ -79,7 +101,8 @@ pub fn scan(reader: &mut dyn ReadAt, stop: &dyn Fn() -> bool) -> Result<Index> {
         b"matroska,webm" => Container::Matroska,
         _ => Container::Other,
     };
-    Ok(Index { container, tracks: finish(growing.into_iter().flatten().collect())? })
+    let tracks = growing.into_iter().flatten().map(Growing::finish).collect::<Result<_>>()?;
+    Ok(Collected { container, tracks })
 }
 
 /// The track of the stream at place `at`, unless it is none.
@@ -160,33 +183,44 @@ fn shows(codec: Codec, sample: &[u8]) -> bool {
     codec != Codec::Vp8 || sample.first().is_none_or(|first| first & SHOW_FRAME != 0)
 }
 
-/// The tracks, with the presentation starting at zero: where the first frame of the first video track is shown.
-fn finish(mut growing: Vec<Growing>) -> Result<Vec<Track>> {
-    for track in &mut growing {
-        track.unpack()?;
-        timeline::complete(&mut track.found);
+impl Collected {
+    /// The index, with the presentation starting at zero: where the first frame of the first video track is shown.
+    pub(super) fn index(self) -> Result<Index> {
+        let Collected { container, mut tracks } = self;
+        tracks.iter_mut().for_each(|track| timeline::complete(&mut track.found));
+        let is_video = |track: &&Grown| matches!(track.stream.media, Media::Video(_)) && !track.found.is_empty();
+        let start = tracks.iter().find(is_video).or(tracks.first()).map(|track| {
+            let first = timeline::start(&track.found);
+            timeline::Start { time: first, ticks: track.stream.ticks, timescale: track.stream.timescale }
+        });
+        let tracks = tracks.into_iter().map(|track| track.into_track(start)).collect::<Result<_>>()?;
+        Ok(Index { container, tracks })
     }
-    let is_video = |track: &&Growing| matches!(track.stream.media, Media::Video(_)) && !track.found.is_empty();
-    let start = growing.iter().find(is_video).or(growing.first()).map(|track| {
-        let first = timeline::start(&track.found);
-        timeline::Start { time: first, ticks: track.stream.ticks, timescale: track.stream.timescale }
-    });
-    growing.into_iter().map(|track| track.into_track(start)).collect()
+
+    /// Whether it is what [`collect`] may give.
+    pub(super) fn is_believable(&self) -> bool {
+        let count = self.tracks.iter().map(|track| track.found.len()).fold(0, usize::saturating_add);
+        let are_streams = self.tracks.iter().all(|track| track.stream.is_believable());
+        self.tracks.len() <= STREAMS_MAX && count <= SAMPLES_MAX && are_streams
+    }
 }
 
 impl Growing {
     /// Gives packed pictures places of their own. Fails where their bytes do not lie in one run.
-    fn unpack(&mut self) -> Result<()> {
-        let Some(packed) = self.packed.take().filter(Packed::any) else { return Ok(()) };
-        if !self.is_plain {
-            return Err(Error::unsupported(
-                "pictures of MPEG-4 that are packed together are read from AVI and Matroska alone",
-            ));
+    fn finish(mut self) -> Result<Grown> {
+        if let Some(packed) = self.packed.take().filter(Packed::any) {
+            if !self.is_plain {
+                return Err(Error::unsupported(
+                    "pictures of MPEG-4 that are packed together are read from AVI and Matroska alone",
+                ));
+            }
+            packed.deal(&mut self.found);
         }
-        packed.deal(&mut self.found);
-        Ok(())
+        Ok(Grown { stream: self.stream, is_plain: self.is_plain, found: self.found })
     }
+}
 
+impl Grown {
     fn into_track(self, start: Option<timeline::Start>) -> Result<Track> {
         let Stream { id, codec, config, media, language, timescale, ticks, .. } = self.stream;
         let zero = start.map_or(0, |start| start.in_units(timescale, ticks));

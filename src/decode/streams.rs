@@ -5,6 +5,7 @@ use std::ffi::CStr;
 
 use bytes::Bytes;
 use ffmpeg_sys_next as av;
+use serde::{Deserialize, Serialize};
 
 use super::planes::{color_from, sample_aspect};
 use crate::media::picture::{Color, Orientation, Size, Turn};
@@ -15,7 +16,7 @@ use crate::media::{AudioFormat, Codec, Media, VideoFormat};
 const CONFIG_BYTES_MAX: usize = 1 << 20;
 
 /// A stream of an open container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Stream {
     /// Its number.
     pub(super) id: u32,
@@ -35,6 +36,21 @@ pub(super) struct Stream {
     pub(super) is_attached: bool,
     /// Whether its samples come with their opacity beside them.
     pub(super) has_alpha: bool,
+}
+
+impl Stream {
+    /// Whether it is what [`describe`] may give.
+    pub(super) fn is_believable(&self) -> bool {
+        let is_shaped = match &self.media {
+            Media::Video(format) => {
+                let (wide, high) = format.sample_aspect;
+                sample_aspect(wide.into(), high.into()) == format.sample_aspect && format.dolby_vision.is_none()
+            }
+            Media::Audio(_) | Media::Other => true,
+        };
+        let is_named = self.language.as_ref().is_none_or(|language| is_tag(language));
+        is_shaped && is_named && self.ticks > 0 && self.config.len() <= CONFIG_BYTES_MAX
+    }
 }
 
 /// What is known of the stream at place `at`, which the container gives the number `id` if `has_ids`.
@@ -153,8 +169,12 @@ fn config(parameters: &av::AVCodecParameters) -> Bytes {
 
 fn language(stream: &av::AVStream) -> Option<String> {
     let text = text(stream, c"language")?.to_str().ok()?;
-    let is_tag = (2..=35).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    (is_tag && text != "und").then(|| text.to_owned())
+    (is_tag(text) && text != "und").then(|| text.to_owned())
+}
+
+/// Whether a text looks like the tag of a language.
+fn is_tag(text: &str) -> bool {
+    (2..=35).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// What the container says of a stream under `key`.

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 
 use super::sources::{Reading, reading};
-use crate::decode::demux::demux;
-use crate::decode::frames::{Coded, Decoders, Run};
+use crate::decode::demux::Passage;
+use crate::decode::frames::{Coded, Run};
+use crate::decode::place::Place;
 use crate::entry::Source;
 use crate::error::{Error, Result};
 use crate::media::samples::{Reach, Sample};
@@ -94,13 +95,13 @@ fn reach(track: &Track, at: Ticks, precision: Precision) -> Option<(Reach, Preci
     Some((reach, Precision::Exact))
 }
 
-/// Reads the samples of `group` of the video in `index`.
-pub async fn read(origin: &Origin, source: &Source, index: &Arc<Index>, group: Group) -> Result<Loaded> {
+/// Reads the samples of `group` of the video in `index`; where they are scattered, with the help of `place`.
+pub async fn read(origin: &Origin, place: &Place, source: &Source, index: &Arc<Index>, group: Group) -> Result<Loaded> {
     let opened = origin.open(source).await?;
-    let index = Arc::clone(index);
+    let (index, place) = (Arc::clone(index), place.clone());
     reading(opened, move |opened, stop| {
         let track = index.video().ok_or_else(no_video)?;
-        let loaded = Loading { opened, track, stop }.load(group)?;
+        let loaded = Loading { opened, place: &place, track, stop }.load(group)?;
         opened.check_version()?;
         Ok(loaded)
     })
@@ -109,7 +110,7 @@ pub async fn read(origin: &Origin, source: &Source, index: &Arc<Index>, group: G
 
 /// Decodes what was loaded and hands over each target's frame, in any order. Blocks; asks `stop` whether to give up.
 pub fn decode(
-    decoders: &Decoders,
+    place: &Place,
     index: &Index,
     loaded: &Loaded,
     stop: &dyn Fn() -> bool,
@@ -118,7 +119,7 @@ pub fn decode(
     let track = index.video().ok_or_else(no_video)?;
     let wanted: Vec<Ticks> = loaded.targets.iter().map(|target| target.time).collect();
     let run = Run { track, samples: &loaded.samples, wanted: &wanted };
-    decoders.decode(run, stop, &mut |time, picture| match loaded.targets.iter().find(|target| target.time == time) {
+    place.frames(run, stop, &mut |time, picture| match loaded.targets.iter().find(|target| target.time == time) {
         Some(target) => on_frame(target, picture),
         None => Ok(()),
     })
@@ -131,6 +132,7 @@ fn no_video() -> Error {
 /// Reading the samples of one track.
 struct Loading<'a> {
     opened: &'a Opened,
+    place: &'a Place,
     track: &'a Track,
     stop: &'a AtomicBool,
 }
@@ -187,7 +189,8 @@ impl Loading<'_> {
             Packing::Demuxed if samples.is_empty() => Ok(Vec::new()),
             Packing::Demuxed => {
                 let stop = || self.stop.load(Ordering::Relaxed);
-                demux(&mut Reading(self.opened), self.track, numbers.start..=numbers.end.saturating_sub(1), &stop)
+                let passage = Passage::new(self.track, numbers.start..=numbers.end.saturating_sub(1));
+                self.place.demux(&mut Reading(self.opened), &passage, &stop)
             }
         }
     }

@@ -11,10 +11,10 @@ use super::Config;
 use super::artifact::Timings;
 use super::frames::{self, Group, Target};
 use super::pool::{Admission, Limits as PoolLimits, Pool, Stop};
+use super::quarantine::Quarantine;
 use super::sources::{self, Content};
 use crate::cache::{Cache, Limits, Outcome};
-use crate::decode::frames::Decoders;
-use crate::decode::limits::Limits as Decodable;
+use crate::decode::place::Place;
 use crate::decode::stills;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
@@ -48,14 +48,15 @@ pub(super) struct Kit {
     pub(super) origin: Origin,
     /// Threads for work.
     pub(super) pool: Arc<Pool>,
-    /// Open decoders.
-    pub(super) decoders: Arc<Decoders>,
+    /// Where files are decoded.
+    pub(super) place: Place,
+    /// Files that are not.
+    pub(super) quarantine: Arc<Quarantine>,
     facts: Cache<Source, Arc<Facts>>,
     indexes: Cache<Source, Arc<Index>>,
     frames: Cache<FrameKey, Arc<Frame>>,
     readings: Arc<Semaphore>,
     clips: Arc<Semaphore>,
-    limits: Decodable,
     views: Cache<ViewsKey, Arc<[View]>>,
 }
 
@@ -113,11 +114,12 @@ impl Kit {
         let limits =
             |bytes_max| Limits { bytes_max, age_max: config.work_timeout, failures_kept: config.failures_kept };
         let pool = PoolLimits { workers: config.workers, queue_max: config.queue_max, queue_wait: config.queue_wait };
+        let pool = Arc::new(Pool::new(pool)?);
         Ok(Kit {
             origin,
-            pool: Arc::new(Pool::new(pool)?),
-            decoders: Arc::new(Decoders::new(config.decoding.video_pixels_max)),
-            limits: config.decoding,
+            place: Place::new(&config.place, config.decoding, pool.load().workers),
+            pool,
+            quarantine: Arc::new(Quarantine::new(config.quarantine)),
             facts: Cache::new(limits(config.facts_max), |_, _| 1),
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
@@ -152,10 +154,13 @@ impl Kit {
 
     async fn read_facts(&self, source: &Source) -> Result<Facts> {
         match sources::recognise(&self.origin, source).await? {
-            Content::Still => sources::facts(&self.origin, source, self.limits).await,
+            Content::Still => {
+                let facts = sources::facts(&self.origin, &self.place, source);
+                self.quarantine.around(source, facts).await
+            }
             Content::Mp4 | Content::Other | Content::Foreign => {
                 let index = self.index(source).await?;
-                sources::facts_of(&index, source, self.limits)
+                sources::facts_of(&index, source, self.place.limits())
             }
         }
     }
@@ -170,7 +175,8 @@ impl Kit {
                     Opened::Local(_) => Some(turn(&kit.readings).await?),
                     Opened::Remote(_) | Opened::Held(_) => None,
                 };
-                let index = sources::index(&kit.origin, &source, kit.limits).await?;
+                let index = sources::index(&kit.origin, &kit.place, &source);
+                let index = kit.quarantine.around(&source, index).await?;
                 tell_of_misfits(&index, &source);
                 Ok(index)
             }
@@ -255,16 +261,26 @@ impl Kit {
         film: &Film,
         group: Group,
         admission: Admission,
+        each: impl FnMut(&Target, Picture) -> Result<T> + Send + 'static,
+    ) -> Result<(Vec<T>, Timings)> {
+        self.quarantine.around(&film.source, self.decode_group(film, group, admission, each)).await
+    }
+
+    async fn decode_group<T: Send + 'static>(
+        &self,
+        film: &Film,
+        group: Group,
+        admission: Admission,
         mut each: impl FnMut(&Target, Picture) -> Result<T> + Send + 'static,
     ) -> Result<(Vec<T>, Timings)> {
         let begun = Instant::now();
-        let loaded = frames::read(&self.origin, &film.source, &film.index, group).await?;
+        let loaded = frames::read(&self.origin, &self.place, &film.source, &film.index, group).await?;
         let read = begun.elapsed();
-        let (index, decoders) = (Arc::clone(&film.index), Arc::clone(&self.decoders));
+        let (index, place) = (Arc::clone(&film.index), self.place.clone());
         let work = move |stop: &Stop| {
             let (begun, mut scale, mut made) =
                 (Instant::now(), Duration::ZERO, Vec::with_capacity(loaded.targets.len()));
-            frames::decode(&decoders, &index, &loaded, &|| stop.is_set(), &mut |target, picture| {
+            frames::decode(&place, &index, &loaded, &|| stop.is_set(), &mut |target, picture| {
                 let begun = Instant::now();
                 made.push(each(target, picture)?);
                 scale += begun.elapsed();
@@ -288,12 +304,12 @@ impl Kit {
     async fn decode_still(&self, source: Source, halvings: u8) -> Result<(Frame, Timings)> {
         let begun = Instant::now();
         let file = sources::read_still(&self.origin, &source).await?;
-        let (read, limits) = (begun.elapsed(), self.limits);
-        let work = move |_: &Stop| {
+        let (read, place) = (begun.elapsed(), self.place.clone());
+        let work = move |stop: &Stop| {
             let begun = Instant::now();
-            Ok((stills::decode(file, halvings, limits)?, begun.elapsed()))
+            Ok((place.still(file, halvings, &|| stop.is_set())?, begun.elapsed()))
         };
-        let ((picture, decode), queue) = self.pool.run(Admission::Begin, work).await?;
+        let ((picture, decode), queue) = self.quarantine.around(&source, self.pool.run(Admission::Begin, work)).await?;
         Ok((Frame { picture, time: None }, Timings { queue, read, decode, ..Timings::default() }))
     }
 

@@ -11,6 +11,7 @@ mod make;
 mod offer;
 mod package;
 pub mod pool;
+mod quarantine;
 pub mod reading;
 mod sequence;
 mod sessions;
@@ -38,7 +39,9 @@ use crate::access::partner::{Config as AccessConfig, Partner};
 use crate::access::viewer::Asker;
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
+use crate::decode::cage::Walls;
 use crate::decode::limits::Limits as Decodable;
+use crate::decode::place::Config as PlaceConfig;
 use crate::entry::{Entry, EntryId, PartnerId, Source};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
@@ -73,6 +76,10 @@ pub struct Config {
     pub failures_kept: Duration,
     /// How large a picture may be to be decoded.
     pub decoding: Decodable,
+    /// Where it is decoded.
+    pub place: PlaceConfig,
+    /// How long nothing is tried with a file that broke what was to decode it.
+    pub quarantine: Duration,
     /// The list of sessions that were ended before their time; `None` for none.
     pub sessions_ended: Option<PathBuf>,
     /// What a site decides about pictures.
@@ -95,6 +102,8 @@ const QUEUE_WAIT: Duration = Duration::from_secs(10);
 const WORK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Long enough that a page that reloads does not repeat the work, short enough that a repaired file shows at once.
 const FAILURES_KEPT: Duration = Duration::from_secs(5);
+/// A file costs no more than two processes in so long, and one that was not to blame is shown again soon.
+const QUARANTINE: Duration = Duration::from_secs(300);
 
 /// A picture of 8K.
 const OUTPUT_PIXELS_MAX: u64 = 36_000_000;
@@ -124,6 +133,8 @@ impl Default for Config {
             work_timeout: WORK_TIMEOUT,
             failures_kept: FAILURES_KEPT,
             decoding: Decodable::default(),
+            place: PlaceConfig::default(),
+            quarantine: QUARANTINE,
             sessions_ended: None,
             policy: Policy {
                 output_pixels_max: OUTPUT_PIXELS_MAX,
@@ -216,6 +227,17 @@ impl Delivery {
             policies: policies.collect(),
             door: Door { config: access.clone(), sessions },
         }
+    }
+
+    /// Starts the processes that decode, and tells what stands around them; `None` where the service itself decodes.
+    pub fn open(&self) -> Result<Option<Walls>> {
+        self.kit.place.open()
+    }
+
+    /// Tells the metrics how what decodes fares, and how many files are left alone because they broke it.
+    pub fn measure(&self) {
+        self.kit.place.measure();
+        metrics::gauge!("vedette_decode_quarantined").set(self.kit.quarantine.len() as f64);
     }
 
     /// How busy the workers are.

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::decode::demux::Passage;
 use crate::decode::limits::Limits;
-use crate::decode::scan::{ReadAt, scan};
-use crate::decode::{demux, frames, probe, stills};
+use crate::decode::place::Place;
+use crate::decode::scan::ReadAt;
+use crate::decode::{frames, probe, stills};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 use crate::media::mp4::{self, Reader, Step};
@@ -59,12 +61,12 @@ pub fn content(head: &[u8]) -> Content {
 }
 
 /// What the plan needs to know of `source`.
-pub async fn facts(origin: &Origin, source: &Source, limits: Limits) -> Result<Facts> {
+pub async fn facts(origin: &Origin, place: &Place, source: &Source) -> Result<Facts> {
     if recognise(origin, source).await? != Content::Still {
-        return facts_of(&*index(origin, source, limits).await?, source, limits);
+        return facts_of(&*index(origin, place, source).await?, source, place.limits());
     }
-    let file = read_still(origin, source).await?;
-    blocking(move |_| stills::facts(&file, limits)).await
+    let (file, place) = (read_still(origin, source).await?, place.clone());
+    blocking(move |_| place.facts(&file)).await
 }
 
 /// What the plan needs to know of `source`, whose index is at hand. Fails where its pictures are of a codec that is not
@@ -91,18 +93,19 @@ pub async fn recognise(origin: &Origin, source: &Source) -> Result<Content> {
 }
 
 /// The index of `source`. Fails with [`Kind::Unsupported`] where it is no media, or damaged beyond use.
-pub async fn index(origin: &Origin, source: &Source, limits: Limits) -> Result<Arc<Index>> {
+pub async fn index(origin: &Origin, place: &Place, source: &Source) -> Result<Arc<Index>> {
     let opened = origin.open(source).await?;
+    let place = place.clone();
     reading(opened, move |opened, stop| {
         let head = opened.read(0..opened.size().min(HEAD_BYTES))?;
         let mut index = match content(&head) {
             Content::Mp4 => read_mp4(opened, stop)?,
-            Content::Other => scan_container(opened, stop)?,
+            Content::Other => scan_container(opened, &place, stop)?,
             Content::Still => return Err(Error::unsupported("the file is a picture and has no tracks")),
             Content::Foreign => return Err(Error::unsupported("the file is neither video nor sound nor picture")),
         };
-        complete(&mut index, opened, limits)?;
-        configure(&mut index, opened)?;
+        complete(&mut index, opened, &place)?;
+        configure(&mut index, opened, &place)?;
         look_for_captions(&mut index, opened)?;
         opened.check_version()?;
         Ok(Arc::new(index))
@@ -159,9 +162,9 @@ fn read_mp4(opened: &Opened, stop: &AtomicBool) -> Result<Index> {
     }
 }
 
-fn scan_container(opened: &Opened, stop: &AtomicBool) -> Result<Index> {
+fn scan_container(opened: &Opened, place: &Place, stop: &AtomicBool) -> Result<Index> {
     let deadline = Instant::now() + SCAN_TIME_MAX;
-    scan(&mut Reading(opened), &|| stop.load(Ordering::Relaxed) || Instant::now() > deadline)
+    place.scan(&mut Reading(opened), &|| stop.load(Ordering::Relaxed) || Instant::now() > deadline)
 }
 
 fn given_up() -> Error {
@@ -182,18 +185,18 @@ impl ReadAt for Reading<'_> {
 }
 
 /// Asks the first keyframe of the video track for what the container left open, and takes pictures without a size for none.
-fn complete(index: &mut Index, opened: &Opened, limits: Limits) -> Result<()> {
+fn complete(index: &mut Index, opened: &Opened, place: &Place) -> Result<()> {
     let is_video = |track: &&mut Track| track.video().is_some() && !track.samples.is_empty();
     let Some(track) = index.tracks.iter_mut().find(is_video) else { return Ok(()) };
-    if frames::check_support(track).is_err() || frames::check_size(track, limits).is_err() {
+    if frames::check_support(track).is_err() || frames::check_size(track, place.limits()).is_err() {
         return Ok(());
     }
     // libavformat has looked at the pictures already.
     let is_ours = matches!(index.container, Container::Mp4 | Container::FragmentedMp4);
     let is_unclear = track.video().is_some_and(|format| format.coded.is_empty());
     if (is_unclear || (is_ours && probe::is_needed(track)))
-        && let Some(keyframe) = first_keyframe(track, opened)?
-        && let Some(format) = probe::complete(track, &keyframe, limits)?
+        && let Some(keyframe) = first_keyframe(track, opened, place)?
+        && let Some(format) = place.shape(track, &keyframe)?
     {
         track.media = Media::Video(format);
     }
@@ -204,11 +207,11 @@ fn complete(index: &mut Index, opened: &Opened, limits: Limits) -> Result<()> {
 }
 
 /// Makes the configurations that the container left out of what the first keyframe of their track says.
-fn configure(index: &mut Index, opened: &Opened) -> Result<()> {
+fn configure(index: &mut Index, opened: &Opened, place: &Place) -> Result<()> {
     let is_made = |codec| matches!(codec, Codec::Av1 | Codec::Vp9 | Codec::Ac3 | Codec::Eac3);
     let tracks = index.tracks.iter_mut().filter(|track| track.config.is_empty() && is_made(track.codec));
     for track in tracks.filter(|track| track.packing == Packing::Plain) {
-        if let Some(keyframe) = first_keyframe(track, opened)?
+        if let Some(keyframe) = first_keyframe(track, opened, place)?
             && let Some(config) = codec::configuration(track, &keyframe)
         {
             track.config = config.into();
@@ -237,7 +240,7 @@ fn look_for_captions(index: &mut Index, opened: &Opened) -> Result<()> {
     Ok(())
 }
 
-fn first_keyframe(track: &Track, opened: &Opened) -> Result<Option<Bytes>> {
+fn first_keyframe(track: &Track, opened: &Opened, place: &Place) -> Result<Option<Bytes>> {
     let first = track.samples.range(0..track.samples.len()).take(64).find(|sample| sample.keyframe);
     let Some(first) = first.filter(|first| first.size <= PROBE_BYTES_MAX) else { return Ok(None) };
     let end = first.offset.saturating_add(first.size.into());
@@ -247,7 +250,8 @@ fn first_keyframe(track: &Track, opened: &Opened) -> Result<Option<Bytes>> {
         Packing::Demuxed => {
             let deadline = Instant::now() + SCAN_TIME_MAX;
             let stop = || Instant::now() > deadline;
-            let coded = demux::demux(&mut Reading(opened), track, first.number..=first.number, &stop)?;
+            let passage = Passage::new(track, first.number..=first.number);
+            let coded = place.demux(&mut Reading(opened), &passage, &stop)?;
             Ok(coded.into_iter().next().map(|coded| coded.data))
         }
     }

@@ -24,6 +24,10 @@ pub(super) fn run(given: &ArgMatches) -> Outcome {
     let handed = systemd::listeners().map_err(fault)?;
     runtime()?.block_on(async {
         let (catalog, delivery) = delivery(&settings)?;
+        match delivery.open().map_err(fault)? {
+            Some(walls) => tracing::info!(%walls, "media is decoded in processes of their own"),
+            None => tracing::warn!("media is decoded by the service itself: decode_isolation is none"),
+        }
         let delivery = Arc::new(delivery);
         let mut signals = Signals::new().map_err(fault)?;
         let house = House::new(&settings.server, Arc::clone(&delivery)).map_err(fault)?;

@@ -9,6 +9,7 @@ pub mod samples;
 pub mod time;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use self::picture::{Color, Orientation, Size};
 use self::samples::Samples;
@@ -24,7 +25,7 @@ pub struct Index {
 }
 
 /// How a file wraps its tracks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Container {
     /// ISO BMFF with all sample tables in `moov` (ISO/IEC 14496-12).
     Mp4,
@@ -70,7 +71,7 @@ pub struct ClosedCaptions {
 }
 
 /// What a track carries.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Media {
     /// Pictures.
     Video(VideoFormat),
@@ -81,7 +82,7 @@ pub enum Media {
 }
 
 /// How the pictures of a track are stored.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct VideoFormat {
     /// Size of the coded picture in pixels, before sample aspect and rotation.
     pub coded: Size,
@@ -96,7 +97,7 @@ pub struct VideoFormat {
 }
 
 /// A Dolby Vision configuration (Dolby Vision Streams Within the ISO Base Media File Format section 3.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DolbyVision {
     /// Its profile, 0 to 127.
     pub profile: u8,
@@ -109,7 +110,7 @@ pub struct DolbyVision {
 }
 
 /// How the sound of a track is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AudioFormat {
     /// Samples per second.
     pub sample_rate: u32,
@@ -127,7 +128,7 @@ pub enum Packing {
 }
 
 /// How samples are coded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Codec {
     /// H.264, ISO/IEC 14496-10.
     Avc,

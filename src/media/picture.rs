@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Width and height in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Size {
     /// Pixels across.
     pub width: u32,
@@ -12,7 +14,7 @@ pub struct Size {
 }
 
 /// What makes a stored picture upright: mirrored left to right first where it says so, then turned clockwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Orientation {
     /// Mirror left to right before turning.
     pub mirrored: bool,
@@ -21,7 +23,7 @@ pub struct Orientation {
 }
 
 /// A clockwise turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Turn {
     /// Not at all.
     #[default]
@@ -35,7 +37,7 @@ pub enum Turn {
 }
 
 /// What the numbers of a picture mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Color {
     /// How luma and chroma were made of red, green and blue.
     pub matrix: Matrix,
@@ -48,7 +50,7 @@ pub struct Color {
 }
 
 /// Matrix coefficients (ISO/IEC 23091-2 section 8.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Matrix {
     /// Not stated: 709 from 720 lines up, else 601.
     #[default]
@@ -64,7 +66,7 @@ pub enum Matrix {
 }
 
 /// Which numbers are black and white.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Range {
     /// Not stated: limited for YUV video, full for the JPEG family.
     #[default]
@@ -76,7 +78,7 @@ pub enum Range {
 }
 
 /// Transfer characteristics, as far as they matter to a picture for the web (ISO/IEC 23091-2 section 8.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Transfer {
     /// Standard dynamic range.
     #[default]
@@ -88,7 +90,7 @@ pub enum Transfer {
 }
 
 /// Colour primaries (ISO/IEC 23091-2 section 8.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Primaries {
     /// Those of sRGB and BT.709, or so near them that the web does not care (BT.601).
     #[default]

@@ -81,7 +81,7 @@ async fn page<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
         "/readyz" => response::plain(StatusCode::OK, "ok"),
         "/health" | "/healthcheck" => health(&delivery).await,
         "/metrics" => {
-            let text = telemetry::page(&admin.recorded, delivery.load(), &admin.crowd);
+            let text = telemetry::page(&admin.recorded, &delivery, &admin.crowd);
             response::document(HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"), text)
         }
         _ => response::plain(

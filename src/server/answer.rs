@@ -36,8 +36,7 @@ use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision, Plan};
 use crate::request::path::TARGET_MAX;
-use crate::request::stale;
-use crate::request::{self, Accepts};
+use crate::request::{self, Accepts, stale};
 
 /// What the service is, for who asks for something else.
 const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a frame of any video, at any size, by URL: \

@@ -9,9 +9,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::crowd::Crowd;
 use super::{field, process};
-use crate::deliver::Outcome;
 use crate::deliver::artifact::Timings;
-use crate::deliver::pool::Load;
+use crate::deliver::{Delivery, Outcome};
 use crate::error::{Error, Kind, Result};
 
 /// What a request turned out to ask for.
@@ -136,7 +135,8 @@ pub(super) fn delivered(outcome: Outcome, timings: &Timings) {
 }
 
 /// The text of the metrics page (Prometheus text format 0.0.4).
-pub(super) fn page(recorded: &PrometheusHandle, load: Load, crowd: &Crowd) -> String {
+pub(super) fn page(recorded: &PrometheusHandle, delivery: &Delivery, crowd: &Crowd) -> String {
+    let load = delivery.load();
     process::measure();
     metrics::gauge!("vedette_connections").set(crowd.len() as f64);
     metrics::gauge!("vedette_requests_in_progress").set(crowd.requests() as f64);
@@ -146,6 +146,7 @@ pub(super) fn page(recorded: &PrometheusHandle, load: Load, crowd: &Crowd) -> St
     metrics::gauge!("vedette_workers_utilization").set(load.busy as f64 / load.workers.max(1) as f64);
     metrics::gauge!("vedette_queue_length_max").set(load.queue_max as f64);
     metrics::gauge!("vedette_queue_length").set(load.queued as f64);
+    delivery.measure();
     recorded.render()
 }
 

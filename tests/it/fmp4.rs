@@ -6,7 +6,6 @@ use std::process::Command;
 use std::time::UNIX_EPOCH;
 
 use mp4_atom::{Any, Codec, Decode, Moof, Moov};
-use vedette::decode::limits::Limits;
 use vedette::deliver::sources;
 use vedette::entry::Source;
 use vedette::media::time::Micros;
@@ -17,7 +16,7 @@ use vedette::packager::layout::{Layout, Slice};
 use vedette::packager::segments::{Pace, segments};
 use vedette::packager::timeline::{Timeline, Window};
 
-use crate::support::{Folder, media};
+use crate::support::{Folder, cage, media};
 
 const PACE: Pace = Pace { target: Micros(1_000_000), first: Vec::new() };
 
@@ -33,7 +32,7 @@ fn index(path: &Path) -> Index {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let origin = Origin::folder(path.parent().unwrap()).unwrap();
-    let index = runtime.block_on(sources::index(&origin, &source, Limits::default())).unwrap();
+    let index = runtime.block_on(sources::index(&origin, &cage(), &source)).unwrap();
     Index::clone(&index)
 }
 

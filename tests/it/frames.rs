@@ -7,9 +7,9 @@ use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use image::{Rgba, RgbaImage};
-use vedette::decode::demux::demux;
+use vedette::decode::demux::{Passage, demux};
 use vedette::decode::frames::{Coded, Decoders, Run};
-use vedette::decode::limits::Limits;
+use vedette::decode::place::Place;
 use vedette::decode::scan::{ReadAt, scan};
 use vedette::deliver::{frames, sources};
 use vedette::entry::Source;
@@ -22,18 +22,22 @@ use vedette::origin::Origin;
 use vedette::plan::Precision;
 use vedette::thumbnail::{Picture, Pixels, Plane, Planes};
 
-use crate::support::{Folder, media, moments, number};
+use crate::support::{Folder, cage, media, moments, number};
 
 /// A stored file with what it takes to get frames out of it.
 struct Clip {
     origin: Origin,
     source: Source,
     index: Arc<Index>,
-    decoders: Decoders,
+    place: Place,
 }
 
 impl Clip {
     async fn open(path: &Path) -> Result<Clip> {
+        Clip::open_in(cage(), path).await
+    }
+
+    async fn open_in(place: Place, path: &Path) -> Result<Clip> {
         let metadata = std::fs::metadata(path).unwrap();
         let modified = metadata.modified().unwrap().duration_since(UNIX_EPOCH).unwrap();
         let source = Source {
@@ -43,8 +47,8 @@ impl Clip {
             version: Source::file_version(metadata.len(), modified.as_nanos()),
         };
         let origin = Origin::folder(path.parent().unwrap())?;
-        let index = sources::index(&origin, &source, Limits::default()).await?;
-        Ok(Clip { origin, source, index, decoders: Decoders::default() })
+        let index = sources::index(&origin, &place, &source).await?;
+        Ok(Clip { origin, source, index, place })
     }
 
     async fn of(name: &str) -> Clip {
@@ -56,8 +60,8 @@ impl Clip {
         let timescale = self.index.video().unwrap().timescale;
         let mut pictures = vec![None; moments.len()];
         for group in frames::groups(&self.index, moments, precision) {
-            let loaded = frames::read(&self.origin, &self.source, &self.index, group).await?;
-            frames::decode(&self.decoders, &self.index, &loaded, &|| false, &mut |target, picture| {
+            let loaded = frames::read(&self.origin, &self.place, &self.source, &self.index, group).await?;
+            frames::decode(&self.place, &self.index, &loaded, &|| false, &mut |target, picture| {
                 for &place in &target.moments {
                     assert!(pictures[place].is_none(), "moment {place} is answered once");
                     pictures[place] = Some((picture.clone(), target.time.micros(timescale), target.precision));
@@ -362,7 +366,9 @@ fn survive(bytes: Vec<u8>) {
         for group in frames::groups(&index, &[Micros(0), Micros(1_500_000), Micros(i64::MAX)], precision) {
             let last = group.targets.last().unwrap().number;
             let coded = match track.packing {
-                Packing::Demuxed => demux(&mut file, track, group.from..=last, &|| false).unwrap_or_default(),
+                Packing::Demuxed => {
+                    demux(&mut file, &Passage::new(track, group.from..=last), &|| false).unwrap_or_default()
+                }
                 Packing::Plain => {
                     let cut = |sample: Sample| Coded {
                         time: sample.time,
@@ -446,7 +452,7 @@ async fn sound_alone_has_no_picture() {
         let tone = ["-nostdin", "-v", "error", "-f", "lavfi", "-i", "sine=duration=5"];
         assert!(Command::new("ffmpeg").args(tone).arg(&path).status().unwrap().success());
         let clip = Clip::open(&path).await.unwrap();
-        let facts = sources::facts(&clip.origin, &clip.source, Limits::default()).await.unwrap();
+        let facts = sources::facts(&clip.origin, &clip.place, &clip.source).await.unwrap();
         assert!(facts.picture.is_none() && facts.has_audio, "{container}");
         assert!((4_900_000..5_200_000).contains(&facts.duration.0), "{container}: {:?}", facts.duration);
     }

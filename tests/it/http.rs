@@ -34,7 +34,8 @@ impl Running {
     }
 
     /// Over a folder of media of its own.
-    pub(crate) fn over(folder: &Path, config: Config, deliver: DeliverConfig) -> Running {
+    pub(crate) fn over(folder: &Path, config: Config, mut deliver: DeliverConfig) -> Running {
+        deliver.place.cage.program = env!("CARGO_BIN_EXE_vedette").into();
         let folder = folder.to_owned();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let config = Config { listen: any, admin_listen: Some(any), ..config };

@@ -6,6 +6,7 @@ mod access;
 mod access_table;
 mod assets;
 mod cache;
+mod cage;
 mod conditional;
 mod decoded;
 mod eyes;

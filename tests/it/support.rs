@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use image::{RgbaImage, imageops};
+use vedette::decode::limits::Limits;
+use vedette::decode::place::{Config, Isolation, Place};
 
 /// Long enough for any answer on a busy machine; a test that meets it has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -27,6 +29,17 @@ pub(crate) fn library() -> &'static Path {
 /// The path of a file of the sample library.
 pub(crate) fn media(name: &str) -> PathBuf {
     library().join(name)
+}
+
+/// Where the tests of the library decode: as the service does, in processes of its program.
+pub(crate) fn cage() -> Place {
+    static CAGE: OnceLock<Place> = OnceLock::new();
+    let make = || {
+        let mut config = Config { isolation: Isolation::Process, ..Config::default() };
+        config.cage.program = env!("CARGO_BIN_EXE_vedette").into();
+        Place::new(&config, Limits::default(), 1)
+    };
+    CAGE.get_or_init(make).clone()
 }
 
 /// A folder that is gone when the test is over.
@@ -215,6 +228,22 @@ impl Server {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
+    /// The processes that decode for it: the keeper, and its workers.
+    pub(crate) fn decoders(&self) -> (u32, Vec<u32>) {
+        let keeper = children(self.child.id()).into_iter().next().expect("the service has a keeper");
+        (keeper, children(keeper))
+    }
+
+    /// The value of a metric, all its labels together.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let mut stream = TcpStream::connect(self.admin).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+        let text = Answer::read("GET", &mut BufReader::new(stream)).text();
+        let values =
+            text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        values.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    }
+
     /// Whether it still runs.
     pub(crate) fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
@@ -239,6 +268,13 @@ fn exchange(address: SocketAddr, method: &str, request: &[u8]) -> Answer {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request).unwrap();
     Answer::read(method, &mut BufReader::new(stream))
+}
+
+/// The processes that a process started and that are left.
+fn children(id: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let listed = threads.map(|thread| std::fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    listed.collect::<String>().split_whitespace().map(|id| id.parse().unwrap()).collect()
 }
 
 /// The path of a picture of an entry.

@@ -20,6 +20,9 @@ use crate::thumbnail::Picture;
 /// widest colours have eight.
 const BYTES_A_PIXEL: u64 = 10;
 
+/// How often the sides of any picture can be halved while it is decoded.
+pub(super) const HALVINGS_MAX: u8 = 3;
+
 /// What a file of a stored picture is, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -29,12 +32,21 @@ enum Kind {
 }
 
 /// What the header of a picture says.
-struct Header {
+pub(super) struct Header {
     /// As stored.
-    size: Size,
-    orientation: Orientation,
+    pub(super) size: Size,
+    pub(super) orientation: Orientation,
     /// How often its sides can be halved while it is decoded.
-    halvings: u8,
+    pub(super) halvings: u8,
+}
+
+impl Header {
+    /// What the plan needs to know of the picture.
+    pub(super) fn facts(&self) -> Facts {
+        let shown = self.size.turned(self.orientation);
+        let picture = PictureFacts { shown, last_frame: Micros(0), frames: 1, halvings: self.halvings };
+        Facts { duration: Micros(0), bitrate: 0, picture: Some(picture), has_audio: false }
+    }
 }
 
 /// True where the first bytes of a file (18 are enough) are those of a picture that [`decode`] knows. AVIF and HEIC are
@@ -46,16 +58,18 @@ pub fn recognises(head: &[u8]) -> bool {
 /// What the header of a stored picture says. Fails with `unsupported` for what is no picture, and with `too large` for
 /// one that would not be decoded.
 pub fn facts(file: &[u8], limits: Limits) -> Result<Facts> {
+    header(file, limits).map(|header| header.facts())
+}
+
+/// The same in the words of the header.
+pub(super) fn header(file: &[u8], limits: Limits) -> Result<Header> {
     let header = match kind(file)? {
         Kind::Jpeg => jpeg::header(file)?,
         Kind::Items => items::header(file)?,
         Kind::Other(format) => others::header(file, format, limits)?,
     };
     check_size(header.size, limits)?;
-    let Header { size, orientation, halvings } = header;
-    let picture = PictureFacts { shown: size.turned(orientation), last_frame: Micros(0), frames: 1, halvings };
-    let picture = Some(picture);
-    Ok(Facts { duration: Micros(0), bitrate: 0, picture, has_audio: false })
+    Ok(header)
 }
 
 /// How often the sides of a picture with these facts are to be halved while it is decoded, so that it still covers `at_least`
@@ -101,7 +115,7 @@ fn kind_of(head: &[u8]) -> Option<Kind> {
 }
 
 /// Refuses what would take too much to decode.
-fn check_size(size: Size, limits: Limits) -> Result<()> {
+pub(super) fn check_size(size: Size, limits: Limits) -> Result<()> {
     if size.is_empty() {
         return Err(Error::unsupported("the picture has no size"));
     }

@@ -10,6 +10,8 @@ mod timing;
 use std::fmt;
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::collector::{Collector, Raw};
 pub(super) use self::column::Column;
 pub(super) use self::edits::Edit;
@@ -27,7 +29,7 @@ pub const SAMPLES_MAX: u32 = 1 << 23;
 const LEADING_STEPS_MAX: u32 = 16;
 
 /// One coded frame, or one run of sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// Its place in decoding order, from zero.
     pub number: u32,

@@ -1,0 +1,135 @@
+//! Processes that decode: what kills one, stops one or fills it harms one request at most.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use vedette::decode::limits::Limits;
+use vedette::decode::place::{Config, Isolation, Place};
+use vedette::error::Kind;
+
+use crate::support::{Server, library, media, target};
+
+/// A service with two workers.
+fn server(arguments: &[&str]) -> Server {
+    let server = Server::start(library(), &[&["--decode-isolation", "process", "--workers", "1"], arguments].concat());
+    assert_eq!(server.decoders().1.len(), 2, "one worker for the thread that waits for it, and one to spare");
+    server
+}
+
+fn signal(name: &str, processes: &[u32]) {
+    let processes = processes.iter().map(u32::to_string);
+    assert!(Command::new("kill").args(["-s", name]).args(processes).status().unwrap().success());
+}
+
+/// Waits until something is so.
+#[track_caller]
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Asks for a picture whose decoding stands still, and does something to the workers meanwhile.
+fn while_decoding(server: &Server, then: impl FnOnce(&[u32])) -> (u16, String) {
+    let (_, workers) = server.decoders();
+    signal("STOP", &workers);
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| server.get(&target("0_avc", "vid_sec/1")));
+        std::thread::sleep(Duration::from_millis(500));
+        then(&workers);
+        let answer = asked.join().unwrap();
+        (answer.status, answer.text())
+    })
+}
+
+#[test]
+fn a_crash_is_tried_again_on_another_worker() {
+    for (name, how) in [("KILL", &["KILL"][..]), ("SEGV", &["SEGV", "CONT"])] {
+        let server = server(&[]);
+        let (status, text) = while_decoding(&server, |workers| how.iter().for_each(|name| signal(name, workers)));
+        assert_eq!(status, 200, "{name}: {text}");
+        assert_eq!(server.metric("vedette_decode_workers_lost_total"), 1.0, "{name}");
+        assert_eq!(server.metric("vedette_decode_quarantined"), 0.0, "{name}");
+        assert!(server.frame("0_avc", "vid_sec/2/width/320") > 0, "{name}");
+    }
+}
+
+#[test]
+fn a_hanging_decoder_costs_one_request_and_keeps_its_file_away_from_others() {
+    let server = server(&["--decode-timeout", "500ms", "--decode-quarantine", "2s"]);
+    let begun = Instant::now();
+    let (status, text) = while_decoding(&server, |_| {});
+    assert_eq!(status, 503, "{text}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(text.contains("decoder broke"), "{text}");
+    let refused = server.get(&target("0_avc", "vid_sec/2"));
+    assert_eq!(refused.status, 503);
+    assert!(refused.text().contains("tried again in"), "{}", refused.text());
+    assert_eq!(server.metric("vedette_decode_quarantined"), 1.0);
+    server.thumbnail("0_hevc", "vid_sec/1");
+    eventually("the file is tried again", || server.get(&target("0_avc", "vid_sec/2")).status == 200);
+    assert_eq!(server.metric("vedette_decode_quarantined"), 0.0);
+    assert_eq!(server.metric("vedette_decode_workers"), 2.0);
+}
+
+#[test]
+fn a_worker_that_ends_without_work_costs_nobody_anything() {
+    let server = server(&[]);
+    signal("KILL", &server.decoders().1);
+    server.thumbnail("0_avc", "vid_sec/1");
+    assert_eq!(server.metric("vedette_decode_workers_lost_total"), 0.0);
+}
+
+#[test]
+fn the_keeper_of_the_workers_is_replaced() {
+    let server = server(&[]);
+    let (keeper, workers) = server.decoders();
+    signal("KILL", &[keeper]);
+    let is_there = |id: &u32| std::fs::exists(format!("/proc/{id}")).unwrap();
+    eventually("workers end with their keeper", || !workers.iter().any(is_there));
+    server.thumbnail("0_avc", "vid_sec/1");
+    assert_ne!(server.decoders().0, keeper);
+}
+
+#[test]
+fn nothing_is_left_of_a_service_that_was_killed() {
+    let server = server(&[]);
+    let (keeper, workers) = server.decoders();
+    drop(server);
+    let all = [&workers[..], &[keeper]].concat();
+    let is_there = |id: &u32| std::fs::exists(format!("/proc/{id}")).unwrap();
+    eventually("its processes end with it", || !all.iter().any(is_there));
+}
+
+#[test]
+fn work_that_nobody_waits_for_ends_its_worker() {
+    let server = server(&["--request-timeout", "1s"]);
+    let (status, text) = while_decoding(&server, |_| {});
+    assert_eq!(status, 504, "{text}");
+    eventually("its worker is replaced", || server.get(&target("0_avc", "vid_sec/2")).status == 200);
+    assert_eq!(server.metric("vedette_decode_workers_lost_total"), 0.0);
+}
+
+#[test]
+fn a_picture_that_takes_too_much_memory_fails_alone() {
+    let mut config = Config { isolation: Isolation::Process, ..Config::default() };
+    config.cage.program = env!("CARGO_BIN_EXE_vedette").into();
+    config.cage.memory_max = 256 << 20;
+    let place = Place::new(&config, Limits::default(), 1);
+    let mut picture = Vec::new();
+    let large = image::RgbaImage::new(9000, 9000);
+    large.write_to(&mut std::io::Cursor::new(&mut picture), image::ImageFormat::Png).unwrap();
+    let error = place.still(picture.into(), 0, &|| false).unwrap_err();
+    assert!(matches!(error.kind(), Kind::Unavailable | Kind::Busy), "{error:?}");
+    let small = std::fs::read(media("0_png.png")).unwrap();
+    assert!(place.still(small.into(), 0, &|| false).is_ok());
+}
+
+#[test]
+fn without_isolation_there_are_no_processes() {
+    let server = Server::start(library(), &["--decode-isolation", "none"]);
+    server.thumbnail("0_avc", "vid_sec/1");
+    assert_eq!(server.metric("vedette_decode_workers_started_total"), 0.0);
+}
