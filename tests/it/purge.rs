@@ -2,7 +2,7 @@
 
 use crate::support::{Answer, Folder, Server, target};
 
-/// A library of one entry of partner 12, which is looked at again after an hour.
+/// A library of two entries, one of partner 12, which is looked at again after an hour.
 struct Shelf {
     folder: Folder,
     server: Server,
@@ -12,6 +12,7 @@ impl Shelf {
     fn new(name: &str, more: &[&str]) -> Shelf {
         let folder = Folder::new(name);
         folder.put("0_long.mp4", "0_film.mp4");
+        folder.put("0_hills.mp4", "0_other.mp4");
         std::fs::write(folder.path().join("0_film.toml"), "partner_id = 12").unwrap();
         let server = Server::start(folder.path(), &[&["--catalog-ttl", "1h"], more].concat());
         Shelf { folder, server }
@@ -54,7 +55,6 @@ fn a_replaced_file_shows_once_it_is_purged() {
 #[test]
 fn what_is_purged_is_made_anew_and_nothing_else_is() {
     let shelf = Shelf::new("purge-anew", &[]);
-    shelf.folder.put("0_hills.mp4", "0_other.mp4");
     let other = || shelf.server.thumbnail("0_other", "vid_sec/1");
     assert!(is_made(&shelf.picture()) && is_made(&other()));
     assert!(!is_made(&shelf.picture()) && !is_made(&other()));
