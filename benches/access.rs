@@ -114,7 +114,7 @@ fn tokens(c: &mut Criterion) {
     c.bench_function("a signed URL", |b| b.iter(|| scope.check(black_box(&token), &secret, 1_700_000_000)));
 }
 
-/// A library of one picture, open and for members alone.
+/// A library of one picture and one film, each open and for members alone.
 fn library() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("vedette-bench-access-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -122,12 +122,16 @@ fn library() -> PathBuf {
     for (entry, guard) in [("0_open", ""), ("0_guarded", "access_control = \"members\"\n")] {
         picture.save(folder.join(format!("{entry}.png"))).unwrap();
         std::fs::write(folder.join(format!("{entry}.toml")), format!("partner_id = 101\n{guard}")).unwrap();
+        let film = folder.join(format!("{entry}_film"));
+        std::fs::create_dir_all(&film).unwrap();
+        std::fs::copy("testdata/library/0_hills.mp4", film.join("a.mp4")).unwrap();
+        std::fs::write(film.join("entry.toml"), format!("partner_id = 101\n{guard}")).unwrap();
     }
     folder
 }
 
-/// What a kept picture costs, from the parsed request to the artifact: open, and for a member of whom no more than his text
-/// is known.
+/// What kept answers cost, from the parsed request to the artifact: open, and for members. A member of whom no more than his
+/// text is known has the picture, whoever has the URL the segment.
 fn hits(c: &mut Criterion) {
     let (folder, runtime) = (library(), Runtime::new().unwrap());
     let secret = Secret::list("a1b2c3d4e5f60718293a4b5c6d7e8f90");
@@ -146,9 +150,21 @@ fn hits(c: &mut Criterion) {
     let session = v2::make(&claims, [7; 16], &secret[0]).unwrap();
     let asker = Asker { target: Some("/p/101/x"), now: 1_700_000_000, ..Asker::default() };
     let member = Asker { session: Some(&session), ..asker };
-    let mut group = c.benchmark_group("a kept picture");
-    for (name, entry, asker) in [("open", "0_open", &asker), ("for members", "0_guarded", &member)] {
-        let request = parse(&format!("/p/101/thumbnail/entry_id/{entry}/width/160")).unwrap().unwrap();
+    let picture = |entry: &str| format!("/p/101/thumbnail/entry_id/{entry}/width/160");
+    let segment = |entry: &str, token: &str| {
+        format!("/hls/p/101/serveFlavor/entryId/{entry}{token}/flavorId/{entry}_a/name/a.mp4/seg-1-v1.m4s")
+    };
+    let (entry, flavor) = (EntryId::new("0_guarded_film").unwrap(), FlavorId::new("0_guarded_film_a").unwrap());
+    let scope = Scope { entry: &entry, window_ms: None, flavors: &[flavor], caption: None, sequence: &[] };
+    let token = format!("/kt/{}", Seal { secret: &secret[0], expiry: 1_893_456_000 }.token(&scope));
+    let mut group = c.benchmark_group("kept");
+    for (name, target, asker) in [
+        ("an open picture", picture("0_open"), &asker),
+        ("a member's picture", picture("0_guarded"), &member),
+        ("an open segment", segment("0_open_film", ""), &asker),
+        ("a signed segment", segment("0_guarded_film", &token), &asker),
+    ] {
+        let request = parse(&target).unwrap().unwrap();
         let get = || async {
             let admission = delivery.admit(&request, asker).await?;
             match delivery.plan(&request, Client::default(), &admission).await? {

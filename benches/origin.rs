@@ -1,4 +1,5 @@
 //! What a library elsewhere costs: round trips and time of a thumbnail and of a segment, at an origin 50 ms away.
+//! `cargo bench --bench origin` tells.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)] // a bench that cannot set up has nothing to tell
 
@@ -28,7 +29,17 @@ struct Server {
 impl Server {
     fn start(media: &str) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
-        command.args(["serve", "--media", media, "--listen", "127.0.0.1:0", "--admin-listen", "off"]);
+        command.args([
+            "serve",
+            "--media",
+            media,
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "off",
+            "--log-level",
+            "warn",
+        ]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

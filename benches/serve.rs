@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tokio::sync::watch;
 use vedette::access::partner::Config as AccessConfig;
 use vedette::cache::{Cache, Limits};
 use vedette::catalog::{Catalog, Config as CatalogConfig};
 use vedette::deliver::{Config as DeliverConfig, Delivery};
 use vedette::origin::Origin;
-use vedette::server::{Config, Server};
+use vedette::server::{Config, House, Server};
 
 const TARGET: &str = "/p/1/thumbnail/entry_id/0_noise/width/320/quality/75";
 
@@ -44,9 +45,11 @@ fn serve(folder: &Path) -> SocketAddr {
             let catalog = Catalog::open(&CatalogConfig { media, ..CatalogConfig::default() }, origin.clone()).unwrap();
             let delivery = Delivery::new(&DeliverConfig::default(), &AccessConfig::default(), catalog, origin).unwrap();
             let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-            let server = Server::bind(Config { listen, admin_listen: None, ..Config::default() }).await.unwrap();
+            let config = Config { listen, admin_listen: None, ..Config::default() };
+            let house = House::new(&config, Arc::new(delivery)).unwrap();
+            let server = Server::bind(&config, Vec::new()).await.unwrap();
             tell.send(server.address().unwrap()).unwrap();
-            server.serve(Arc::new(delivery), std::future::pending()).await.unwrap();
+            server.serve(watch::channel(Arc::new(house)).1, std::future::pending()).await.unwrap();
         });
     });
     told.recv().unwrap()

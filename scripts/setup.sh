@@ -7,7 +7,7 @@ packages() {
   case "$1" in
     build) echo pkg-config:pkg-config cc:gcc clang:clang cmake:cmake nasm:nasm \
       lib=libavcodec:libavcodec-dev lib=libavformat:libavformat-dev lib=libavutil:libavutil-dev so=libclang:libclang-dev ;;
-    media) echo ffmpeg:ffmpeg identify:imagemagick python3:python3 flock:util-linux ;;
+    media) echo ffmpeg:ffmpeg identify:imagemagick python3:python3 flock:util-linux openssl:openssl curl:curl ;;
     players) echo chromium:chromium node:nodejs npm:npm venv:python3-venv gst-launch-1.0:gstreamer1.0-tools \
       gst=playbin3:gstreamer1.0-plugins-base gst=hlsdemux2:gstreamer1.0-plugins-good \
       gst=checksumsink:gstreamer1.0-plugins-bad gst=avdec_h264:gstreamer1.0-libav ;;

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use quick_cache::sync::DefaultLifecycle;
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -42,10 +44,18 @@ pub enum Outcome {
 pub struct Cache<K, V>(Arc<Inner<K, V>>);
 
 struct Inner<K, V> {
-    kept: moka::sync::Cache<K, V>,
+    kept: Kept<K, V>,
     open: Mutex<Open<K, V>>,
     limits: Limits,
 }
+
+/// Finished values, those that are asked for again before others.
+type Kept<K, V> = quick_cache::sync::Cache<K, V, Scale<K, V>>;
+
+/// Weighs values.
+struct Scale<K, V>(Arc<Weigh<K, V>>);
+
+type Weigh<K, V> = dyn Fn(&K, &V) -> usize + Send + Sync;
 
 /// What is not a finished value.
 struct Open<K, V> {
@@ -72,6 +82,15 @@ struct Seat<K: Hash + Eq, V> {
 /// Most failures remembered: they are small, and come and go within seconds.
 const FAILURES_MAX: usize = 4096;
 
+/// The smallest part of a cache that is locked apart: a value larger than a part is not kept.
+const PART_BYTES: u64 = 128 << 20;
+
+/// Threads beyond so many meet at one part or another.
+const PARTS_MAX: u64 = 16;
+
+/// How many values a cache has, within two orders of magnitude. It remembers half as many names of what it threw away.
+const ITEMS: u64 = 16 << 10;
+
 impl<K, V> fmt::Debug for Cache<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache").field("limits", &self.0.limits).finish_non_exhaustive()
@@ -91,10 +110,7 @@ where
 {
     /// An empty cache, whose values occupy as many bytes as `weigh` says.
     pub fn new(limits: Limits, weigh: impl Fn(&K, &V) -> usize + Send + Sync + 'static) -> Self {
-        let kept = moka::sync::Cache::builder()
-            .max_capacity(limits.bytes_max)
-            .weigher(move |key, value| u32::try_from(weigh(key, value)).unwrap_or(u32::MAX))
-            .build();
+        let kept = kept(limits.bytes_max, Scale(Arc::new(weigh)));
         let open = Open { flights: HashMap::new(), failures: HashMap::new(), flights_begun: 0 };
         Cache(Arc::new(Inner { kept, open: Mutex::new(open), limits }))
     }
@@ -188,6 +204,33 @@ where
             let _ = sender.send(Some(result));
         });
         Flight { number, waiters: 1, outcome, task: task.abort_handle() }
+    }
+}
+
+impl<K, V> Clone for Scale<K, V> {
+    fn clone(&self) -> Self {
+        Scale(Arc::clone(&self.0))
+    }
+}
+
+impl<K, V> Weighter<K, V> for Scale<K, V> {
+    fn weight(&self, key: &K, value: &V) -> u64 {
+        // What weighs nothing would be kept for ever.
+        self.0(key, value).max(1) as u64
+    }
+}
+
+/// Room for values of so many bytes.
+fn kept<K: Hash + Eq, V: Clone>(bytes_max: u64, scale: Scale<K, V>) -> Kept<K, V> {
+    let parts = (bytes_max / PART_BYTES).clamp(1, PARTS_MAX) as usize;
+    let items = bytes_max.min(ITEMS) as usize;
+    let options =
+        OptionsBuilder::new().shards(parts).estimated_items_capacity(items).weight_capacity(bytes_max).build();
+    let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+    match options {
+        Ok(options) => Kept::with_options(options, scale, hasher, lifecycle),
+        // It only misses a capacity that was not given.
+        Err(_) => Kept::with(items, bytes_max, scale, hasher, lifecycle),
     }
 }
 
@@ -415,8 +458,7 @@ mod tests {
         for key in 0..100 {
             cache.get_or_make(key, || async { Ok(vec![0; 100]) }).await.unwrap();
         }
-        cache.0.kept.run_pending_tasks();
-        assert!(cache.0.kept.weighted_size() <= 1000);
+        assert!(cache.0.kept.weight() <= 1000);
         assert!((1..=10).contains(&(0..100).filter(|key| cache.get(key).is_some()).count()));
     }
 

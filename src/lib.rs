@@ -6,7 +6,7 @@
 //!   ▼ Request
 //!   │ catalog.entry(id)         I/O behind a small cache
 //!   ▼ Entry
-//!   │ access::check             pure
+//!   │ access::rules::decide     pure: state, session, rules, tokens
 //!   ▼ Grant
 //!   │ media::Facts of the sources that matter
 //!   │ plan::plan                pure: source chosen, time clamped, geometry resolved

@@ -2,10 +2,14 @@
 
 #[path = "main/ks.rs"]
 mod ks;
+#[path = "main/serve.rs"]
+mod serve;
+#[path = "main/systemd.rs"]
+mod systemd;
 
 use std::ffi::OsStr;
 use std::fmt::Display;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,12 +19,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use futures_util::StreamExt;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::filter::LevelFilter;
 use vedette::access::viewer::Asker;
 use vedette::catalog::Catalog;
 use vedette::config::table::ROWS;
-use vedette::config::{self, Level, Log, LogFormat, Settings, Sources};
+use vedette::config::{self, Settings, Sources};
 use vedette::decode::cage;
 use vedette::decode::place::Place;
 use vedette::deliver::Delivery;
@@ -31,7 +33,7 @@ use vedette::media;
 use vedette::origin::{self, Origin};
 use vedette::plan::{self, Client, Decision};
 use vedette::request;
-use vedette::server::Server;
+use vedette::server::House;
 
 /// What goes wrong is told on the standard error, a line each.
 type Outcome = Result<(), Vec<String>>;
@@ -60,7 +62,7 @@ fn main() -> ExitCode {
 
 fn run(matches: &ArgMatches) -> Outcome {
     match matches.subcommand() {
-        Some(("serve", given)) => serve(settings(given)?),
+        Some(("serve", given)) => serve::run(given),
         Some(("explain", given)) => explain(given, &settings(given)?),
         Some(("inspect", given)) => inspect(given, &settings(given)?),
         Some(("check-config", given)) => check_config(&settings(given)?),
@@ -153,61 +155,6 @@ fn delivery(settings: &Settings) -> Result<(Catalog, Delivery), Vec<String>> {
     Ok((catalog, delivery))
 }
 
-/// Answers requests until SIGTERM or SIGINT, then finishes the open ones; a second signal ends it at once.
-fn serve(settings: Settings) -> Outcome {
-    log(settings.log);
-    runtime()?.block_on(async {
-        let (catalog, delivery) = delivery(&settings)?;
-        match delivery.open().map_err(fault)? {
-            Some(walls) => tracing::info!(%walls, "media is decoded in processes of their own"),
-            None => tracing::warn!("media is decoded by the service itself: decode_isolation is none"),
-        }
-        let mut signals = Signals::new().map_err(fault)?;
-        let server = Server::bind(settings.server).await.map_err(fault)?;
-        print(format_args!("vedette answers on http://{}\n", server.address().map_err(fault)?))?;
-        if let Some(address) = server.admin_address().map_err(fault)? {
-            print(format_args!("health and metrics on http://{address}\n"))?;
-        }
-        let survey = tokio::spawn(async move {
-            match catalog.survey().await {
-                Ok(Some(entries)) => tracing::info!(entries, "the library is listed"),
-                Ok(None) => {}
-                Err(error) => tracing::warn!(?error, "the library cannot be listed"),
-            }
-        });
-        let stop = async move {
-            signals.next().await;
-            tracing::info!("stopping");
-            tokio::spawn(async move {
-                signals.next().await;
-                std::process::exit(1);
-            });
-        };
-        let outcome = server.serve(Arc::new(delivery), stop).await.map_err(fault);
-        survey.abort();
-        outcome
-    })
-}
-
-/// The signals that tell the service to stop.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Signals> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
 /// Prints what would be done for a URL.
 fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
     let url = given.get_one::<String>("url").map(String::as_str).unwrap_or_default();
@@ -276,7 +223,7 @@ async fn at_origin(url: &Path, settings: &Settings) -> Result<(Origin, Source), 
     Ok((origin, source))
 }
 
-/// Prints the settings; fails with what is wrong with the library.
+/// Prints the settings; fails with what is wrong with the files that they name, and with the library.
 fn check_config(settings: &Settings) -> Outcome {
     print(settings)?;
     let place = Place::new(&settings.deliver.place, settings.deliver.decoding, 0);
@@ -285,8 +232,8 @@ fn check_config(settings: &Settings) -> Outcome {
         None => print("# media is decoded by the service itself\n")?,
     }
     let faults: Vec<_> = runtime()?.block_on(async {
-        let origin = Origin::new(&settings.catalog.media, &settings.origin).map_err(fault)?;
-        let catalog = Catalog::open(&settings.catalog, origin).map_err(fault)?;
+        let (catalog, delivery) = delivery(settings)?;
+        House::new(&settings.server, Arc::new(delivery)).map_err(fault)?;
         match catalog.walk().await {
             Ok(items) => Ok(items.filter_map(async |item| item.err()).collect().await),
             Err(error) if error.kind() == Kind::Unsupported => {
@@ -338,27 +285,6 @@ fn ask(authority: &str, path: &str) -> io::Result<String> {
     let mut line = Vec::new();
     BufReader::new(stream.take(ANSWER_LINE_MAX)).read_until(b'\n', &mut line)?;
     Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
-}
-
-/// Begins to log, to the standard error.
-fn log(log: Log) {
-    let level = match log.level {
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
-    };
-    let lines = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level);
-    match log.format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
-    }
-    // A panic ends the work of one request; the log tells of it in the form that was asked for.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panic");
-    }));
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
             "cache",
         ],
     ),
-    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "deliver"]),
+    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "country", "deliver"]),
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
     (
         "config",
@@ -62,13 +62,15 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper", &["server", "origin"]),
     ("hyper_util", &["server", "origin"]),
     ("hyper_rustls", &["origin"]),
-    ("rustls", &["origin"]),
+    ("listenfd", &["main"]),
+    ("rustls", &["origin", "server"]),
+    ("tokio_rustls", &["server"]),
     ("rustls_native_certs", &["origin"]),
     ("object_store", &["origin"]),
     ("url", &["origin"]),
     ("httpdate", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
-    ("moka", &["cache"]),
+    ("quick_cache", &["cache"]),
     ("maxminddb", &["country"]),
     ("ffmpeg_sys_next", &["decode"]),
     ("landlock", &["decode"]),
@@ -92,7 +94,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sha2", &["access"]),
     ("regex_lite", &["access"]),
     ("sha1", &["access"]),
-    ("subtle", &["access"]),
+    ("subtle", &["access", "server"]),
     ("base64", &["access"]),
     ("infer", &["media"]),
     ("mime_guess", &["media"]),
@@ -336,6 +338,14 @@ fn check_readme(name: &str, expected: &str) {
 fn the_readme_has_the_tables_of_the_code() {
     check_readme("parameters", &parameter_table());
     check_readme("settings", &settings_table());
+    check_readme("states", &table_of("src/access/states.md"));
+    check_readme("rules", &table_of("src/access/rules/rules.md"));
+}
+
+/// The table of a page.
+fn table_of(page: &str) -> String {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    text.lines().filter(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]

@@ -9,7 +9,7 @@ fuzz_target!(|text: &str| {
     let takes_form = request::takes_form(target);
     match request::parse_with_form(target, form) {
         Some(Ok(request)) => {
-            let _ = (request.subject(), request.expiry(), request.sequence());
+            let _ = (request.subject(), request.credentials().expiry, request.sequence());
         }
         Some(Err(error)) => assert!(error.to_string().len() < 4096, "an error is no echo"),
         None => assert!(takes_form.is_none(), "a grammar takes a form and no target: {target}"),

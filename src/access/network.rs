@@ -1,5 +1,6 @@
 //! Addresses of a network: one, a block, or a range.
 
+use core::fmt;
 use core::net::IpAddr;
 
 /// Addresses of one family that follow each other.
@@ -35,6 +36,23 @@ impl Network {
     }
 }
 
+/// The network as it may be given.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Network { first, last } = self;
+        let shared = match (first, last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => (first.to_bits() ^ last.to_bits()).leading_zeros(),
+            (IpAddr::V6(first), IpAddr::V6(last)) => (first.to_bits() ^ last.to_bits()).leading_zeros(),
+            _ => 0,
+        };
+        match block(*first, shared) {
+            _ if first == last => write!(f, "{first}"),
+            Some(network) if network == *self => write!(f, "{first}/{shared}"),
+            _ => write!(f, "{first}-{last}"),
+        }
+    }
+}
+
 /// The addresses that share their first `length` bits with `address`.
 fn block(address: IpAddr, length: u32) -> Option<Network> {
     match address {
@@ -65,6 +83,7 @@ mod tests {
     #[track_caller]
     fn check(network: &str, within: &[&str], without: &[&str]) {
         let parsed = Network::parse(network).unwrap();
+        assert_eq!(Network::parse(&parsed.to_string()), Some(parsed), "{network}");
         for (address, expected) in within.iter().map(|a| (a, true)).chain(without.iter().map(|a| (a, false))) {
             assert_eq!(parsed.contains(address.parse().unwrap()), expected, "{network} {address}");
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::stream::BoxStream;
-use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::directory::Fault;
@@ -126,8 +126,11 @@ impl Bucket {
                 return Ok(seen);
             }
             let answers = stream::iter(wishes).map(|wish| self.ask(wish)).buffer_unordered(ASKS_MAX);
-            let answers: Vec<Answer> = answers.try_collect().await?;
-            answers.into_iter().for_each(|answer| view.learn(answer));
+            // All are waited for, also where one fails: of an origin that comes back, one request is what tells.
+            let answers: Vec<Result<Answer>> = answers.collect().await;
+            for answer in answers {
+                view.learn(answer?);
+            }
         }
         Err(unsettled())
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::directory::far::Far;
@@ -47,7 +47,8 @@ struct Names {
     read_at: SystemTime,
     read: Instant,
     cost: Duration,
-    checked: Instant,
+    /// `None` where they are to be looked at again.
+    checked: Option<Instant>,
     /// Whether the folder was seen to have just these names at the last check.
     is_exact: bool,
 }
@@ -74,6 +75,13 @@ impl Folder {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
         let exact = names.as_ref().filter(|names| names.is_exact && names.is_fresh(now, self.ttl));
         exact.is_some_and(|names| names.listing.hint(id).is_none())
+    }
+
+    /// Has the names looked at again before any is said not to be there.
+    pub(super) fn doubt_names(&self) {
+        if let Some(names) = self.names.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            names.checked = None;
+        }
     }
 
     /// `known` where it is still so, else what is on the disk now.
@@ -127,7 +135,7 @@ impl Folder {
             if unseen.is_empty() {
                 return Ok(found);
             }
-            try_join_all(unseen.iter().map(|url| self.far.find(url))).await?;
+            join_all(unseen.iter().map(|url| self.far.find(url))).await.into_iter().collect::<Result<()>>()?;
         }
         Err(unsettled())
     }
@@ -151,7 +159,7 @@ impl Folder {
 
 impl Names {
     fn is_fresh(&self, now: Instant, ttl: Duration) -> bool {
-        now.saturating_duration_since(self.checked) < ttl
+        self.checked.is_some_and(|checked| now.saturating_duration_since(checked) < ttl)
     }
 
     /// The names as they are, or `known` ones where nothing changed or reading them again would take too much of the time.
@@ -161,7 +169,7 @@ impl Names {
             let rests = now.saturating_duration_since(names.read) < names.cost.saturating_mul(LISTING_REST);
             if is_same || (rests && names.cost > LISTING_CHEAP) {
                 let is_exact = is_same && names.listing.is_whole;
-                return Ok(Names { checked: now, is_exact, ..names.clone() });
+                return Ok(Names { checked: Some(now), is_exact, ..names.clone() });
             }
         }
         let read_at = SystemTime::now();
@@ -169,7 +177,7 @@ impl Names {
         let listing = Arc::new(library.list()?);
         tell_left_out(&listing, known.as_ref().map(|names| &*names.listing));
         let is_exact = listing.is_whole;
-        Ok(Names { listing, read_at, read: now, cost: start.elapsed(), checked: now, is_exact })
+        Ok(Names { listing, read_at, read: now, cost: start.elapsed(), checked: Some(now), is_exact })
     }
 }
 

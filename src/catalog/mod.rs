@@ -9,6 +9,7 @@ mod recent;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,8 @@ struct Store {
     present: Recent<EntryId, Arc<Reading>>,
     absent: Recent<EntryId, ()>,
     flights: Mutex<HashMap<EntryId, Flight>>,
+    /// How often anything was forgotten: what a read found that began before is not remembered.
+    forgotten: AtomicU64,
     owners: Owners,
 }
 
@@ -110,6 +113,7 @@ impl Catalog {
             present: Recent::new(ttl, weight_max),
             absent: Recent::new(ttl, ABSENT_MAX),
             flights: Mutex::default(),
+            forgotten: AtomicU64::default(),
             owners: Owners::new(),
         };
         Ok(Catalog { shared: Arc::new(shared) })
@@ -133,12 +137,27 @@ impl Catalog {
         }
     }
 
+    /// The entry called `id`, where nothing has to be looked at for it.
+    pub fn glance(&self, id: &EntryId) -> Option<Arc<Entry>> {
+        answer(id, &*self.shared.present.fresh(id, Instant::now())?).ok()
+    }
+
     /// Forgets what is known of `id`: a file of it turned out to be another by now.
     pub fn forget(&self, id: &EntryId) {
+        self.shared.begin_anew();
         if let Some((reading, _)) = self.shared.present.get(id, Instant::now()) {
             reading.urls().for_each(|url| self.shared.far.forget(url));
         }
         self.shared.present.remove(id);
+        self.shared.absent.remove(id);
+    }
+
+    /// Forgets what is known of all entries.
+    pub fn forget_all(&self) {
+        self.shared.begin_anew();
+        self.shared.far.forget_all();
+        self.shared.present.clear();
+        self.shared.absent.clear();
     }
 
     /// Reads the names of the library's folder ahead of the first request that needs them, and gives their number; `None`
@@ -197,9 +216,20 @@ impl Store {
         matches!(self.absent.get(id, now), Some(((), Age::Fresh))) || lacks()
     }
 
+    /// Nobody joins the reads that are under way, nothing of what they find is remembered, and no name is known to be missing.
+    fn begin_anew(&self) {
+        self.forgotten.fetch_add(1, Ordering::Relaxed);
+        if let Home::Folder(folder) = &self.home {
+            folder.doubt_names();
+        }
+        let flights = std::mem::take(&mut *lock(&self.flights));
+        drop(flights);
+    }
+
     /// Reads `id`, unless what is `known` of it is still so, and remembers what it finds.
     async fn fetch(&self, id: &EntryId, known: Option<Arc<Reading>>) -> Result<Arc<Entry>> {
-        let checked = Instant::now();
+        let (checked, forgotten) = (Instant::now(), self.forgotten.load(Ordering::Relaxed));
+        let is_recent = || self.forgotten.load(Ordering::Relaxed) == forgotten;
         let looked = match &self.home {
             Home::Folder(folder) => folder.look(id, known.clone()).await,
             Home::Bucket(bucket) => bucket.look(id, known.clone()).await,
@@ -217,7 +247,9 @@ impl Store {
         };
         let Some(reading) = reading else {
             self.present.remove(id);
-            self.absent.put(id, (), 1, checked);
+            if is_recent() {
+                self.absent.put(id, (), 1, checked);
+            }
             return Err(not_found(id));
         };
         if let Err(fault) = &reading.outcome {
@@ -230,7 +262,9 @@ impl Store {
         if let (Home::Bucket(_), Ok(entry)) = (&self.home, &answer) {
             self.owners.learn(entry);
         }
-        self.present.put(id, Arc::clone(&reading), reading.weight(), checked);
+        if is_recent() {
+            self.present.put(id, Arc::clone(&reading), reading.weight(), checked);
+        }
         answer
     }
 }

@@ -76,6 +76,13 @@ impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
         Some((slot.value.clone(), Age::Due))
     }
 
+    /// What was found under `name` and is fresh. Leaves what is due to those who can look again.
+    pub(super) fn fresh(&self, name: &K, now: Instant) -> Option<V> {
+        let part = self.part(name);
+        let slot = part.young.get(name)?;
+        (now.saturating_duration_since(slot.checked) < self.keep).then(|| slot.value.clone())
+    }
+
     /// Remembers what was found under `name`.
     pub(super) fn put(&self, name: &K, value: V, weight: usize, checked: Instant) {
         let mut part = self.part(name);
@@ -91,6 +98,15 @@ impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
             part.young_weight -= slot.weight;
         }
         part.old.remove(name);
+    }
+
+    /// Forgets everything. What there was goes when nobody waits for it.
+    pub(super) fn clear(&self) {
+        for part in &self.parts {
+            let empty = Part { young: HashMap::new(), young_weight: 0, old: HashMap::new() };
+            let forgotten = mem::replace(&mut *part.lock().unwrap_or_else(PoisonError::into_inner), empty);
+            drop(forgotten);
+        }
     }
 
     fn part(&self, name: &K) -> MutexGuard<'_, Part<K, V>> {
@@ -134,6 +150,7 @@ mod tests {
         let start = Instant::now();
         recent.put(&id(1), "a", 1, start);
         assert_eq!(recent.get(&id(1), start + KEEP / 2), Some(("a", Age::Fresh)));
+        assert_eq!((recent.fresh(&id(1), start), recent.fresh(&id(1), start + KEEP)), (Some("a"), None));
         assert_eq!(recent.get(&id(1), start + KEEP), Some(("a", Age::Due)));
         assert_eq!(recent.get(&id(1), start + KEEP), Some(("a", Age::Fresh)));
         assert_eq!(recent.get(&id(1), start + KEEP * 2), Some(("a", Age::Due)));

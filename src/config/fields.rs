@@ -6,11 +6,16 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::values::{count, duration, show_duration, show_size, size};
+use crate::access::network::Network;
 use crate::media::time::Micros;
 use crate::origin::Config as OriginConfig;
 
-/// What has a word for each of its values.
-pub(super) fn word<T: FromStr>(text: &str) -> Option<T> {
+pub(super) fn body_size(text: &str) -> Option<usize> {
+    size(text).filter(|bytes| (1 << 10..=16 << 20).contains(bytes)).and_then(|bytes| usize::try_from(bytes).ok())
+}
+
+/// What its own type reads.
+pub(super) fn parsed<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
@@ -153,6 +158,15 @@ pub(super) fn hosts(text: &str) -> Option<Vec<String>> {
 #[expect(clippy::ptr_arg, reason = "a row shows its field as it is")]
 pub(super) fn show_hosts(hosts: &Vec<String>) -> String {
     show_list(hosts.iter().cloned())
+}
+
+pub(super) fn networks(text: &str) -> Option<Vec<Network>> {
+    list(text).map(Network::parse).collect()
+}
+
+#[expect(clippy::ptr_arg, reason = "a row shows its field as it is")]
+pub(super) fn show_networks(networks: &Vec<Network>) -> String {
+    show_list(networks.iter().map(Network::to_string))
 }
 
 fn list(text: &str) -> impl Iterator<Item = &str> {

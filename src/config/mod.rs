@@ -131,12 +131,20 @@ fn apply(settings: &mut Settings, row: &Row, place: String, value: &str, faults:
 }
 
 /// What is wrong with settings that are right each by itself.
-fn conflicts(settings: &Settings) -> Option<Fault> {
-    let same = settings.server.admin_listen == Some(settings.server.listen) && settings.server.listen.port() != 0;
-    same.then(|| Fault {
+fn conflicts(settings: &Settings) -> impl Iterator<Item = Fault> {
+    let server = &settings.server;
+    let same = server.admin_listen == Some(server.listen) && server.listen.port() != 0;
+    let same = same.then(|| Fault {
         place: "admin_listen".to_owned(),
-        message: format!("{} is where requests are answered, expected another address, or off", settings.server.listen),
-    })
+        message: format!("{} is where requests are answered, expected another address, or off", server.listen),
+    });
+    let alone = match (&server.tls_certificate, &server.tls_key) {
+        (Some(_), None) => Some(("tls_key", "a certificate needs its private key, expected a file in PEM")),
+        (None, Some(_)) => Some(("tls_certificate", "a private key needs its certificate, expected a file in PEM")),
+        _ => None,
+    };
+    let alone = alone.map(|(place, message)| Fault { place: place.to_owned(), message: message.to_owned() });
+    same.into_iter().chain(alone)
 }
 
 /// The name of the environment variable of a setting.
@@ -154,6 +162,33 @@ pub fn flag(row: &Row) -> &'static str {
 /// The value of a setting as it may be given.
 pub fn shown(row: &Row, settings: &Settings) -> String {
     (row.show)(settings)
+}
+
+impl Settings {
+    /// What a service that runs with these settings has when it is told of `wanted` ones: the settings that it goes on with,
+    /// and the names of those that wait until it is started again.
+    pub fn renewed(&self, wanted: &Settings) -> (Settings, Vec<&'static str>) {
+        let next = Settings {
+            catalog: self.catalog.clone(),
+            access: wanted.access.clone(),
+            origin: self.origin.clone(),
+            server: ServerConfig {
+                listen: self.server.listen,
+                admin_listen: self.server.admin_listen,
+                connections_max: self.server.connections_max,
+                ..wanted.server.clone()
+            },
+            deliver: DeliverConfig {
+                policy: wanted.deliver.policy.clone(),
+                sessions_ended: wanted.deliver.sessions_ended.clone(),
+                ..self.deliver.clone()
+            },
+            log: self.log,
+        };
+        let waits = |row: &&Row| (row.show)(&next) != (row.show)(wanted);
+        let waiting = ROWS.iter().filter(waits).map(|row| row.name).collect();
+        (next, waiting)
+    }
 }
 
 impl fmt::Display for Settings {
@@ -279,6 +314,27 @@ mod tests {
             &["admin_listen: 127.0.0.1:9090 is where requests are answered, expected another address, or off"],
         );
         assert!(read_from("listen = '[::]:0'\nadmin_listen = '[::]:0'", NONE, NONE).is_ok());
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_belong_together() {
+        let words = "a certificate needs its private key, expected a file in PEM";
+        check("tls.certificate = '/c'", NONE, NONE, &[&format!("tls_key: {words}")]);
+        let words = "a private key needs its certificate, expected a file in PEM";
+        check("tls.key = '/k'", NONE, NONE, &[&format!("tls_certificate: {words}")]);
+        assert!(read_from("tls.certificate = '/c'\ntls.key = '/k'", NONE, NONE).is_ok());
+    }
+
+    #[test]
+    fn some_settings_wait_for_the_next_start() {
+        let running = read_from("workers = 2", NONE, NONE).unwrap();
+        let file = "workers = 3\nlisten = '[::]:1'\nhosts = 'a'\n[thumbnail]\nquality = 9\n[[partner]]\nid = 7\nadmin_secret = 's'";
+        let wanted = read_from(file, NONE, NONE).unwrap();
+        let (next, waiting) = running.renewed(&wanted);
+        assert_eq!(waiting, ["listen", "workers"]);
+        assert_eq!((next.server.listen, next.deliver.workers), (running.server.listen, 2));
+        assert_eq!((next.deliver.policy.quality, &next.server.site.hosts[..]), (9, &["a".to_owned()][..]));
+        assert_eq!(next.access, wanted.access);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use super::fields::{
-    address, block, bytes, header_size, hosts, length, memory, micros, number, optional_address, optional_duration,
-    optional_path, origins, path, public_url, quality, retries, seconds, segment, segments, show_hosts, show_length,
-    show_micros, show_optional_address, show_optional_duration, show_optional_path, show_origins, show_path,
-    show_public_url, show_seconds, show_segments, show_workers, small_number, span, wait, word, workers,
+    address, block, body_size, bytes, header_size, hosts, length, memory, micros, networks, number, optional_address,
+    optional_duration, optional_path, origins, parsed, path, public_url, quality, retries, seconds, segment, segments,
+    show_hosts, show_length, show_micros, show_networks, show_optional_address, show_optional_duration,
+    show_optional_path, show_origins, show_path, show_public_url, show_seconds, show_segments, show_workers,
+    small_number, span, wait, workers,
 };
 use super::values::{duration, size, switch};
 use super::{Level, LogFormat, Settings};
@@ -58,6 +59,22 @@ pub const ROWS: &[Row] = &[
     ),
     row!("listen", server.listen, ADDRESS, address, SocketAddr::to_string, "Where requests are answered"),
     row!(
+        "tls_certificate",
+        server.tls_certificate,
+        "a file in PEM, or off",
+        optional_path,
+        show_optional_path,
+        "The certificate that requests are answered under, with those that vouch for it; off answers in the clear"
+    ),
+    row!(
+        "tls_key",
+        server.tls_key,
+        "a file in PEM, or off",
+        optional_path,
+        show_optional_path,
+        "The private key of the certificate"
+    ),
+    row!(
         "admin_listen",
         server.admin_listen,
         "an address such as 127.0.0.1:9090, or off",
@@ -67,6 +84,14 @@ pub const ROWS: &[Row] = &[
     ),
     row!("log_level", log.level, "error, warn, info, debug or trace", Level::read, Level::show, "What is logged"),
     row!("log_format", log.format, "text or json", LogFormat::read, LogFormat::show, "How it is logged"),
+    row!(
+        "log_requests",
+        server.log_requests,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether every request is logged, without its sessions and tokens"
+    ),
     row!(
         "workers",
         deliver.workers,
@@ -201,7 +226,7 @@ pub const ROWS: &[Row] = &[
         "decode_isolation",
         deliver.place.isolation,
         "process or none",
-        word,
+        parsed,
         ToString::to_string,
         "Whether media is decoded in processes that can do nothing else, or by the service itself"
     ),
@@ -302,6 +327,30 @@ pub const ROWS: &[Row] = &[
         "The hosts of requests that may be written into such URLs; others get paths alone"
     ),
     row!(
+        "purge_from",
+        server.purge_from,
+        "networks such as 10.0.0.0/8,2001:db8::/32, or none",
+        networks,
+        show_networks,
+        "The clients that may PURGE without a token"
+    ),
+    row!(
+        "purge_token_file",
+        server.purge_token_file,
+        "a file, or off",
+        optional_path,
+        show_optional_path,
+        "The file with the token by which others may PURGE; off for no other"
+    ),
+    row!(
+        "legacy_status",
+        server.site.legacy_status,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether files that are refused or missing are answered with 200 and nothing, as Kaltura's servers do"
+    ),
+    row!(
         "segment_duration",
         deliver.policy.playback.pace.target.0,
         "a duration from 500ms to 10m",
@@ -350,6 +399,38 @@ pub const ROWS: &[Row] = &[
         "How long clients may keep files of raw, download and the API whose URL names no version"
     ),
     row!(
+        "proxies_trusted",
+        server.proxies.trusted,
+        "networks such as 10.0.0.0/8,2001:db8::/32, or none",
+        networks,
+        show_networks,
+        "Who is believed what it says of the client it asks for"
+    ),
+    row!(
+        "proxies_header",
+        server.proxies.header,
+        "x-forwarded-for or forwarded",
+        parsed,
+        ToString::to_string,
+        "Where they say so"
+    ),
+    row!(
+        "proxies_protocol",
+        server.proxies.protocol,
+        "true or false",
+        switch,
+        bool::to_string,
+        "Whether they begin connections with a header of the PROXY protocol"
+    ),
+    row!(
+        "countries",
+        server.countries,
+        "a file of MaxMind's, or off",
+        optional_path,
+        show_optional_path,
+        "The database of the countries of addresses; off knows of none"
+    ),
+    row!(
         "sessions_ended",
         deliver.sessions_ended,
         "a file, or off",
@@ -358,6 +439,14 @@ pub const ROWS: &[Row] = &[
         "The list of sessions that were ended before their time: 40 hexadecimal digits, or PARTNER:SESSIONID, a line"
     ),
     row!("http_connections_max", server.connections_max, COUNT, length, usize::to_string, "Most connections at once"),
+    row!(
+        "http_connections_per_client_max",
+        server.connections_per_client_max,
+        COUNT,
+        length,
+        usize::to_string,
+        "Most connections of one address; trusted proxies may have more"
+    ),
     row!(
         "http_header_timeout",
         server.header_timeout,
@@ -373,6 +462,22 @@ pub const ROWS: &[Row] = &[
         header_size,
         show_length,
         "Most bytes of a request's head"
+    ),
+    row!(
+        "http_body_size_max",
+        server.body_bytes_max,
+        "a size from 1KiB to 16MiB",
+        body_size,
+        show_length,
+        "Most bytes of a request's body, which is a form"
+    ),
+    row!(
+        "http_ranges_max",
+        server.ranges_max,
+        COUNT,
+        length,
+        usize::to_string,
+        "Most ranges of a file that are answered one by one; who asks for more gets all of it"
     ),
     row!(
         "http_idle_timeout",
@@ -398,6 +503,22 @@ pub const ROWS: &[Row] = &[
         span,
         "How long open requests may go on after SIGTERM"
     ),
+    row!(
+        "http2_streams_max",
+        server.streams_max,
+        COUNT,
+        small_number,
+        u32::to_string,
+        "Most requests at once on one connection of HTTP/2"
+    ),
+    row!(
+        "http2_resets_max",
+        server.resets_max,
+        COUNT,
+        length,
+        usize::to_string,
+        "Most requests that a client takes back or breaks on one connection of HTTP/2"
+    ),
 ];
 
 #[cfg(test)]
@@ -422,7 +543,9 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), ROWS.len());
-        assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        assert!(
+            names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
+        );
     }
 
     #[test]
@@ -453,6 +576,9 @@ mod tests {
         check("thumbnail_draft_is_error", &["maybe"], "true");
         check("public_url", &["cdn.example.com", "https://", "https://a/b", "ftp://a"], "https://cdn.example.com:8443");
         check("hosts", &["", "a b", "a,,b"], "cdn.example.com,localhost:8080");
+        check("purge_from", &["", "cdn"], "10.0.0.0/8");
+        check("purge_token_file", &["", "a\0"], "/run/secrets/purge");
+        check("legacy_status", &["404"], "true");
         check("segment_duration", &["0", "400ms", "11m"], "10s");
         check("segment_first_durations", &["", "2s,", "1ms"], "2s,2s,4s");
         check("manifest_inline", &["maybe"], "true");
@@ -464,6 +590,17 @@ mod tests {
         check("origin_block_size", &["1KiB", "8MiB"], "1MiB");
         check("origin_retries", &["11"], "0");
         check("cache_disk_folder", &["", "a\0"], "/var/cache/vedette");
+        check("proxies_trusted", &["", "10.0.0.0/33", "cdn"], "10.0.0.0/8,2001:db8::/32,192.0.2.1,192.0.2.5-192.0.2.9");
+        check("proxies_header", &["x-real-ip"], "forwarded");
+        check("proxies_protocol", &["v2"], "true");
+        check("countries", &[""], "/usr/share/GeoIP/countries.mmdb");
+        check("http_body_size_max", &["1B", "1GiB"], "64KiB");
+        check("http_connections_per_client_max", &["0"], "32");
+        check("http_ranges_max", &["0"], "1");
+        check("http2_streams_max", &["0", "4294967296"], "250");
+        check("http2_resets_max", &["0"], "20");
+        check("tls_certificate", &[""], "/etc/vedette/cert.pem");
+        check("tls_key", &[""], "/etc/vedette/key.pem");
         check("http_header_size_max", &["1KiB", "2MiB"], "64KiB");
     }
 

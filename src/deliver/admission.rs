@@ -102,7 +102,7 @@ impl Admission<'_> {
         lines.extend((!facts.is_empty()).then(|| format!("by {}", facts.join(", "))));
         lines.extend(until.map(|until| format!("until {until} s after 1970")));
         lines.extend(self.messages.iter().map(|message| format!("told {message:?}")));
-        lines.iter().map(|line| format!("access    {line}\n")).collect()
+        lines.iter().map(|line| format!("access   {line}\n")).collect()
     }
 }
 
@@ -157,9 +157,9 @@ impl<'a> Caller<'a> {
         let Caller { door, request, asker } = self;
         let credentials = request.credentials();
         let Some(kt) = credentials.token.as_deref() else { return Ok(Pass::Nothing) };
-        let of = match request {
-            Request::Package(asked) => &asked.of,
-            Request::Served(asked) => asked,
+        let (of, file) = match request {
+            Request::Package(asked) => (&asked.of, Some(&asked.file)),
+            Request::Served(asked) => (&**asked, None),
             // Without a secret there are no such tokens.
             _ if door.config.url_secrets.is_empty() => return Ok(Pass::Nothing),
             _ => {
@@ -171,7 +171,7 @@ impl<'a> Caller<'a> {
         if !needs_seal {
             return Ok(Pass::Nothing);
         }
-        seal::check(of, kt, door.config.token_secrets(partner), asker.now).map(Pass::Playback)
+        seal::check(of, file, kt, door.config.token_secrets(partner), asker.now).map(Pass::Playback)
     }
 
     /// The session that is given, if it counts. A service that knows no partners cannot tell good ones from bad ones, and looks
@@ -240,6 +240,18 @@ impl Delivery {
         for id in request.sequence() {
             before.push(self.catalog.entry(id).await?);
         }
+        self.admit_to(entry, before, request, asker)
+    }
+
+    /// The same, where everything that `request` names is found: the entry, and those that play before it.
+    pub(super) fn admit_to<'a>(
+        &'a self,
+        entry: Arc<Entry>,
+        before: Vec<Arc<Entry>>,
+        request: &'a Request,
+        asker: &'a Asker<'a>,
+    ) -> Result<Admission<'a>> {
+        access::check_expiry(request.credentials().expiry, asker.now)?;
         Ok(self.admitted(&Caller { door: &self.door, request, asker }, entry, before))
     }
 

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use metrics::Counter;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Config;
@@ -130,6 +131,11 @@ impl Kit {
         })
     }
 
+    /// The same for files that rest elsewhere.
+    pub(super) fn at(&self, origin: Origin) -> Kit {
+        Kit { origin, ..self.clone() }
+    }
+
     /// What the plan needs to know of `source`.
     pub(super) async fn facts(&self, source: &Source) -> Result<Arc<Facts>> {
         let make = || {
@@ -137,8 +143,13 @@ impl Kit {
             async move { kit.read_facts(&source).await.map(Arc::new) }
         };
         let (facts, outcome) = self.facts.get_or_make(source.clone(), make).await?;
-        count("facts", outcome);
+        count(Remembered::Facts, outcome);
         Ok(facts)
+    }
+
+    /// The facts of `source`, where they are remembered.
+    pub(super) fn remembered_facts(&self, source: &Source) -> Option<Arc<Facts>> {
+        self.facts.get(source)
     }
 
     async fn read_facts(&self, source: &Source) -> Result<Facts> {
@@ -162,7 +173,7 @@ impl Kit {
                 // Those elsewhere take turns by origin: one that is slow must not hold up the others.
                 let _reading = match kit.origin.open(&source).await? {
                     Opened::Local(_) => Some(turn(&kit.readings).await?),
-                    Opened::Remote(_) => None,
+                    Opened::Remote(_) | Opened::Held(_) => None,
                 };
                 let index = sources::index(&kit.origin, &kit.place, &source);
                 let index = kit.quarantine.around(&source, index).await?;
@@ -171,7 +182,7 @@ impl Kit {
             }
         };
         let (index, outcome) = self.indexes.get_or_make(source.clone(), make).await?;
-        count("indexes", outcome);
+        count(Remembered::Indexes, outcome);
         Ok(index)
     }
 
@@ -186,14 +197,14 @@ impl Kit {
         let index = self.indexes.get(source)?;
         let key = views_key(source, &index, window, pace);
         if let Some(views) = self.views.get(&key) {
-            count("views", Outcome::Hit);
+            count(Remembered::Views, Outcome::Hit);
             return Some(Show { index, views });
         }
         let samples = index.tracks.iter().map(|track| u64::from(track.samples.len())).sum::<u64>();
         *samples_left = samples_left.checked_sub(samples)?;
         let views: Arc<[View]> = views(&index, key.1, pace).into();
         self.views.keep(key, Arc::clone(&views));
-        count("views", Outcome::Miss);
+        count(Remembered::Views, Outcome::Miss);
         Some(Show { index, views })
     }
 
@@ -207,7 +218,7 @@ impl Kit {
         let (of, window, pace) = (Arc::clone(&index), key.1, pace.clone());
         let make = || sources::blocking(move |_| Ok(views(&of, window, &pace).into()));
         let (views, outcome) = self.views.get_or_make(key, make).await?;
-        count("views", outcome);
+        count(Remembered::Views, outcome);
         Ok(Show { index, views })
     }
 
@@ -318,7 +329,7 @@ impl Kit {
             }
         };
         let (frame, outcome) = self.frames.get_or_make(key, make).await?;
-        count("frames", outcome);
+        count(Remembered::Frames, outcome);
         Ok((frame, took.get().copied().unwrap_or_default()))
     }
 }
@@ -349,11 +360,35 @@ fn no_frame() -> Error {
     Error::unsupported("no frame could be decoded")
 }
 
-/// Counts what a cache was asked for.
-fn count(cache: &'static str, outcome: Outcome) {
-    match outcome {
-        Outcome::Hit => metrics::counter!("vedette_cache_hits_total", "cache" => cache).increment(1),
-        Outcome::Miss => metrics::counter!("vedette_cache_misses_total", "cache" => cache).increment(1),
-        Outcome::Shared => metrics::counter!("vedette_cache_shared_total", "cache" => cache).increment(1),
-    }
+/// What is remembered.
+#[derive(Clone, Copy)]
+enum Remembered {
+    Facts,
+    Indexes,
+    Frames,
+    Views,
+}
+
+/// Counts what was asked for, without a look-up of what counts it.
+fn count(of: Remembered, outcome: Outcome) {
+    static COUNTERS: [OnceLock<[Counter; 3]>; 4] = [const { OnceLock::new() }; 4];
+    let [hits, misses, shared] = COUNTERS[of as usize].get_or_init(|| {
+        let cache = match of {
+            Remembered::Facts => "facts",
+            Remembered::Indexes => "indexes",
+            Remembered::Frames => "frames",
+            Remembered::Views => "views",
+        };
+        [
+            metrics::counter!("vedette_cache_hits_total", "cache" => cache),
+            metrics::counter!("vedette_cache_misses_total", "cache" => cache),
+            metrics::counter!("vedette_cache_shared_total", "cache" => cache),
+        ]
+    });
+    let counter = match outcome {
+        Outcome::Hit => hits,
+        Outcome::Miss => misses,
+        Outcome::Shared => shared,
+    };
+    counter.increment(1);
 }

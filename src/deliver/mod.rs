@@ -2,8 +2,10 @@
 
 pub mod admission;
 pub mod artifact;
+mod checkup;
 pub mod extent;
 pub mod frames;
+mod generation;
 mod kit;
 mod make;
 mod offer;
@@ -28,17 +30,19 @@ use futures_util::future::join_all;
 use self::admission::{Admission, Admitted, Door};
 use self::artifact::{Artifact, Body};
 use self::extent::Held;
+use self::generation::Generations;
 use self::kit::Kit;
 use self::pool::Load;
 use self::reading::Reading;
 use self::sessions::Sessions;
 use crate::access::partner::{Config as AccessConfig, Partner};
+use crate::access::viewer::Asker;
 use crate::cache::{Cache, Limits, Outcome as Cached};
 use crate::catalog::Catalog;
 use crate::decode::cage::Walls;
 use crate::decode::limits::Limits as Decodable;
 use crate::decode::place::Config as PlaceConfig;
-use crate::entry::{Entry, PartnerId, Source};
+use crate::entry::{Entry, EntryId, PartnerId, Source};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
@@ -46,6 +50,7 @@ use crate::plan::key::Key;
 use crate::plan::playback::Rules;
 use crate::plan::sequence::Member;
 use crate::plan::{self, Client, Decision, Known, Plan, Policy, Work};
+use crate::request::stale::Stale;
 use crate::request::{Request, Subject};
 
 /// The settings of caches, workers and pictures.
@@ -151,12 +156,16 @@ impl Default for Config {
 pub struct Delivery {
     catalog: Catalog,
     kit: Kit,
-    artifacts: Cache<Key, Arc<Artifact>>,
+    artifacts: Artifacts,
+    generations: Arc<Generations>,
     policy: Policy,
     /// The policy for entries of partners that have a word in it.
     policies: HashMap<PartnerId, Policy>,
     door: Door,
 }
+
+/// What was made, by its key.
+type Artifacts = Cache<Key, Arc<Artifact>>;
 
 /// An artifact, and where it came from.
 #[derive(Clone, Debug)]
@@ -188,16 +197,36 @@ impl Delivery {
             failures_kept: config.failures_kept,
         };
         let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
+        let sessions = Sessions::new(config.sessions_ended.as_deref())?;
+        let kept = (artifacts, Arc::new(Generations::default()));
+        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, kept)))
+    }
+
+    /// The same with other policies and other people let in: what is kept stays, for what is made is named by all that it
+    /// depends on. Of `config` nothing else counts. Fails where the list of ended sessions cannot be read.
+    pub fn renewed(&self, config: &Config, access: &AccessConfig) -> Result<Delivery> {
+        let sessions = self.door.sessions.renewed(config.sessions_ended.as_deref())?;
+        let kept = (self.artifacts.clone(), Arc::clone(&self.generations));
+        let parts = (self.catalog.clone(), self.kit.clone(), kept);
+        Ok(Delivery::with(config, (access, sessions), parts))
+    }
+
+    fn with(
+        config: &Config,
+        (access, sessions): (&AccessConfig, Sessions),
+        (catalog, kit, (artifacts, generations)): (Catalog, Kit, (Artifacts, Arc<Generations>)),
+    ) -> Delivery {
         let policies =
             access.partners.iter().filter_map(|(id, partner)| Some((*id, policy_of(partner, &config.policy)?)));
-        Ok(Delivery {
+        Delivery {
             catalog,
-            kit: Kit::new(config, origin)?,
+            kit,
             artifacts,
+            generations,
             policy: config.policy.clone(),
             policies: policies.collect(),
-            door: Door { config: access.clone(), sessions: Sessions::new(config.sessions_ended.as_deref())? },
-        })
+            door: Door { config: access.clone(), sessions },
+        }
     }
 
     /// Starts the processes that decode, and tells what stands around them; `None` where the service itself decodes.
@@ -228,6 +257,38 @@ impl Delivery {
         true
     }
 
+    /// Answers no more with what is kept of something: its library is looked at again, and what is made of its files is made
+    /// anew. What a file holds is kept by its version, and needs no such word. Fails where nobody knows what is meant.
+    pub async fn forget(&self, stale: &Stale) -> Result<()> {
+        match stale {
+            Stale::Subject(request) => {
+                let id = match request.subject()? {
+                    Subject::Entry(id) => id.clone(),
+                    Subject::Asset(_) => self.entry(request).await?.id.clone(),
+                };
+                self.forget_entry(id);
+            }
+            Stale::Entry(id) => self.forget_entry(id.clone()),
+            Stale::Partner(partner) => {
+                tracing::info!(partner = partner.0, "purged");
+                self.generations.end_of_partner(*partner);
+                self.catalog.forget_all();
+            }
+            Stale::Everything => {
+                tracing::info!("all purged");
+                self.generations.end_of_all();
+                self.catalog.forget_all();
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_entry(&self, id: EntryId) {
+        tracing::info!(entry = %id, "purged");
+        self.catalog.forget(&id);
+        self.generations.end_of_entry(id);
+    }
+
     /// What will be done for a request that is admitted, and what names its result. Opens only files whose facts are not
     /// known yet.
     pub async fn plan(&self, request: &Request, client: Client<'_>, admission: &Admission<'_>) -> Result<Decision> {
@@ -250,6 +311,26 @@ impl Delivery {
             return Ok(decision);
         }
         self.preceded(request, admitted, decision, before).await.map_err(failed)
+    }
+
+    /// What [`Delivery::plan`] decides for anybody, where all that it needs is remembered and who asks has no say in it.
+    fn plan_at_once(&self, request: &Request, asker: &Asker<'_>) -> Option<Plan> {
+        let Subject::Entry(id) = request.subject().ok()? else { return None };
+        let entry = self.catalog.glance(id).filter(|_| is_plain(request))?;
+        let admission = self.admit_to(entry, Vec::new(), request, asker).ok()?;
+        let (admitted, _) = admission.admitted.as_ref().ok().filter(|_| admission.is_for_all())?;
+        if !admission.messages.is_empty() {
+            return None;
+        }
+        let known = |source| Some((source, Ok(self.kit.remembered_facts(source)?)));
+        let known: Vec<_> = plan::sources(request, &admitted.entry).into_iter().map(known).collect::<Option<_>>()?;
+        let policy = self.policies.get(&admitted.entry.partner).unwrap_or(&self.policy);
+        let decision =
+            plan::plan(request, &admitted.entry, &known, admitted.grant(), Client::default(), policy).ok()?;
+        match admission.bound(decision) {
+            Decision::Make(plan) if !plan.negotiated => Some(plan),
+            _ => None,
+        }
     }
 
     /// The entry that a request is about.
@@ -306,27 +387,45 @@ impl Delivery {
         Ok(lines)
     }
 
+    /// The artifact of a request and its plan, where that is a matter of microseconds and the same for everyone who asks in
+    /// these words; `None` for everything else, failures among it.
+    pub fn at_once(&self, request: &Request, asker: &Asker<'_>) -> Option<(Plan, Delivered)> {
+        let plan = self.plan_at_once(request, asker)?;
+        let delivered = self.artifact_at_once(&plan)?.ok()?;
+        Some((plan, delivered))
+    }
+
     /// The artifact of a plan: kept, or made now.
     pub async fn artifact(&self, plan: &Plan) -> Result<Delivered> {
-        if let Some(artifact) = self.artifacts.get(&plan.key) {
-            return Ok(Delivered { artifact, outcome: Outcome::Hit });
+        if let Some(delivered) = self.artifact_at_once(plan) {
+            return delivered;
         }
         let code = plan.failure;
-        // What takes microseconds is made by whoever asks: agreeing on one maker costs more than making it twice.
-        if let Some(made) = package::at_once(&self.kit, &plan.work) {
-            let artifact = Arc::new(made.map_err(|error| numbered(error, code))?);
-            self.artifacts.keep(plan.key, Arc::clone(&artifact));
-            return Ok(Delivered { artifact, outcome: Outcome::Made });
-        }
+        let name = self.generations.kept_as(plan);
         let (kit, work) = (self.kit.clone(), plan.work.clone());
         let made = async move { make::artifact(kit, work).await.map(Arc::new).map_err(|error| numbered(error, code)) };
-        let (artifact, outcome) = self.artifacts.get_or_make(plan.key, || made).await?;
+        let (artifact, outcome) = self.artifacts.get_or_make(name, || made).await?;
         let outcome = match outcome {
             Cached::Hit => Outcome::Hit,
             Cached::Miss => Outcome::Made,
             Cached::Shared => Outcome::Shared,
         };
         Ok(Delivered { artifact, outcome })
+    }
+
+    /// The artifact of a plan, where it is kept or takes microseconds: that is made by whoever asks, as agreeing on one maker
+    /// costs more than making it twice.
+    fn artifact_at_once(&self, plan: &Plan) -> Option<Result<Delivered>> {
+        let name = self.generations.kept_as(plan);
+        if let Some(artifact) = self.artifacts.get(&name) {
+            return Some(Ok(Delivered { artifact, outcome: Outcome::Hit }));
+        }
+        let made = package::at_once(&self.kit, &plan.work)?;
+        Some(made.map_err(|error| numbered(error, plan.failure)).map(|made| {
+            let artifact = Arc::new(made);
+            self.artifacts.keep(name, Arc::clone(&artifact));
+            Delivered { artifact, outcome: Outcome::Made }
+        }))
     }
 
     /// The bytes of a body where nothing has to be made of them; `None` where it has to be read. Opens its file, if it is in
@@ -349,6 +448,17 @@ fn policy_of(partner: &Partner, policy: &Policy) -> Option<Policy> {
     policy.max_age = thumbnail_max_age_s.unwrap_or(policy.max_age);
     policy.playback.max_age_manifest = manifest_max_age_s.unwrap_or(policy.playback.max_age_manifest);
     Some(policy)
+}
+
+/// Whether what `request` asks for is a picture or what a packager tells, of one entry: other answers begin with the host that
+/// was asked, or are files.
+fn is_plain(request: &Request) -> bool {
+    let credentials = match request {
+        Request::Thumbnail(asked) => &asked.credentials,
+        Request::Package(asked) if asked.of.sequence.is_empty() => &asked.of.credentials,
+        _ => return false,
+    };
+    credentials.session.is_none() && credentials.referrer.is_none()
 }
 
 /// A failure under a number of the dialect, where it is to have one.

@@ -40,9 +40,16 @@ pub struct Load {
     pub busy: usize,
     /// Pieces of work that wait.
     pub queued: usize,
+    /// Most that may wait.
+    pub queue_max: usize,
 }
 
 impl Load {
+    /// Whether what begins now is refused.
+    pub fn is_full(&self) -> bool {
+        self.queued >= self.queue_max
+    }
+
     /// Threads that have nothing to do and nothing coming.
     pub fn idle(&self) -> usize {
         self.workers.saturating_sub(self.busy).saturating_sub(self.queued)
@@ -121,7 +128,7 @@ impl Pool {
     /// How busy the pool is.
     pub fn load(&self) -> Load {
         let state = self.shared.state();
-        Load { workers: state.workers, busy: state.busy, queued: state.queue.len() }
+        Load { workers: state.workers, busy: state.busy, queued: state.queue.len(), queue_max: self.limits.queue_max }
     }
 
     /// What `work` gives on one of the threads, and how long it waited for one. Leaving early takes the work out of the queue,
@@ -271,7 +278,8 @@ mod tests {
         assert_eq!((refused.kind(), refused.code()), (Kind::Busy, Some(Code::TooManyProcesses)));
         let part = queue(&pool, Admission::Continue);
         queued(&pool, 3).await;
-        assert_eq!(pool.load(), Load { workers: 1, busy: 1, queued: 3 });
+        assert_eq!(pool.load(), Load { workers: 1, busy: 1, queued: 3, queue_max: 2 });
+        assert!(pool.load().is_full());
         drop(release);
         for task in waiting.into_iter().chain([part]) {
             assert_eq!(task.await.unwrap().unwrap().0, 7);

@@ -32,9 +32,12 @@ const LIST_BYTES_MAX: u64 = 64 << 20;
 pub(super) struct Sessions {
     verified: Cache<Arc<str>, Arc<Session>>,
     /// The actions that limited sessions were used for, with when they expire.
-    counted: Mutex<HashMap<SessionId, (u64, u64)>>,
+    counted: Arc<Mutex<Counts>>,
     ended: Option<Arc<Ended>>,
 }
+
+/// Sessions with how often they were used, and when they expire.
+type Counts = HashMap<SessionId, (u64, u64)>;
 
 /// The list of ended sessions, read again when its file has changed.
 #[derive(Debug)]
@@ -48,10 +51,19 @@ struct Ended {
 impl Sessions {
     /// None yet. Fails where `list`, a file, is no list of ended sessions.
     pub(super) fn new(list: Option<&Path>) -> Result<Sessions> {
+        Sessions::counting(list, Arc::default())
+    }
+
+    /// The same with another list, and none verified: partners may have other secrets now. Fails as [`Sessions::new`] does.
+    pub(super) fn renewed(&self, list: Option<&Path>) -> Result<Sessions> {
+        Sessions::counting(list, Arc::clone(&self.counted))
+    }
+
+    fn counting(list: Option<&Path>, counted: Arc<Mutex<Counts>>) -> Result<Sessions> {
         let limits = Limits { bytes_max: VERIFIED_BYTES_MAX, age_max: Duration::ZERO, failures_kept: Duration::ZERO };
         Ok(Sessions {
             verified: Cache::new(limits, |text: &Arc<str>, _| text.len() + SESSION_BYTES),
-            counted: Mutex::default(),
+            counted,
             ended: list.map(Ended::open).transpose()?.map(Arc::new),
         })
     }
@@ -113,7 +125,7 @@ impl Sessions {
         Standing::Used(*used - 1)
     }
 
-    fn counted(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, (u64, u64)>> {
+    fn counted(&self) -> std::sync::MutexGuard<'_, Counts> {
         // Nothing that can panic runs under the lock.
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }

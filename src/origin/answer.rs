@@ -147,25 +147,52 @@ pub(super) async fn spoken(response: HttpResponse) -> Result<HttpResponse, HttpE
     Ok(HttpResponse::from_parts(head, text.into()))
 }
 
-/// Who hears of how a body went.
+/// A request under way. The breaker of its origin hears once of how it went, also where nobody waits for it any more.
 #[derive(Debug)]
 pub(super) struct Watch {
-    pub(super) breakers: Arc<Breakers>,
-    pub(super) origin: Uri,
+    breakers: Arc<Breakers>,
+    origin: Uri,
     /// How long a piece of the body may take.
-    pub(super) patience: Duration,
+    patience: Duration,
+    is_told: bool,
+}
+
+impl Watch {
+    /// A request that `origin` is about to be asked.
+    pub(super) fn new(breakers: Arc<Breakers>, origin: Uri, patience: Duration) -> Watch {
+        Watch { breakers, origin, patience, is_told: false }
+    }
+
+    pub(super) fn failed(&mut self, reason: &str) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            self.breakers.failed(&self.origin, reason);
+        }
+    }
+
+    fn succeeded(&mut self) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            self.breakers.succeeded(&self.origin);
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.is_told {
+            self.breakers.given_up(&self.origin);
+        }
+    }
 }
 
 /// The answer with its body watched.
-pub(super) fn watched(response: Response<Incoming>, watch: Watch) -> HttpResponse {
+pub(super) fn watched(response: Response<Incoming>, mut watch: Watch) -> HttpResponse {
     let (head, body) = response.into_parts();
-    let is_failure = head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS;
-    if is_failure {
-        watch.breakers.failed(&watch.origin, head.status.as_str());
+    if head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS {
+        watch.failed(head.status.as_str());
         count_failure("status");
     }
     let timer = Box::pin(tokio::time::sleep(watch.patience));
-    let mut watched = Watched { body, watch, timer, got: 0, is_told: is_failure };
+    let mut watched = Watched { body, watch, timer, got: 0 };
     watched.look_for_end();
     HttpResponse::from_parts(head, HttpResponseBody::new(watched))
 }
@@ -177,21 +204,18 @@ struct Watched {
     timer: Pin<Box<Sleep>>,
     /// Bytes since the timer was set.
     got: u64,
-    is_told: bool,
 }
 
 impl Watched {
     fn failed(&mut self, error: HttpError) -> HttpError {
         count_failure(label(&error));
-        if !std::mem::replace(&mut self.is_told, true) {
-            self.watch.breakers.failed(&self.watch.origin, &root(&error));
-        }
+        self.watch.failed(&root(&error));
         error
     }
 
     fn look_for_end(&mut self) {
-        if self.body.is_end_stream() && !std::mem::replace(&mut self.is_told, true) {
-            self.watch.breakers.succeeded(&self.watch.origin);
+        if self.body.is_end_stream() {
+            self.watch.succeeded();
         }
     }
 

@@ -9,7 +9,7 @@ const FAILURES_MAX: u32 = 8;
 const REST: Duration = Duration::from_secs(2);
 const REST_MAX: Duration = Duration::from_secs(30);
 
-/// After this time a trial of which nothing was heard is followed by another: it was given up by those who wanted it.
+/// After this time a trial of which nothing was heard is followed by another.
 const TRIAL_MAX: Duration = Duration::from_secs(10);
 
 /// The state of one origin.
@@ -45,6 +45,13 @@ impl Breaker {
     /// A request had an answer.
     pub(super) fn succeeded(&mut self) {
         *self = Breaker::default();
+    }
+
+    /// A request was given up by those who wanted it: of a trial nothing will be heard, and the next request is one.
+    pub(super) fn given_up(&mut self, now: Instant) {
+        if let Breaker::Trial { rest, .. } = *self {
+            *self = Breaker::Open { until: now, rest };
+        }
     }
 
     /// A request had no answer, or one that says that the origin is not well.
@@ -114,6 +121,19 @@ mod tests {
         now += REST_MAX;
         assert_eq!(breaker.admit(now), Ok(()));
         assert_eq!(breaker.admit(now + TRIAL_MAX), Ok(()), "nothing was heard of the first");
+    }
+
+    #[test]
+    fn a_trial_that_is_given_up_is_followed_by_another() {
+        let now = Instant::now();
+        let mut breaker = opened(now);
+        let later = now + REST;
+        assert_eq!((breaker.admit(later), breaker.admit(later)), (Ok(()), Err(TRIAL_MAX)));
+        breaker.given_up(later);
+        assert_eq!((breaker.admit(later), breaker.admit(later)), (Ok(()), Err(TRIAL_MAX)));
+        breaker.succeeded();
+        breaker.given_up(later);
+        assert_eq!(breaker, Breaker::default());
     }
 
     #[test]

@@ -180,6 +180,7 @@ impl Client {
             Reach::Public => &inner.public,
             Reach::Anywhere => &inner.anywhere,
         };
+        let mut watch = answer::Watch::new(Arc::clone(&inner.breakers), origin, inner.patience.body);
         let start = Instant::now();
         let outcome = match tokio::time::timeout(inner.patience.response, pool.request(request)).await {
             Ok(Ok(response)) => Ok(response),
@@ -187,14 +188,11 @@ impl Client {
             Err(elapsed) => Err(HttpError::new(HttpErrorKind::Timeout, elapsed)),
         };
         answer::tell(&outcome, start.elapsed());
-        let breakers = Arc::clone(&inner.breakers);
         match outcome {
-            Ok(response) => {
-                Ok(answer::watched(response, answer::Watch { breakers, origin, patience: inner.patience.body }))
-            }
+            Ok(response) => Ok(answer::watched(response, watch)),
             Err(error) => {
                 if cause::<Refused>(&error).is_none() {
-                    breakers.failed(&origin, &root(&error));
+                    watch.failed(&root(&error));
                 }
                 Err(error)
             }
@@ -232,6 +230,10 @@ impl Breakers {
         if matches!(breaker, Breaker::Open { .. }) && before != *breaker {
             tracing::warn!(%origin, reason, "an origin fails, and is left alone for a while");
         }
+    }
+
+    pub(super) fn given_up(&self, origin: &Uri) {
+        self.open().entry(origin.clone()).or_default().given_up(Instant::now());
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<Uri, Breaker>> {

@@ -93,6 +93,7 @@ pub fn is_remote(media: &Path) -> bool {
 pub struct Origin {
     folder: Option<Arc<Folder>>,
     remote: Option<Arc<Origins>>,
+    held: Option<Bytes>,
 }
 
 /// A stored file at the version that the catalog saw. Clones share it.
@@ -102,6 +103,8 @@ pub enum Opened {
     Local(Local),
     /// At another origin.
     Remote(Remote),
+    /// In memory.
+    Held(Bytes),
 }
 
 /// Names that begin alike, one level of them.
@@ -129,14 +132,19 @@ impl Origin {
         let is_remote = base.is_some() || !config.origins.is_empty();
         let remote = is_remote.then(|| Origins::new(base, config, environment)).transpose()?.map(Arc::new);
         let folder = if base.is_none() { Some(Arc::new(Folder::open(media)?)) } else { None };
-        Ok(Origin { folder, remote })
+        Ok(Origin { folder, remote, held: None })
     }
 
     /// The files beneath the folder `root` alone. What a location names is looked for strictly beneath it: a `..`, an
     /// absolute path or a symbolic link that leaves it finds nothing. Links inside it are followed. Needs Linux 5.6
     /// (openat2). Fails where `root` is no folder that can be opened.
     pub fn folder(root: &Path) -> Result<Origin> {
-        Ok(Origin { folder: Some(Arc::new(Folder::open(root)?)), remote: None })
+        Ok(Origin { folder: Some(Arc::new(Folder::open(root)?)), remote: None, held: None })
+    }
+
+    /// One file in memory, whatever its name.
+    pub fn held(file: Bytes) -> Origin {
+        Origin { folder: None, remote: None, held: Some(file) }
     }
 
     /// The bytes of `range` of `source`, exactly that many. Fails with `FILE_NOT_FOUND` where the file is gone, and with
@@ -146,11 +154,15 @@ impl Origin {
         match self.open(source).await? {
             Opened::Local(file) => tokio::task::spawn_blocking(move || file.read(range)).await.map_err(gave_up)?,
             Opened::Remote(file) => file.read(range).await,
+            Opened::Held(file) => part(&file, range),
         }
     }
 
     /// The file of `source`. That of another origin is not looked at before it is read.
     pub async fn open(&self, source: &Source) -> Result<Opened> {
+        if let Some(file) = &self.held {
+            return Ok(Opened::Held(file.clone()));
+        }
         if let Some(opened) = self.folder.as_ref().and_then(|folder| folder.opened(source)) {
             return Ok(Opened::Local(opened));
         }
@@ -201,6 +213,7 @@ impl Opened {
         match self {
             Opened::Local(file) => file.size(),
             Opened::Remote(file) => file.size(),
+            Opened::Held(file) => file.len() as u64,
         }
     }
 
@@ -209,6 +222,7 @@ impl Opened {
         match self {
             Opened::Local(file) => file.read(range),
             Opened::Remote(file) => file.wait(file.read(range)),
+            Opened::Held(file) => part(file, range),
         }
     }
 
@@ -217,6 +231,12 @@ impl Opened {
         match self {
             Opened::Local(file) => file.gather(ranges, buffer),
             Opened::Remote(file) => file.wait(file.gather(ranges, buffer)),
+            Opened::Held(file) => {
+                let parts = ranges.iter().map(|range| part(file, range.clone())).collect::<Result<Vec<_>>>()?;
+                let bytes = parts.iter().flatten();
+                buffer.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+                Ok(())
+            }
         }
     }
 
@@ -225,14 +245,20 @@ impl Opened {
         match self {
             Opened::Local(file) => file.read_at(offset, buffer),
             Opened::Remote(file) => file.wait(file.read_at(offset, buffer)).map_err(std::io::Error::other),
+            Opened::Held(file) => {
+                let rest = usize::try_from(offset).ok().and_then(|offset| file.get(offset..)).unwrap_or_default();
+                let count = rest.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&rest[..count]);
+                Ok(count)
+            }
         }
     }
 
     /// Leave for a thread to wait for its bytes: so many wait for one origin at a time, and one that is slow holds up what
-    /// rests there and nothing else. `None` for a file in a folder, which needs none.
+    /// rests there and nothing else. `None` for a file in a folder or in memory, which needs none.
     pub async fn turn(&self) -> Result<Option<Turn>> {
         match self {
-            Opened::Local(_) => Ok(None),
+            Opened::Local(_) | Opened::Held(_) => Ok(None),
             Opened::Remote(file) => file.turn().await.map(Some),
         }
     }
@@ -240,7 +266,7 @@ impl Opened {
     /// Waits until what is going to be read has come from another origin, the first few MiB of it. No thread waits.
     pub async fn bring(&self, ranges: &[Range<u64>]) -> Result<()> {
         match self {
-            Opened::Local(_) => Ok(()),
+            Opened::Local(_) | Opened::Held(_) => Ok(()),
             Opened::Remote(file) => file.bring(ranges).await,
         }
     }
@@ -256,10 +282,19 @@ impl Opened {
     pub fn check_version(&self) -> Result<()> {
         match self {
             Opened::Local(file) => file.check_version(),
-            Opened::Remote(_) => Ok(()),
+            Opened::Remote(_) | Opened::Held(_) => Ok(()),
         }
     }
 }
+
+/// A part of a file in memory.
+fn part(file: &Bytes, range: Range<u64>) -> Result<Bytes> {
+    let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+    let range = range.filter(|(start, end)| start <= end && *end <= file.len());
+    let outside = || Error::unsupported("a part of the file lies outside of it");
+    range.map(|(start, end)| file.slice(start..end)).ok_or_else(outside)
+}
+
 /// What the environment tells of object stores: its variables that are text.
 fn environment() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok())).collect()

@@ -86,3 +86,26 @@ fn check_flavors(request: &Request, entry: &Entry, limits: &Limits) -> Result<()
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preview_is_the_first_of_it() {
+        #[track_caller]
+        fn check(preview: Option<u32>, (from, to): (i64, Option<i64>), expected: Option<(i64, Option<i64>)>) {
+            let limits = Limits { preview_s: preview, ..Limits::NONE };
+            let micros = |seconds: i64| Micros(seconds * 1_000_000);
+            let window = |(from, to): (i64, Option<i64>)| Window { from: micros(from), to: to.map(micros) };
+            let found = within(window((from, to)), &limits);
+            assert_eq!(found.ok(), expected.map(window), "{preview:?} {from} {to:?}");
+        }
+        check(None, (3, Some(9)), Some((3, Some(9))));
+        check(Some(30), (0, None), Some((0, Some(30))));
+        check(Some(30), (3, Some(9)), Some((3, Some(9))));
+        check(Some(30), (3, Some(90)), Some((3, Some(30))));
+        check(Some(30), (30, None), None);
+        check(Some(0), (0, None), None);
+    }
+}

@@ -1,11 +1,13 @@
 //! Tokens in URLs of playback: what each covers is written and checked by one rule.
 
+use super::playback::caption_pick;
 use crate::access::Grant;
 use crate::access::secret::Secret;
 use crate::access::token::Scope;
 use crate::entry::{EntryId, Flavor, FlavorId};
 use crate::error::{Code, Error, Result};
 use crate::media::time::Micros;
+use crate::packager::name::{File, Form};
 use crate::packager::timeline::Window;
 use crate::request::served::Served;
 
@@ -38,13 +40,30 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// The second since 1970 in which the token of a URL ends. Fails unless one of `secrets` made it for what the URL names.
-pub fn check(of: &Served, token: &str, secrets: &[Secret], now: u64) -> Result<u64> {
-    // A URL that names nothing is about whatever there is.
-    if of.flavors.is_empty() && of.caption.is_none() {
+/// The second since 1970 in which the token of a URL ends. Fails unless one of `secrets` made it for what the URL names, and
+/// `file` is of that; without a file beneath it, the URL is that of a stored one.
+pub fn check(of: &Served, file: Option<&File>, token: &str, secrets: &[Secret], now: u64) -> Result<u64> {
+    // A URL that names no flavor is about whatever there is, but for captions that it names.
+    let is_named = !of.flavors.is_empty() || (of.caption.is_some() && file.is_some_and(is_of_captions));
+    if !is_named {
         return Err(Error::coded(Code::TokenInvalid, "the URL names nothing that could be signed"));
     }
     let flavors: Vec<FlavorId> = of.flavors.iter().map(|named| named.id.clone()).collect();
     let stretch = Stretch { entry: &of.entry, window: of.window, sequence: &of.sequence };
     stretch.scope(&flavors, of.caption.as_ref().map(|named| named.id.as_str())).check(token, secrets, now)
+}
+
+fn is_of_captions(file: &File) -> bool {
+    match file {
+        File::Playlist(of) | File::Subtitles(of) | File::Segment { of, form: Form::Vtt, .. } => {
+            caption_pick(of).is_some()
+        }
+        File::Blank => true,
+        File::Multivariant
+        | File::Manifest
+        | File::IframePlaylist(_)
+        | File::Init(_)
+        | File::Segment { .. }
+        | File::Iframe { .. } => false,
+    }
 }

@@ -540,6 +540,20 @@ fn last_of(stage: &Stage, source: &Source) -> Micros {
     facts.as_ref().unwrap().picture.unwrap().last_frame
 }
 
+#[test]
+fn an_answer_is_kept_no_longer_than_it_is_right() {
+    #[track_caller]
+    fn check(freshness: Freshness, left_s: u64, expected: Freshness) {
+        assert_eq!(freshness.at_most(left_s), expected, "{freshness:?} for {left_s} s");
+    }
+    check(Freshness::Public(60), 9, Freshness::Public(9));
+    check(Freshness::Public(60), u64::MAX, Freshness::Public(60));
+    check(Freshness::Private(60), 0, Freshness::Private(0));
+    check(Freshness::Immutable, 9, Freshness::Public(9));
+    check(Freshness::Immutable, 40_000_000, Freshness::Immutable);
+    check(Freshness::Unkept, 9, Freshness::Unkept);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 

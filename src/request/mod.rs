@@ -10,11 +10,13 @@ pub mod raw;
 pub mod sequence;
 pub mod served;
 pub mod shown;
+pub mod stale;
 pub mod thumbnail;
 mod wish;
 mod write;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use self::asset::{Asset, Named};
 use self::path::Action;
@@ -54,7 +56,7 @@ pub enum Subject<'a> {
 }
 
 /// Where in a URL the partner stood, and who asks.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Credentials {
     /// The partner in the path. Decorative: the entry decides.
     pub partner: Option<PartnerId>,
@@ -66,6 +68,15 @@ pub struct Credentials {
     pub token: Option<String>,
     /// When the URL expires, in seconds since 1970; `None` for never.
     pub expiry: Option<i64>,
+}
+
+/// Without the session and the token: who has them may do what they allow.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Credentials { partner, session: _, referrer, token: _, expiry } = self;
+        let mut told = f.debug_struct("Credentials");
+        told.field("partner", partner).field("referrer", referrer).field("expiry", expiry).finish_non_exhaustive()
+    }
 }
 
 /// The formats beyond JPEG that a client says it takes; decides what `format/auto` is.

@@ -21,8 +21,8 @@ pub struct PlayManifest {
     pub credentials: Credentials,
     /// How it wants to play.
     pub format: Format,
-    /// The scheme of the URLs that it is given: `http`, `https`.
-    pub scheme: String,
+    /// The scheme of the URLs that it is given, where it names one: `http`, `https`.
+    pub scheme: Option<String>,
     /// Which flavors it wants.
     pub choice: Choice,
     /// Which part of the entry.
@@ -175,10 +175,9 @@ fn format(name: &str) -> Format {
     }
 }
 
-fn scheme(text: Option<&str>) -> String {
-    let text = text.filter(|text| *text != "null").unwrap_or("http");
-    let is_scheme = text.len() <= 16 && text.bytes().all(|b| b.is_ascii_alphanumeric());
-    if is_scheme { text.to_owned() } else { "http".to_owned() }
+fn scheme(text: Option<&str>) -> Option<String> {
+    let is_scheme = |text: &&str| text.len() <= 16 && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    text.filter(|text| *text != "null").filter(is_scheme).map(str::to_owned)
 }
 
 fn choice(given: &Given<'_>) -> Result<Choice> {
@@ -270,7 +269,7 @@ mod tests {
     fn what_is_asked_for_without_a_word() {
         let PlayManifest { entry, format, scheme, choice, window, response, captions, container, credentials, .. } =
             parsed("");
-        assert_eq!((entry.unwrap().as_str(), format, scheme.as_str()), ("0_x", Format::Other("http".into()), "http"));
+        assert_eq!((entry.unwrap().as_str(), format, scheme), ("0_x", Format::Other("http".into()), None));
         assert_eq!((choice, window, response), (Choice::default(), Window::default(), None));
         assert_eq!((captions, container, credentials.expiry), (true, None, None));
     }
@@ -284,8 +283,8 @@ mod tests {
         check("format/APPLEHTTP", |asked| asked.format = Format::Other("APPLEHTTP".into()));
         check("format/auto", |asked| asked.format = Format::Other("auto".into()));
         check("format/url/f/mpegdash?format=download", |asked| asked.format = Format::Url);
-        check("protocol/https", |asked| asked.scheme = "https".into());
-        check("?pt=rtmpte", |asked| asked.scheme = "rtmpte".into());
+        check("protocol/https", |asked| asked.scheme = Some("https".into()));
+        check("?pt=rtmpte", |asked| asked.scheme = Some("rtmpte".into()));
         for plain in ["protocol/null", "?protocol=", "protocol/a%0d%0ab", "protocol/javascript%3A", "?pt=%22"] {
             check(plain, |_| {});
         }
@@ -380,7 +379,7 @@ mod tests {
         let tail = "protocol/https/format/applehttp/flavorIds/0_a,0_b,0_c/ks/djJ8/a.m3u8?uiConfId=12&playSessionId=\
                     0a-1b:2c-3d&referrer=aHR0cDovL2EuYg==&clientTag=html5:v3.17.1";
         check(tail, |asked| {
-            (asked.scheme, asked.format) = ("https".into(), Format::Hls);
+            (asked.scheme, asked.format) = (Some("https".into()), Format::Hls);
             asked.choice.flavors = ids(&["0_a", "0_b", "0_c"]);
             asked.credentials.session = Some("djJ8".into());
             asked.credentials.referrer = Some("http://a.b".into());

@@ -1,5 +1,6 @@
 //! `serveFlavor` URLs, alone and beneath a packager, both ways.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -91,16 +92,16 @@ pub(super) fn parse_package(route: &Route<'_>, query: &str, protocol: Protocol) 
 
 /// The paths that a path stands for: several where it ends in `.urlset`, a common front, what differs and a common end
 /// divided by commas.
-fn expanded(pairs: &str) -> Result<Vec<String>> {
-    let Some(set) = pairs.trim_end_matches('/').strip_suffix(".urlset") else { return Ok(vec![pairs.to_owned()]) };
+fn expanded(pairs: &str) -> Result<Vec<Cow<'_, str>>> {
+    let Some(set) = pairs.trim_end_matches('/').strip_suffix(".urlset") else { return Ok(vec![pairs.into()]) };
     let parts: Vec<&str> = set.split(',').collect();
     match parts[..] {
-        [alone] => Ok(vec![alone.to_owned()]),
+        [alone] => Ok(vec![alone.into()]),
         [front, ref between @ .., end] if !between.is_empty() => {
             if between.len() > FLAVORS_MAX {
                 return Err(Error::too_large(format!("the URL names more than {FLAVORS_MAX} flavors")));
             }
-            Ok(between.iter().map(|part| format!("{front}{part}{end}")).collect())
+            Ok(between.iter().map(|part| format!("{front}{part}{end}").into()).collect())
         }
         _ => Err(Error::invalid("a .urlset has a front, one part or more and an end between commas")),
     }

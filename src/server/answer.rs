@@ -1,38 +1,42 @@
 //! The road of one request through the service: method, target, plan, preconditions, artifact, range.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hyper::body::Body as HttpBody;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::Site;
 use super::asker::asker;
 use super::body::Body;
 use super::coding;
 use super::conditional::{self, Validators, Verdict};
-use super::connection::House;
 use super::failure;
 use super::field;
 use super::file;
 use super::form;
+use super::forwarded::Way;
+use super::house::House;
+use super::ident::{self, X_REQUEST_ID};
+use super::journal::{self, millis};
 use super::multipart;
+use super::purge;
 use super::range::{self, Wanted};
-use super::recent;
+use super::recent::{self, Reply};
+use super::reply;
 use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
+use super::{Peer, Site};
 use crate::access::viewer::Asker;
 use crate::deliver::admission::Admission;
+use crate::deliver::artifact::{self, Artifact};
 use crate::deliver::extent::Held;
-use crate::deliver::{Delivered, Outcome, artifact};
+use crate::deliver::{Delivered, Outcome};
 use crate::error::{Error, Kind};
 use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
-use crate::plan::{Client, Decision};
+use crate::plan::{Client, Decision, Plan};
 use crate::request::path::TARGET_MAX;
-use crate::request::shown::shown;
-use crate::request::{self, Accepts};
+use crate::request::{self, Accepts, stale};
 
 /// What the service is, for who asks for something else.
 const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a frame of any video, at any size, by URL: \
@@ -40,13 +44,14 @@ const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a f
                             /p/1/sp/100/playManifest/entryId/{id}/format/applehttp/a.m3u8";
 
 /// The answer to a request, counted and logged. The body of a POST is a form; that of other methods is not looked at.
-pub(super) async fn answer<B: HttpBody>(house: &House, peer: IpAddr, request: Request<B>) -> Response<Body> {
+pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Request<B>) -> Response<Body> {
     let begun = Instant::now();
     let (head, body) = request.into_parts();
-    let asked = Head { method: head.method, version: head.version, headers: head.headers, peer };
+    let name = ident::name(head.headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes));
+    let asked = Head { method: head.method, version: head.version, headers: head.headers, peer, name };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let authority = head.uri.authority().map(|authority| authority.as_str());
-    let (kind, response) = match asked.method {
+    let (kind, mut response) = match asked.method {
         Method::POST => match posted(house, &asked, target, body).await {
             Ok(form) => {
                 let (kind, response) = routed(house, &asked, authority, (target, &form)).await;
@@ -54,20 +59,31 @@ pub(super) async fn answer<B: HttpBody>(house: &House, peer: IpAddr, request: Re
             }
             Err(refusal) => (Asked::Other, *refusal),
         },
+        ref method if method.as_str() == purge::METHOD => {
+            let client = house.proxies.way(asked.peer, &asked.headers).client;
+            (Asked::Other, purge::asked(house, client, &asked.headers, target).await)
+        }
         _ => routed(house, &asked, authority, (target, "")).await,
     };
     let took = begun.elapsed();
     telemetry::answered(kind, response.status().as_u16(), took);
-    tracing::debug!(target: "vedette::access", method = %asked.method, url = %shown(target), status = response.status().as_u16(), ms = millis(took));
+    if house.log_requests || tracing::enabled!(target: "vedette::access", tracing::Level::DEBUG) {
+        let client = house.proxies.way(asked.peer, &asked.headers).client;
+        journal::request((&asked, target, client), (kind, &response, took));
+    }
+    response.headers_mut().insert(X_REQUEST_ID, asked.name);
     if asked.method == Method::HEAD { response::without_body(response) } else { response }
 }
 
 /// A request without its target and body, and who sent it.
-struct Head {
-    method: Method,
-    version: Version,
-    headers: HeaderMap,
-    peer: IpAddr,
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) method: Method,
+    pub(super) version: Version,
+    pub(super) headers: HeaderMap,
+    pub(super) peer: Peer,
+    /// What it is known by.
+    pub(super) name: HeaderValue,
 }
 
 /// Whether a plain request of this second for the same has the same answer, or a part of it, whatever else its fields say but
@@ -85,7 +101,7 @@ async fn posted<B: HttpBody>(house: &House, head: &Head, target: &str, body: B) 
     if request::takes_form(target) == Some(false) {
         return Err(Box::new(failure::form_not_allowed()));
     }
-    form::read(&head.headers, body, house.form_patience).await
+    form::read(&head.headers, body, house.form).await
 }
 
 /// The answer to a target and a form, which is empty where there is none.
@@ -108,16 +124,21 @@ async fn routed(
         }
         Some(Err(error)) => (Asked::Other, failure::failure(&error)),
         Some(Ok(request)) => {
-            let base = base(&house.site, head, authority, &request);
+            let way = house.proxies.way(head.peer, &head.headers);
+            let base = base(&house.site, way, host(head, authority), &request);
             let client = Client { accepts: accepts(&head.headers), base: &base };
-            let asker = asker(&head.headers, head.peer, form.is_empty().then_some(target));
+            let country = house.countries.as_ref().and_then(|countries| countries.of(way.client));
+            let asker = asker(&head.headers, (way.client, country), form.is_empty().then_some(target));
             let mut response = answered(house, head, (target, &request), (client, &asker)).await;
             if let Err(failure) = &response
                 && house.delivery.relearn(&request, &failure.error).await
             {
                 response = answered(house, head, (target, &request), (client, &asker)).await;
             }
-            (asked(&request), response.unwrap_or_else(|failure| failed(target, &request, &failure)))
+            (
+                asked(&request),
+                response.unwrap_or_else(|failure| failed(&house.site, (head, target), &request, &failure)),
+            )
         }
     }
 }
@@ -141,16 +162,21 @@ fn asked(request: &request::Request) -> Asked {
 
 /// The scheme and host that URLs in an answer begin with: those of the site where it has any, else what the player asked
 /// for, at a host that is the site's; none otherwise, and URLs are paths.
-fn base(site: &Site, head: &Head, authority: Option<&str>, request: &request::Request) -> String {
+fn base(site: &Site, way: Way<'_>, host: Option<&str>, request: &request::Request) -> String {
     let request::Request::PlayManifest(asked) = request else { return String::new() };
     if let Some(url) = &site.public_url {
         return url.clone();
     }
-    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or(authority);
-    match host.filter(|host| site.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))) {
-        Some(host) => format!("{}://{host}", asked.scheme),
+    let is_own = |host: &&str| site.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
+    match way.host.or(host).filter(is_own) {
+        Some(host) => format!("{}://{host}", asked.scheme.as_deref().or(way.scheme).unwrap_or("http")),
         None => String::new(),
     }
+}
+
+/// The host that a request is for (RFC 9110 section 7.2).
+fn host<'a>(head: &'a Head, authority: Option<&'a str>) -> Option<&'a str> {
+    head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or(authority)
 }
 
 /// What is answered without a look at what is asked for.
@@ -211,17 +237,10 @@ async fn admitted(
         }
     };
     let planned = begun.elapsed();
-    let is_text = plan.work.is_text();
-    let is_gzip = is_text && takes_gzip(&head.headers);
-    let etag = if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) };
+    let is_gzip = plan.work.is_text() && takes_gzip(&head.headers);
+    let etag = etag(&plan, is_gzip);
     let current = Validators { etag: &etag, modified: plan.modified };
-    let standing = Standing {
-        etag: field::text(format_args!("{etag}")),
-        modified: plan.modified,
-        freshness: plan.freshness,
-        vary: if is_text { Some(response::ACCEPT_ENCODING) } else { plan.negotiated.then_some("Accept") },
-        message: message.clone(),
-    };
+    let standing = standing(&plan, &etag, message.clone());
     match conditional::judge(&head.method, &head.headers, current) {
         Verdict::NotModified => return Ok(response::not_modified(&standing)),
         Verdict::Failed => {
@@ -231,24 +250,9 @@ async fn admitted(
     }
     let delivered = house.delivery.artifact(&plan).await?;
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
-    match delivered.outcome {
-        Outcome::Hit => {}
-        _ if plan.work.is_light() => {
-            tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
-        }
-        _ => tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed())),
-    }
-    let artifact = &delivered.artifact;
-    let compressed = is_gzip.then(|| artifact.gzip()).flatten();
-    let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
-    let content = Content {
-        media_type: artifact.media_type.clone(),
-        length: body.len(),
-        shown: artifact.shown.map(|time| field::text(format_args!("{time}"))),
-        is_gzip,
-        attachment: plan.attachment.as_deref().map(file::attachment),
-    };
-    let wanted = wanted(head, current, &content);
+    tell(&plan, delivered.outcome, begun);
+    let (body, content) = content(&plan, &delivered.artifact, is_gzip);
+    let wanted = wanted(head, current, &content, house.ranges_max);
     let Some((part, layout)) = arranged(wanted, &content, etag.trim_matches('"')) else {
         return Ok(response::unsatisfiable(content.length));
     };
@@ -267,14 +271,90 @@ async fn admitted(
         admission.is_for_all() && !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
     if let Some(held) = held.filter(|_| is_at_hand) {
         let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
-        house.recent.remember(wanted, kind, response.headers(), held);
+        let now = field::now();
+        house.recent.remember((wanted, kind), now, || recent::fields(response.headers(), now), held);
     }
     Ok(response)
 }
 
+/// The answer to a plain request and what it is of, where that is a matter of microseconds: as it would be answered otherwise,
+/// and without a moment's waiting. `None` for everything else.
+pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
+    let (begun, now) = (Instant::now(), field::now());
+    let target = std::str::from_utf8(wanted.target).ok()?;
+    let request = request::parse(target)?.ok()?;
+    let kind = asked(&request);
+    if !matches!(kind, Asked::Thumbnail | Asked::Playlist) {
+        return None;
+    }
+    let anybody = Asker { target: Some(target), now, ..Asker::default() };
+    let (plan, delivered) = house.delivery.at_once(&request, &anybody)?;
+    tell(&plan, delivered.outcome, begun);
+    let is_gzip = plan.work.is_text() && wanted.gzip;
+    let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };
+    let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
+    response::describe(&mut fields, &standing(&plan, &etag(&plan, is_gzip), None), &content);
+    response::cache_fields(&mut fields, delivered.outcome);
+    match delivered.outcome {
+        Outcome::Hit => response::hit_timing_field(&mut fields),
+        Outcome::Made | Outcome::Shared => response::timing_field(&mut fields, &[("total", begun.elapsed())]),
+    }
+    let (fields, held) = (reply::finished(fields, now), Held::Bytes(body));
+    let reply = Reply::whole(&fields, held.clone());
+    if delivered.outcome == Outcome::Hit {
+        house.recent.remember((wanted, kind), now, || fields, held);
+    }
+    Some((kind, delivered.outcome, reply))
+}
+
+/// The entity tag of what a plan comes to.
+fn etag(plan: &Plan, is_gzip: bool) -> String {
+    if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) }
+}
+
+fn standing(plan: &Plan, etag: &str, message: Option<HeaderValue>) -> Standing {
+    let vary = match plan.work.is_text() {
+        true => Some(response::ACCEPT_ENCODING),
+        false => plan.negotiated.then_some("Accept"),
+    };
+    Standing {
+        etag: field::text(format_args!("{etag}")),
+        modified: plan.modified,
+        freshness: plan.freshness,
+        vary,
+        tags: stale::tags(&plan.entry, plan.partner),
+        message,
+    }
+}
+
+/// What an artifact adds to the standing of its plan, and its bytes.
+fn content(plan: &Plan, artifact: &Artifact, is_gzip: bool) -> (artifact::Body, Content) {
+    let compressed = is_gzip.then(|| artifact.gzip()).flatten();
+    let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
+    let content = Content {
+        media_type: artifact.media_type.clone(),
+        length: body.len(),
+        shown: artifact.shown.map(|time| field::text(format_args!("{time}"))),
+        is_gzip,
+        attachment: plan.attachment.as_deref().map(file::attachment),
+    };
+    (body, content)
+}
+
+/// Tells the log of what was made.
+fn tell(plan: &Plan, outcome: Outcome, begun: Instant) {
+    match outcome {
+        Outcome::Hit => {}
+        _ if plan.work.is_light() => {
+            tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
+        }
+        _ => tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed())),
+    }
+}
+
 /// Which part of a content is asked for. A range is of GET alone, and a field that comes twice is none (RFC 9110 sections
 /// 14.2 and 5.3).
-fn wanted(head: &Head, current: Validators<'_>, content: &Content) -> Wanted {
+fn wanted(head: &Head, current: Validators<'_>, content: &Content, ranges_max: usize) -> Wanted {
     let mut fields = head.headers.get_all(header::RANGE).iter();
     let (Some(field), None, &Method::GET) = (fields.next(), fields.next(), &head.method) else { return Wanted::Whole };
     if !conditional::range_counts(&head.headers, current, field::now()) {
@@ -283,6 +363,8 @@ fn wanted(head: &Head, current: Validators<'_>, content: &Content) -> Wanted {
     match field.to_str().map_or(Wanted::Whole, |value| range::wanted(value, content.length)) {
         // The fields of an answer in parts could not say that it is the parts which are compressed.
         Wanted::Parts(_) if content.is_gzip => Wanted::Whole,
+        // Who asks for many is not well served by parts (RFC 9110 section 14.2).
+        Wanted::Parts(parts) if parts.len() > ranges_max => Wanted::Whole,
         wanted => wanted,
     }
 }
@@ -313,10 +395,9 @@ async fn carried(house: &House, body: &artifact::Body, held: Option<&Held>, layo
 const FIELDS_MAX: usize = 24;
 
 fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, total: Duration) {
-    match delivered.outcome {
-        Outcome::Hit => return response::cache_fields(headers, response::CACHE_STATUS_HIT),
-        Outcome::Made => response::cache_fields(headers, response::CACHE_STATUS_MADE),
-        Outcome::Shared => response::cache_fields(headers, response::CACHE_STATUS_SHARED),
+    response::cache_fields(headers, delivered.outcome);
+    if delivered.outcome == Outcome::Hit {
+        return response::hit_timing_field(headers);
     }
     let steps = delivered.artifact.timings.steps();
     let steps: Vec<_> = [("plan", planned)].into_iter().chain(steps).chain([("total", total)]).collect();
@@ -324,13 +405,15 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
-fn failed(target: &str, request: &request::Request, failure: &Failure) -> Response<Body> {
+fn failed(site: &Site, (head, target): (&Head, &str), request: &request::Request, failure: &Failure) -> Response<Body> {
     let Failure { error, is_for_all, message } = failure;
-    log(target, error);
+    telemetry::failed(error.kind());
+    journal::failure(head, target, error);
+    let of_file = |response| if site.legacy_status { failure::legacy(response) } else { response };
     let response = match request {
-        request::Request::Raw(_) => failure::raw_failure(error),
+        request::Request::Raw(_) => of_file(failure::raw_failure(error)),
         request::Request::Served(_) | request::Request::Download(_) | request::Request::Asset(_) => {
-            failure::file_failure(error)
+            of_file(failure::file_failure(error))
         }
         request::Request::Thumbnail(_) | request::Request::PlayManifest(_) | request::Request::Package(_) => {
             failure::failure(error)
@@ -338,21 +421,6 @@ fn failed(target: &str, request: &request::Request, failure: &Failure) -> Respon
     };
     let response = response::telling(response, message.as_ref());
     if *is_for_all { response } else { response::without_keeping(response) }
-}
-
-fn log(target: &str, error: &Error) {
-    let target = shown(target);
-    match error.kind() {
-        Kind::Internal | Kind::Unavailable | Kind::Changed | Kind::TimedOut => tracing::error!(url = %target, ?error),
-        Kind::Busy => tracing::warn!(url = %target, ?error),
-        Kind::Invalid | Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Unsupported | Kind::TooLarge => {
-            tracing::debug!(url = %target, ?error)
-        }
-    }
-}
-
-fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e5).round() / 100.0
 }
 
 /// The formats that an `Accept` field names itself, with a quality above zero (RFC 9110 section 12.5.1). A wildcard is what

@@ -10,15 +10,19 @@ use crate::access::viewer::Asker;
 /// The Kaltura session, beside the URL.
 pub(super) const X_KALTURA_KS: HeaderName = HeaderName::from_static("x-kaltura-ks");
 
-/// Who asks now with these fields over a connection from `peer`. `target` is all that is asked, but for a form.
-pub(super) fn asker<'a>(headers: &'a HeaderMap, peer: IpAddr, target: Option<&'a str>) -> Asker<'a> {
+/// Who asks now with these fields, from an address that is of a country. `target` is all that is asked, but for a form.
+pub(super) fn asker<'a>(
+    headers: &'a HeaderMap,
+    (address, country): (IpAddr, Option<&'a str>),
+    target: Option<&'a str>,
+) -> Asker<'a> {
     let field = |name| headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
     Asker {
         session: field(X_KALTURA_KS),
         referrer: field(header::REFERER),
         user_agent: field(header::USER_AGENT),
-        address: Some(peer.to_canonical()),
-        country: None,
+        address: Some(address),
+        country,
         target,
         now: now(),
     }

@@ -15,7 +15,7 @@ use crate::error::Error;
 #[derive(Debug, Default)]
 pub(super) struct Body {
     carried: Carried,
-    _open: Option<OpenRequest>,
+    open: Option<OpenRequest>,
 }
 
 /// The bytes of a body.
@@ -38,7 +38,7 @@ impl Default for Carried {
 impl Body {
     /// A body that is being read and has `length` bytes.
     pub(super) fn reading(reading: Reading, length: u64) -> Body {
-        Body { carried: Carried::Reading(Box::new(reading), length), _open: None }
+        Body { carried: Carried::Reading(Box::new(reading), length), open: None }
     }
 
     /// The bytes, where they are in memory.
@@ -59,14 +59,15 @@ impl Body {
     }
 
     /// The same body, which keeps `open` until it is sent off.
-    pub(super) fn keeping(self, open: OpenRequest) -> Body {
-        Body { _open: Some(open), ..self }
+    pub(super) fn keeping(self, mut open: OpenRequest) -> Body {
+        open.offer(true);
+        Body { open: Some(open), ..self }
     }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Body {
-        Body { carried: Carried::Bytes(bytes), _open: None }
+        Body { carried: Carried::Bytes(bytes), open: None }
     }
 }
 
@@ -74,7 +75,30 @@ impl From<Held> for Body {
     fn from(held: Held) -> Body {
         match held {
             Held::Bytes(bytes) => bytes.into(),
-            Held::File(extent) => Body { carried: Carried::File(extent), _open: None },
+            Held::File(extent) => Body { carried: Carried::File(extent), open: None },
+        }
+    }
+}
+
+impl Carried {
+    /// The next bytes; `None` after the last.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if let Carried::File(extent) = self {
+            *self = Carried::Reading(Box::new(extent.clone().read()), extent.len());
+        }
+        match self {
+            Carried::File(_) => Poll::Ready(None),
+            Carried::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
+            }
+            Carried::Reading(reading, left) => {
+                let next = ready!(reading.poll_next(cx));
+                if let Some(Ok(bytes)) = &next {
+                    *left = left.saturating_sub(bytes.len() as u64);
+                }
+                Poll::Ready(next)
+            }
         }
     }
 }
@@ -85,23 +109,11 @@ impl HttpBody for Body {
 
     /// A body that cannot be read to its end fails, and the connection with it: the client sees that it has not all.
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Carried::File(extent) = &self.carried {
-            self.carried = Carried::Reading(Box::new(extent.clone().read()), extent.len());
+        let next = self.carried.poll_next(cx);
+        if let Some(open) = &mut self.open {
+            open.offer(next.is_ready());
         }
-        match &mut self.carried {
-            Carried::File(_) => Poll::Ready(None),
-            Carried::Bytes(bytes) => {
-                let bytes = std::mem::take(bytes);
-                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
-            }
-            Carried::Reading(reading, left) => {
-                let next = ready!(reading.poll_next(cx));
-                if let Some(Ok(bytes)) = &next {
-                    *left = left.saturating_sub(bytes.len() as u64);
-                }
-                Poll::Ready(next.map(|read| read.map(Frame::data)))
-            }
-        }
+        next.map(|next| next.map(|read| read.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,79 +1,73 @@
 //! One connection from its acceptance to its end.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryFutureExt};
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::watch::Receiver;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use super::body::Body;
+use super::crowd::Member;
 use super::express::Express;
-use super::pulse::{OpenRequest, Order, Pulse, Pulsed};
-use super::recent::Recent;
+use super::house::House;
+use super::pulse::{OpenRequest, Order, Pulsed};
 use super::siding::Siding;
-use super::{Site, answer, response};
-use crate::deliver::Delivery;
+use super::telemetry::refused;
+use super::{Peer, answer, proxy_protocol, response};
+use crate::error::{Error, Kind, Result};
 
-/// Most requests at once on one HTTP/2 connection, as RFC 9113 section 6.5.2 recommends at least.
-const STREAMS_MAX: u32 = 100;
-/// How often a silent HTTP/2 connection is asked whether anyone is there.
-const PING_EVERY: Duration = Duration::from_secs(20);
+/// A connection in the clear, or one that nobody reads along.
+type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
-/// How connections speak HTTP: HTTP/1.1, or HTTP/2 where the client begins with its preface (RFC 9113 section 3.3).
-pub(super) fn protocol(header_bytes_max: usize) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    // The pulse of a connection tells when its head takes too long, without a timer for each request.
-    builder.http1().header_read_timeout(None).max_buf_size(header_bytes_max.max(HTTP1_BUFFER_MIN));
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(u32::try_from(header_bytes_max).unwrap_or(u32::MAX))
-        .keep_alive_interval(PING_EVERY);
-    builder
-}
-
-/// The smallest buffer that hyper takes.
-const HTTP1_BUFFER_MIN: usize = 8192;
-
-/// What all connections of a server share.
-#[derive(Debug)]
-pub(super) struct House {
-    /// How they speak HTTP.
-    pub(super) protocol: auto::Builder<TokioExecutor>,
-    /// Where it is reached.
-    pub(super) site: Site,
-    /// How long a form may take to arrive.
-    pub(super) form_patience: Duration,
-    /// Who makes the answers.
-    pub(super) delivery: Arc<Delivery>,
-    /// What is at hand.
-    pub(super) recent: Arc<Recent>,
-}
-
-/// Answers the requests of a connection until it ends or is told to.
-pub(super) async fn serve(house: Arc<House>, (stream, peer): (TcpStream, IpAddr), pulse: Arc<Pulse>) {
+/// Answers the requests of a connection that comes from an address, until it ends or is told to.
+pub(super) async fn serve(houses: Receiver<Arc<House>>, (stream, from): (TcpStream, IpAddr), mut member: Member) {
+    let pulse = Arc::clone(&member.pulse);
+    let house = Arc::clone(&houses.borrow());
+    let arrived = tokio::select! {
+        arrived = arrived(&house, stream, from, &mut member) => arrived,
+        _ = pulse.told(None) => return,
+    };
+    let (stream, peer) = match arrived {
+        Ok(arrived) => arrived,
+        Err(error) => return tracing::debug!(%from, ?error, "connection refused"),
+    };
     let siding = Arc::new(Siding::default());
     let service = service_fn(|request: Request<Incoming>| {
         let open = OpenRequest::new(&pulse, request.version());
-        let (house, siding) = (Arc::clone(&house), Arc::clone(&siding));
+        let (house, siding) = (Arc::clone(&houses.borrow()), Arc::clone(&siding));
         async move {
-            let response = guarded(&house, peer, request).await;
+            let mut response = guarded(&house, peer, request).await;
+            if open.is_last() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, Infallible>(siding.divert(response, open))
         }
     });
-    let stream = Pulsed::new(stream, Arc::clone(&pulse));
-    let stream = TokioIo::new(Express::new(stream, Arc::clone(&pulse), Arc::clone(&house.recent), Arc::clone(&siding)));
-    let mut connection = pin!(house.protocol.serve_connection(stream, service));
+    let stream = match stream {
+        Either::Left(clear) => {
+            let stream = Pulsed::new(clear, Arc::clone(&pulse));
+            let siding = Arc::clone(&siding);
+            Either::Left(Express::new(stream, Arc::clone(&pulse), houses.clone(), siding))
+        }
+        Either::Right(secret) => {
+            pulse.give();
+            Either::Right(Pulsed::new(secret, Arc::clone(&pulse)))
+        }
+    };
+    let mut connection = pin!(house.protocol.serve_connection(TokioIo::new(stream), service));
     let mut last = None;
     loop {
         tokio::select! {
@@ -81,9 +75,11 @@ pub(super) async fn serve(house: Arc<House>, (stream, peer): (TcpStream, IpAddr)
             result = connection.as_mut() => {
                 if let Err(error) = result {
                     tracing::debug!(%error, "connection ended");
-                    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {
+                    match error.downcast_ref::<hyper::Error>() {
                         // A body came to no end.
-                        pulse.break_off();
+                        Some(error) if error.is_user() => pulse.break_off(),
+                        Some(error) if error.is_parse() || error.is_parse_too_large() => refused("malformed"),
+                        _ => {}
                     }
                 }
                 return;
@@ -95,9 +91,8 @@ pub(super) async fn serve(house: Arc<House>, (stream, peer): (TcpStream, IpAddr)
                     }
                     return;
                 }
-                // One that hyper knows nothing of yet would be dropped with its answer half sent; it sees the end of its
-                // stream as soon as the answer is out.
-                if pulse.is_lent() {
+                // Of others hyper sees the end as soon as no request is left: it would drop what it knows nothing of.
+                if pulse.is_given() {
                     connection.as_mut().graceful_shutdown();
                 }
                 last = Some(order);
@@ -106,8 +101,32 @@ pub(super) async fn serve(house: Arc<House>, (stream, peer): (TcpStream, IpAddr)
     }
 }
 
+/// A connection that comes from `from`, and who is at its other end, which is told by a proxy where it is one.
+async fn arrived(house: &House, stream: TcpStream, from: IpAddr, member: &mut Member) -> Result<(Stream, Peer)> {
+    let patience = house.patience.header;
+    let (mut stream, mut address) = (stream, from);
+    if house.proxies.protocol && house.proxies.are(from) {
+        let told = in_time(patience, proxy_protocol::read(&mut stream)).await.inspect_err(|_| refused("proxy"))?;
+        address = told.map_or(from, |client| client.ip());
+    }
+    if !house.proxies.are(address) && !member.is_one_of(address, house.connections_per_client_max) {
+        refused("client");
+        return Err(Error::new(Kind::Busy, "the client has as many connections as one may have"));
+    }
+    let Some(tls) = &house.tls else { return Ok((Either::Left(stream), Peer { address, is_secure: false })) };
+    let disagreed = |error| Error::invalid("no agreement on TLS").caused_by(error);
+    let stream = in_time(patience, tls.accept(stream).map_err(disagreed)).await.inspect_err(|_| refused("tls"))?;
+    Ok((Either::Right(stream), Peer { address, is_secure: true }))
+}
+
+/// What comes of `step`, unless it takes too long.
+async fn in_time<T>(patience: Duration, step: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_| Error::new(Kind::TimedOut, "the other end takes too long to say who it is");
+    tokio::time::timeout(patience, step).await.map_err(late)?
+}
+
 /// The answer; a panic on the way to it is a failure of that request alone.
-async fn guarded(house: &House, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+async fn guarded(house: &House, peer: Peer, request: Request<Incoming>) -> Response<Body> {
     let answer = AssertUnwindSafe(answer::answer(house, peer, request)).catch_unwind().await;
     answer.unwrap_or_else(|_panic| {
         response::plain(StatusCode::INTERNAL_SERVER_ERROR, "the service failed on this request")

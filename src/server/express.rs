@@ -1,11 +1,12 @@
-//! The fast lane of HTTP/1.1: answers of the current second go out beneath hyper, which sees only the other requests.
+//! The fast lane of HTTP/1.1: answers that need no waiting go out beneath hyper, which sees only the other requests.
 //!
 //! Between requests a connection is at a boundary, where nothing of the last answer is left to be sent and hyper waits for the
-//! next head. A plain request whose answer is at hand is answered right there. Any other complete head without a body is lent
+//! next head. A plain request whose answer is at hand, or made in microseconds, is answered right there. Any other complete head without a body is lent
 //! to hyper, byte for byte, and the boundary is reached again when its answer has been flushed, or the one that waits at the
 //! siding has been sent in its place. Whatever is neither gives the connection to hyper for good.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,23 +15,27 @@ use std::time::Instant;
 use bytes::{Buf, Bytes};
 use hyper::{StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch::Receiver;
 
+use super::answer;
 use super::field;
 use super::head::{self, Head};
-use super::line::Line;
+use super::house::House;
+use super::ident;
+use super::line::FileLine;
 use super::pulse::{OpenRequest, Pulse};
-use super::recent::{Recent, Wanted};
+use super::recent::{Reply, Wanted};
 use super::siding::{Siding, Waiting};
 use super::telemetry::{self, Asked};
+use crate::deliver::Outcome;
 use crate::deliver::extent::{Extent, Sending};
 use crate::request::shown::shown;
 
 /// A stream that answers what it can.
-#[derive(Debug)]
 pub(super) struct Express<S> {
     stream: S,
     pulse: Arc<Pulse>,
-    recent: Arc<Recent>,
+    houses: Receiver<Arc<House>>,
     siding: Arc<Siding>,
     phase: Phase,
     input: Input,
@@ -58,11 +63,22 @@ struct Input {
 /// An answer that is being sent.
 #[derive(Debug)]
 struct Output {
+    /// What goes before `bytes`.
+    first: Bytes,
     bytes: Bytes,
     file: Option<Sending>,
     /// What is counted when it is sent.
-    counted: Option<(Asked, StatusCode, Instant)>,
+    counted: Option<Counted>,
     _open: OpenRequest,
+}
+
+/// What is counted of an answer.
+#[derive(Debug)]
+struct Counted {
+    kind: Asked,
+    status: StatusCode,
+    outcome: Outcome,
+    begun: Instant,
 }
 
 /// Most bytes that wait in a connection's input.
@@ -72,10 +88,10 @@ const ANSWERS_AT_ONCE: usize = 16;
 /// Bytes of files in a row before other connections have their turn.
 const BYTES_AT_ONCE: u64 = 2 << 20;
 
-impl<S: Line> Express<S> {
-    /// A stream at a boundary.
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>, recent: Arc<Recent>, siding: Arc<Siding>) -> Express<S> {
-        Express { stream, pulse, recent, siding, phase: Phase::Boundary, input: Input::default(), output: None }
+impl<S: FileLine> Express<S> {
+    /// A stream at a boundary. A request is answered by the house that there is when it comes.
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>, houses: Receiver<Arc<House>>, siding: Arc<Siding>) -> Express<S> {
+        Express { stream, pulse, houses, siding, phase: Phase::Boundary, input: Input::default(), output: None }
     }
 
     /// Sends what is left of an answer. One that cannot be sent to its end breaks the connection off.
@@ -83,8 +99,8 @@ impl<S: Line> Express<S> {
         let Some(output) = &mut self.output else { return Poll::Ready(Ok(())) };
         let sent = ready!(output.poll(&mut self.stream, cx));
         match &sent {
-            Ok(()) => output.counted.iter().for_each(|(kind, status, begun)| {
-                telemetry::express(*kind, *status, begun.elapsed());
+            Ok(()) => output.counted.iter().for_each(|Counted { kind, status, outcome, begun }| {
+                telemetry::express(*kind, *status, *outcome, begun.elapsed());
             }),
             Err(_) => self.pulse.break_off(),
         }
@@ -97,16 +113,17 @@ impl<S: Line> Express<S> {
     fn poll_boundary(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         for _ in 0..ANSWERS_AT_ONCE {
             ready!(self.poll_output(cx))?;
-            if self.pulse.is_told() && self.input.is_empty() {
-                // Told to finish: for hyper, this is the end of the stream.
-                return Poll::Ready(Ok(()));
-            }
-            if self.input.is_empty() && ready!(self.input.poll_fill(&mut self.stream, cx))? == 0 {
-                return Poll::Ready(Ok(()));
+            if self.input.is_empty() {
+                match self.input.poll_fill(&mut self.stream, cx)? {
+                    Poll::Ready(0) => return Poll::Ready(Ok(())),
+                    Poll::Ready(_) => {}
+                    // Told to finish, and nothing has come: for hyper, this is the end of the stream.
+                    Poll::Pending if self.pulse.is_told() => return Poll::Ready(Ok(())),
+                    Poll::Pending => return Poll::Pending,
+                }
             }
             self.next();
             if self.phase != Phase::Boundary {
-                self.pulse.lend();
                 return Poll::Ready(Ok(()));
             }
         }
@@ -116,28 +133,47 @@ impl<S: Line> Express<S> {
 
     /// Decides who answers the request at the front of the input.
     fn next(&mut self) {
-        let (begun, _) = self.pulse.requests();
-        let (length, wanted, range) = match head::head(self.input.rest()) {
-            Head::Plain { length, target, gzip, range } => (length, Wanted { target, gzip }, range),
+        let (begun, at) = (self.pulse.requests().0, Instant::now());
+        let (length, wanted, (range, name)) = match head::head(self.input.rest()) {
+            Head::Plain { length, target, gzip, range, name } => (length, Wanted { target, gzip }, (range, name)),
             Head::Bodyless { length } => return self.lend(length, begun),
             Head::Other => {
                 self.siding.close();
+                self.pulse.give();
                 self.phase = Phase::Given;
                 return;
             }
         };
-        let answer = self.recent.get(wanted, field::now());
-        let Some((answer, reply)) = answer.and_then(|answer| answer.reply(range).map(|reply| (answer, reply))) else {
+        let Some((kind, outcome, reply)) = self.at_hand(wanted, range) else {
             return self.lend(length, begun);
         };
         tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = reply.status.as_u16());
+        let (first, bytes) = reply.named(&ident::name(name));
         self.output = Some(Output {
-            bytes: reply.bytes,
+            first,
+            bytes,
             file: reply.file.map(Extent::send),
-            counted: Some((answer.kind, reply.status, Instant::now())),
+            counted: Some(Counted { kind, status: reply.status, outcome, begun: at }),
             _open: OpenRequest::new(&self.pulse, Version::HTTP_11),
         });
         self.input.start += length;
+    }
+
+    /// The answer to a plain request, where it is known or made in microseconds.
+    fn at_hand(&self, wanted: Wanted<'_>, range: Option<&[u8]>) -> Option<(Asked, Outcome, Reply)> {
+        // The last answer of a connection says that it is the last, which none of these does; what is logged is logged in one place.
+        let house = Arc::clone(&self.houses.borrow());
+        if self.pulse.is_told() || house.log_requests {
+            return None;
+        }
+        match house.recent.get(wanted, field::now()) {
+            Some(answer) => Some((answer.kind, Outcome::Hit, answer.reply(range)?)),
+            // A panic on the way is a failure of that request alone; hyper knows what to say.
+            None if range.is_none() => {
+                catch_unwind(AssertUnwindSafe(|| answer::at_once(&house, wanted))).ok().flatten()
+            }
+            None => None,
+        }
     }
 
     fn lend(&mut self, length: usize, begun: u32) {
@@ -158,11 +194,16 @@ impl<S: Line> Express<S> {
 }
 
 impl Output {
-    fn poll(&mut self, stream: &mut impl Line, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.bytes.is_empty() {
-            match ready!(Pin::new(&mut *stream).poll_write(cx, &self.bytes))? {
+    fn poll(&mut self, stream: &mut impl FileLine, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !(self.first.is_empty() && self.bytes.is_empty()) {
+            let both = [io::IoSlice::new(&self.first), io::IoSlice::new(&self.bytes)];
+            match ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &both))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                sent => self.bytes.advance(sent),
+                sent => {
+                    let of_first = sent.min(self.first.len());
+                    self.first.advance(of_first);
+                    self.bytes.advance(sent - of_first);
+                }
             }
         }
         let mut sent = 0;
@@ -179,7 +220,7 @@ impl Output {
 
 impl From<Waiting> for Output {
     fn from(Waiting { head, body, open }: Waiting) -> Output {
-        Output { bytes: head, file: Some(body.send()), counted: None, _open: open }
+        Output { first: Bytes::new(), bytes: head, file: Some(body.send()), counted: None, _open: open }
     }
 }
 
@@ -213,7 +254,7 @@ impl Input {
     }
 }
 
-impl<S: Line> AsyncRead for Express<S> {
+impl<S: FileLine> AsyncRead for Express<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.phase == Phase::Boundary {
@@ -237,7 +278,7 @@ impl<S: Line> AsyncRead for Express<S> {
     }
 }
 
-impl<S: Line> AsyncWrite for Express<S> {
+impl<S: FileLine> AsyncWrite for Express<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_output(cx))?;

@@ -59,6 +59,17 @@ pub(super) fn raw_failure(error: &Error) -> Response<Body> {
     response
 }
 
+/// The same of a file as the servers that the dialect is of have it: 200 and nothing, and what is wrong in the fields alone. What
+/// may heal by itself is told as it is, for caches would keep it.
+pub(super) fn legacy(mut response: Response<Body>) -> Response<Body> {
+    if response.headers().contains_key(X_KALTURA) && !response.status().is_server_error() {
+        *response.status_mut() = StatusCode::OK;
+        *response.body_mut() = Body::default();
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+    }
+    response
+}
+
 /// What the dialect calls an error on the wire: its number, or, behind a blank, the name of one of the API's.
 fn wire(code: Code) -> String {
     code.number().map_or_else(|| format!(" {}", code.name()), |number| number.to_string())
@@ -154,6 +165,23 @@ mod tests {
         check(Error::new(Kind::Changed, "x"), (503, "", "no-store", "2"));
         check(Error::new(Kind::TimedOut, "x"), (504, "", "no-store", ""));
         check(Error::new(Kind::Internal, "x"), (500, "", "no-store", ""));
+    }
+
+    #[test]
+    fn failures_of_old() {
+        let told = |error: Error| {
+            let response = legacy(file_failure(&error));
+            (
+                response.status().as_u16(),
+                field(&response, "content-length").to_owned(),
+                field(&response, "x-kaltura").to_owned(),
+            )
+        };
+        let nothing = |code: &str| (200, "0".to_owned(), code.to_owned());
+        assert_eq!(told(Error::coded(Code::EntryNotFound, "x")), nothing("error-1"));
+        assert_eq!(told(Error::coded(Code::AccessControlRestricted, "x")), nothing("error-3"));
+        assert_eq!(told(Error::new(Kind::Unavailable, "x").or_code(Code::FileNotFound)).0, 503);
+        assert_eq!(told(Error::new(Kind::Internal, "x")).0, 500);
     }
 
     #[test]

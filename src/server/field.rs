@@ -16,11 +16,11 @@ pub(super) fn now() -> u64 {
 pub(super) fn http_date(seconds: u64) -> HeaderValue {
     thread_local! {
         /// The same few dates are written over and over within a second.
-        static LAST: RefCell<[(u64, Option<HeaderValue>); 4]> = const { RefCell::new([const { (0, None) }; 4]) };
+        static LAST: RefCell<[(u64, Option<HeaderValue>); DATES]> = const { RefCell::new([const { (0, None) }; DATES]) };
     }
     let seconds = seconds.min(HTTP_DATE_MAX);
     LAST.with_borrow_mut(|dates| {
-        let slot = &mut dates[(seconds % 4) as usize];
+        let slot = &mut dates[(seconds % DATES as u64) as usize];
         match &slot.1 {
             Some(value) if slot.0 == seconds => value.clone(),
             _ => {
@@ -37,6 +37,9 @@ pub(super) fn http_date(seconds: u64) -> HeaderValue {
 pub(super) fn content_range(part: &Range<u64>, length: u64) -> HeaderValue {
     text(format_args!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1)))
 }
+
+/// How many dates are at hand. A prime, or what expires in whole minutes would share the place of what is sent now.
+const DATES: usize = 31;
 
 /// The end of the year 9999, after which no HTTP date can be written.
 const HTTP_DATE_MAX: u64 = 253_402_300_799;

@@ -12,8 +12,14 @@ use super::body::Body;
 use super::response;
 use crate::request::json;
 
-/// Most bytes of a form: four times the longest URL.
-const BYTES_MAX: usize = 64 * 1024;
+/// How much of a client is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Most bytes of a form.
+    pub(super) bytes_max: usize,
+    /// How long it may take to arrive.
+    pub(super) patience: Duration,
+}
 
 /// The media types of forms, and of what is taken for one.
 const TYPE: &str = "application/x-www-form-urlencoded";
@@ -30,20 +36,20 @@ enum Language {
 }
 
 /// The form in a body; empty for no body. What comes instead is the answer to a body that is no form, is too large or takes
-/// longer than `patience`.
+/// too long.
 pub(super) async fn read<B: HttpBody>(
     headers: &HeaderMap,
     body: B,
-    patience: Duration,
+    limits: Limits,
 ) -> Result<String, Box<Response<Body>>> {
     if body.is_end_stream() {
         return Ok(String::new());
     }
     let language = language(headers)?;
-    if body.size_hint().lower() > BYTES_MAX as u64 {
-        return Err(too_large());
+    if body.size_hint().lower() > limits.bytes_max as u64 {
+        return Err(too_large(limits.bytes_max));
     }
-    match tokio::time::timeout(patience, collected(body)).await {
+    match tokio::time::timeout(limits.patience, collected(body, limits.bytes_max)).await {
         Ok(bytes) => {
             let text = String::from_utf8(bytes?).map_err(|_| bad("the form is not UTF-8"))?;
             match language {
@@ -70,14 +76,14 @@ fn language(headers: &HeaderMap) -> Result<Language, Box<Response<Body>>> {
     Err(response)
 }
 
-async fn collected<B: HttpBody>(body: B) -> Result<Vec<u8>, Box<Response<Body>>> {
+async fn collected<B: HttpBody>(body: B, bytes_max: usize) -> Result<Vec<u8>, Box<Response<Body>>> {
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
         let frame = frame.map_err(|_| bad("the form does not arrive"))?;
         let Ok(mut data) = frame.into_data() else { continue };
-        if bytes.len() + data.remaining() > BYTES_MAX {
-            return Err(too_large());
+        if bytes.len() + data.remaining() > bytes_max {
+            return Err(too_large(bytes_max));
         }
         while data.has_remaining() {
             let chunk = data.chunk();
@@ -89,8 +95,8 @@ async fn collected<B: HttpBody>(body: B) -> Result<Vec<u8>, Box<Response<Body>>>
     Ok(bytes)
 }
 
-fn too_large() -> Box<Response<Body>> {
-    refusal(StatusCode::PAYLOAD_TOO_LARGE, &format!("a form has at most {BYTES_MAX} bytes"))
+fn too_large(bytes_max: usize) -> Box<Response<Body>> {
+    refusal(StatusCode::PAYLOAD_TOO_LARGE, &format!("a form has at most {bytes_max} bytes"))
 }
 
 fn bad(line: &str) -> Box<Response<Body>> {

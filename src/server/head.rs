@@ -6,7 +6,7 @@ use super::coding;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head<'a> {
     /// A complete head of so many bytes that asks for a target with `GET` and says nothing that changes the answer, but
-    /// whether it may be compressed and what part of it is wanted.
+    /// whether it may be compressed and what part of it is wanted. What it calls itself changes nothing.
     Plain {
         /// Bytes.
         length: usize,
@@ -16,6 +16,8 @@ pub enum Head<'a> {
         gzip: bool,
         /// The value of its `Range`.
         range: Option<&'a [u8]>,
+        /// The name that its sender gave it.
+        name: Option<&'a [u8]>,
     },
     /// A complete head of so many bytes that no body follows.
     Bodyless {
@@ -34,6 +36,7 @@ enum Effect<'a> {
     Frames,
     Host,
     Gzip,
+    Name(&'a [u8]),
 }
 
 /// What stands at the front of `buffer`. Where this calls a head complete and bodyless, so does every reader of RFC 9112:
@@ -50,8 +53,8 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
         return None;
     }
     let mut at = first.len() + 2;
-    let mut plain = method == b"GET" && target.first() == Some(&b'/');
-    let (mut hosts, mut gzip, mut range) = (0, false, None);
+    let mut plain = method == b"GET" && target.first() == Some(&b'/') && target.iter().all(is_plain);
+    let (mut hosts, mut gzip, mut range, mut name) = (0, false, None, None);
     loop {
         let field = line(buffer.get(at..)?)?;
         at += field.len() + 2;
@@ -66,12 +69,18 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
             Effect::Frames => return None,
             Effect::Host => hosts += 1,
             Effect::Gzip => gzip = true,
+            Effect::Name(value) => name = name.or(Some(value)),
         }
     }
     Some(match plain && hosts == 1 {
-        true => Head::Plain { length: at, target, gzip, range },
+        true => Head::Plain { length: at, target, gzip, range, name },
         false => Head::Bodyless { length: at },
     })
+}
+
+/// Whether every reader leaves a character of a target as it is: some cut it off at a `#`, refuse brackets, or mend quotes.
+fn is_plain(byte: &u8) -> bool {
+    matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'_' | b'a'..=b'z' | b'|' | b'~')
 }
 
 /// The bytes before CR LF; `None` where there is no line end yet, or a control character before it.
@@ -110,6 +119,7 @@ fn effect(field: &[u8]) -> Option<Effect<'_>> {
         b't' if is(b"te") || begins(b"transfer-") || begins(b"trailer") => Effect::Frames,
         b'u' if is(b"upgrade") => Effect::Frames,
         b'x' if is(b"x-kaltura-ks") => Effect::Matters,
+        b'x' if is(b"x-request-id") => Effect::Name(value),
         _ => Effect::None,
     };
     Some(effect)
@@ -136,8 +146,11 @@ mod tests {
     #[test]
     fn plain_heads() {
         let target = b"/p/1/thumbnail/entry_id/0_x";
-        check(PLAIN, Head::Plain { length: PLAIN.len(), target, gzip: false, range: None });
-        check(&format!("{PLAIN}GET"), Head::Plain { length: PLAIN.len(), target, gzip: false, range: None });
+        check(PLAIN, Head::Plain { length: PLAIN.len(), target, gzip: false, range: None, name: None });
+        check(
+            &format!("{PLAIN}GET"),
+            Head::Plain { length: PLAIN.len(), target, gzip: false, range: None, name: None },
+        );
         for field in [
             "Cookie: a=b",
             "Accept: image/webp",
@@ -148,15 +161,23 @@ mod tests {
         ] {
             let text = with(field);
             let gzip = field == "Accept-Encoding: gzip";
-            check(&text, Head::Plain { length: text.len(), target: b"/", gzip, range: None });
+            check(&text, Head::Plain { length: text.len(), target: b"/", gzip, range: None, name: None });
         }
+        let (text, name) = (with("X-Request-Id: 7"), Some(&b"7"[..]));
+        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range: None, name });
         let (text, range) = (with("range:  bytes=0-1 "), Some(&b"bytes=0-1"[..]));
-        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range });
+        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range, name: None });
     }
 
     #[test]
     fn what_matters_to_the_answer() {
-        for field in ["Range: bytes=0-1\r\nRange: bytes=0-1", "If-None-Match: \"x\"", "if-range: x", "Host: y"] {
+        for field in [
+            "Range: bytes=0-1\r\nRange: bytes=0-1",
+            "If-None-Match: \"x\"",
+            "if-range: x",
+            "Host: y",
+            "X-Kaltura-Ks: x",
+        ] {
             let text = with(field);
             check(&text, Head::Bodyless { length: text.len() });
         }
@@ -164,6 +185,9 @@ mod tests {
             "GET / HTTP/1.1\r\n\r\n",
             "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /a<b HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /a?{b} HTTP/1.1\r\nHost: x\r\n\r\n",
         ] {
             check(text, Head::Bodyless { length: text.len() });
         }

@@ -1,23 +1,27 @@
-//! What answers go out on: a stream that takes bytes, and parts of files without a copy of them.
+//! What answers go out on: a stream that takes bytes, and in the clear parts of files without a copy of them.
 
 use std::io;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use crate::deliver::extent::Sending;
 
 /// A stream with a client at its other end.
 pub(super) trait Line: AsyncRead + AsyncWrite + Unpin {
-    /// Sends more of a file; how many bytes.
-    fn poll_send(&mut self, cx: &mut Context<'_>, file: &mut Sending) -> Poll<io::Result<u64>>;
-
     /// Has it end with a reset: the client sees that it has not all, whatever it knows of lengths.
     fn break_off(&self);
 }
 
-impl Line for TcpStream {
+/// A stream that takes parts of files.
+pub(super) trait FileLine: Line {
+    /// Sends more of a file; how many bytes.
+    fn poll_send(&mut self, cx: &mut Context<'_>, file: &mut Sending) -> Poll<io::Result<u64>>;
+}
+
+impl FileLine for TcpStream {
     fn poll_send(&mut self, cx: &mut Context<'_>, file: &mut Sending) -> Poll<io::Result<u64>> {
         ready!(file.poll_warm(cx))?;
         loop {
@@ -28,9 +32,17 @@ impl Line for TcpStream {
             }
         }
     }
+}
 
+impl Line for TcpStream {
     fn break_off(&self) {
         // Where it cannot be reset it ends as others do, and is too short.
         let _ = self.set_zero_linger();
+    }
+}
+
+impl Line for TlsStream<TcpStream> {
+    fn break_off(&self) {
+        self.get_ref().0.break_off();
     }
 }

@@ -2,22 +2,27 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::error::{Error, Result};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// What a connection begins with.
+use crate::error::{Error, Kind, Result};
+
+/// What the first bytes of a connection come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Preamble {
-    /// How many bytes it takes; the client's first one is after them.
-    pub length: usize,
-    /// The client; `None` where the proxy speaks for itself, or of no address.
-    pub client: Option<SocketAddr>,
+enum Preamble {
+    /// At least so many bytes more belong to them.
+    More(usize),
+    /// They are whole, and name the client; `None` where the proxy speaks for itself, or of no address.
+    Of(Option<SocketAddr>),
 }
+
+/// The shortest header of version 1.
+const V1_MIN: usize = b"PROXY UNKNOWN\r\n".len();
 
 /// The longest header of version 1, with the end of its line (section 2.1).
 const V1_MAX: usize = 107;
 
 /// The longest header of version 2 that is read: addresses, and what proxies add of TLS.
-pub const LENGTH_MAX: usize = 4096;
+const LENGTH_MAX: usize = 4096;
 
 /// What headers of version 2 begin with (section 2.2).
 const V2_MARK: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -25,27 +30,46 @@ const V2_MARK: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Bytes of a header of version 2 before its addresses.
 const V2_FIXED: usize = 16;
 
-/// What `bytes`, the first of a connection, say; `None` where more of them are needed, of which there are [`LENGTH_MAX`] at
-/// most. Fails where they are no header: whoever is set to send one is no proxy then.
-pub fn parse(bytes: &[u8]) -> Result<Option<Preamble>> {
-    let begins = |mark: &[u8]| bytes.iter().zip(mark).all(|(one, other)| one == other);
-    if begins(V2_MARK) {
-        return v2(bytes);
+/// The client that a proxy names at the front of `stream`, of which no byte is read that follows its words. `None` where it
+/// speaks for itself, or of no address. Fails where it begins with anything else: whoever is set to do so is no proxy then.
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<SocketAddr>> {
+    let mut bytes = Vec::with_capacity(V1_MAX);
+    loop {
+        match parse(&bytes)? {
+            Preamble::Of(client) => return Ok(client),
+            Preamble::More(count) => {
+                let known = bytes.len();
+                bytes.resize(known + count, 0);
+                let read = stream.read_exact(&mut bytes[known..]).await;
+                read.map_err(|error| Error::new(Kind::Invalid, "a proxy says nothing").caused_by(error))?;
+            }
+        }
     }
+}
+
+/// What `bytes` come to, all of which have been asked for.
+fn parse(bytes: &[u8]) -> Result<Preamble> {
+    let begins = |mark: &[u8]| bytes.iter().zip(mark).all(|(one, other)| one == other);
     if begins(b"PROXY ") {
         return v1(bytes);
+    }
+    if begins(V2_MARK) {
+        return v2(bytes);
     }
     Err(Error::invalid("a connection from a proxy begins with a header of the PROXY protocol"))
 }
 
-fn v1(bytes: &[u8]) -> Result<Option<Preamble>> {
-    let head = &bytes[..bytes.len().min(V1_MAX)];
-    let Some(end) = head.windows(2).position(|pair| pair == b"\r\n") else {
-        return if bytes.len() < V1_MAX { Ok(None) } else { Err(wrong("its line does not end")) };
+fn v1(bytes: &[u8]) -> Result<Preamble> {
+    let Some(line) = bytes.strip_suffix(b"\r\n") else {
+        let least = if bytes.ends_with(b"\r") { 1 } else { 2 };
+        return match bytes.len() {
+            V1_MAX.. => Err(wrong("its line does not end")),
+            0..V1_MIN => Ok(Preamble::More(V1_MIN - bytes.len())),
+            length => Ok(Preamble::More(least.min(V1_MAX - length))),
+        };
     };
-    let line = str::from_utf8(&head[..end]).map_err(|_| wrong("its line is no text"))?;
-    let client = line_client(line).ok_or_else(|| wrong("its line has another form"))?;
-    Ok(Some(Preamble { length: end + 2, client }))
+    let line = str::from_utf8(line).map_err(|_| wrong("its line is no text"))?;
+    line_client(line).map(Preamble::Of).ok_or_else(|| wrong("its line has another form"))
 }
 
 /// The client that a line such as `PROXY TCP4 192.0.2.1 192.0.2.2 5000 80` names.
@@ -70,22 +94,25 @@ fn port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port: &u16| port.to_string() == text)
 }
 
-fn v2(bytes: &[u8]) -> Result<Option<Preamble>> {
-    let Some((fixed, rest)) = bytes.split_at_checked(V2_FIXED) else { return Ok(None) };
+fn v2(bytes: &[u8]) -> Result<Preamble> {
+    let Some((fixed, body)) = bytes.split_at_checked(V2_FIXED) else {
+        return Ok(Preamble::More(V2_FIXED - bytes.len()));
+    };
     let (command, family) = (fixed[12], fixed[13]);
     let length = usize::from(u16::from_be_bytes([fixed[14], fixed[15]]));
     if V2_FIXED + length > LENGTH_MAX {
         return Err(wrong("it is longer than 4096 bytes"));
     }
-    let Some(body) = rest.get(..length) else { return Ok(None) };
-    let client = match command {
+    if body.len() < length {
+        return Ok(Preamble::More(length - body.len()));
+    }
+    match command {
         // LOCAL: the proxy asks for itself.
-        0x20 => None,
+        0x20 => Ok(Preamble::Of(None)),
         // PROXY
-        0x21 => address(family, body).ok_or_else(|| wrong("its addresses are cut off"))?,
-        _ => return Err(wrong("its version or command is unknown")),
-    };
-    Ok(Some(Preamble { length: V2_FIXED + length, client }))
+        0x21 => address(family, body).map(Preamble::Of).ok_or_else(|| wrong("its addresses are cut off")),
+        _ => Err(wrong("its version or command is unknown")),
+    }
 }
 
 /// The client of an address block: source, destination, and the port of each. `None` for one that is too short.
@@ -118,20 +145,29 @@ mod tests {
 
     use super::*;
 
+    /// What is read from a stream that begins with `bytes`, and how many of them.
+    fn read_from(bytes: &[u8]) -> (Result<Option<SocketAddr>>, usize) {
+        let mut rest = bytes;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let client = runtime.block_on(read(&mut rest));
+        (client, bytes.len() - rest.len())
+    }
+
     /// What a header says; it says so only when it is whole, and whatever follows it.
     #[track_caller]
     fn check(header: &[u8], client: Option<&str>) {
-        let expected = Preamble { length: header.len(), client: client.map(|text| text.parse().unwrap()) };
+        let expected: Option<SocketAddr> = client.map(|text| text.parse().unwrap());
         for cut in 0..header.len() {
-            assert_eq!(parse(&header[..cut]).unwrap(), None, "{cut} bytes of {header:?}");
+            let error = read_from(&header[..cut]).0.unwrap_err();
+            assert!(error.message().contains("says nothing"), "{cut} bytes of {header:?}: {error}");
         }
-        assert_eq!(parse(header).unwrap(), Some(expected), "{header:?}");
-        assert_eq!(parse(&[header, b"GET / HTTP/1.1\r\n\r\n"].concat()).unwrap(), Some(expected), "{header:?}");
+        let (found, length) = read_from(&[header, b"\r\nGET / HTTP/1.1\r\n\r\n"].concat());
+        assert_eq!((found.unwrap(), length), (expected, header.len()), "{header:?}");
     }
 
     #[track_caller]
     fn refused(header: &[u8], words: &str) {
-        let error = parse(header).unwrap_err();
+        let error = read_from(header).0.unwrap_err();
         assert!(error.message().contains(words), "{header:?}: {error}");
     }
 
@@ -142,7 +178,7 @@ mod tests {
         check(b"PROXY UNKNOWN\r\n", None);
         check(b"PROXY UNKNOWN ffff:f::ffff ffff:f::ffff 65535 65535\r\n", None);
         for line in [
-            "PROXY \r\n",
+            "PROXY  TCP4 1 2\r\n",
             "PROXY TCP4 192.0.2.1 10.0.0.1 56324\r\n",
             "PROXY TCP4 192.0.2.1 10.0.0.1 56324 443 \r\n",
             "PROXY TCP4 192.0.2.1 10.0.0.1 056324 443\r\n",
@@ -155,9 +191,9 @@ mod tests {
             refused(line.as_bytes(), "another form");
         }
         refused(&[b"PROXY ".as_slice(), &[b'x'; 200]].concat(), "does not end");
-        refused(b"PROXY \xff\r\n", "no text");
+        refused(b"PROXY \xff UNKNOWN\r\n", "no text");
         refused(b"GET / HTTP/1.1\r\n", "begins with a header");
-        refused(b"PROXX", "begins with a header");
+        refused(b"PROXX UNKNOWN\r\n", "begins with a header");
     }
 
     fn binary(command: u8, family: u8, body: &[u8]) -> Vec<u8> {
@@ -188,10 +224,7 @@ mod tests {
         #[test]
         fn any_bytes_are_answered(bytes: Vec<u8>, mark in 0..3_usize) {
             let head: &[u8] = [b"".as_slice(), b"PROXY ", V2_MARK][mark];
-            let bytes = [head, &bytes].concat();
-            if let Ok(Some(preamble)) = parse(&bytes) {
-                prop_assert!(preamble.length <= bytes.len() && preamble.length <= LENGTH_MAX);
-            }
+            prop_assert!(read_from(&[head, &bytes].concat()).1 <= LENGTH_MAX);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
-use super::line::Line;
+use super::line::{FileLine, Line};
 use crate::deliver::extent::Sending;
 
 /// What a connection does, as far as it matters to patience. Counters wrap; only their change is looked at.
@@ -21,10 +21,12 @@ pub(super) struct Pulse {
     write_pending: AtomicBool,
     begun: AtomicU32,
     done: AtomicU32,
+    /// Open requests whose next bytes are the client's to take.
+    offered: AtomicU32,
     /// `reads` when the last request's head was complete.
     reads_at_head: AtomicU32,
     multiplexed: AtomicBool,
-    lent: AtomicBool,
+    given: AtomicBool,
     broken: AtomicBool,
     order: AtomicU8,
     ordered: Notify,
@@ -92,6 +94,11 @@ impl Pulse {
         (begun, self.done.load(Relaxed) == begun)
     }
 
+    /// How many requests are open.
+    pub(super) fn open_requests(&self) -> u32 {
+        self.begun.load(Relaxed).wrapping_sub(self.done.load(Relaxed))
+    }
+
     /// Tells the connection what to do. A stronger order than before counts.
     pub(super) fn tell(&self, order: Order) {
         self.order.fetch_max(order as u8 + 1, Relaxed);
@@ -103,14 +110,14 @@ impl Pulse {
         self.order.load(Relaxed) > 0
     }
 
-    /// Hyper has been given bytes of the connection.
-    pub(super) fn lend(&self) {
-        self.lent.store(true, Relaxed);
+    /// Hyper has the connection for good.
+    pub(super) fn give(&self) {
+        self.given.store(true, Relaxed);
     }
 
-    /// Whether hyper has been given bytes of the connection.
-    pub(super) fn is_lent(&self) -> bool {
-        self.lent.load(Relaxed)
+    /// Whether hyper has the connection for good.
+    pub(super) fn is_given(&self) -> bool {
+        self.given.load(Relaxed)
     }
 
     /// An answer cannot be sent to its end: the connection is to end with a reset.
@@ -143,8 +150,11 @@ impl Pulse {
         if self.write_pending.load(Relaxed) {
             return Stage::Writing(self.writes.load(Relaxed));
         }
-        if self.done.load(Relaxed) != begun {
-            return Stage::Working;
+        match self.open_requests() {
+            0 => {}
+            // Streams of HTTP/2 whose windows are shut: nothing is pending, and nothing moves.
+            open if self.offered.load(Relaxed) >= open => return Stage::Writing(self.writes.load(Relaxed)),
+            _ => return Stage::Working,
         }
         if self.is_told() {
             return Stage::Finishing;
@@ -237,12 +247,14 @@ impl<S: Line> AsyncWrite for Pulsed<S> {
     }
 }
 
-impl<S: Line> Line for Pulsed<S> {
+impl<S: FileLine> FileLine for Pulsed<S> {
     fn poll_send(&mut self, cx: &mut Context<'_>, file: &mut Sending) -> Poll<std::io::Result<u64>> {
         let result = self.stream.poll_send(cx, file);
         self.wrote(result)
     }
+}
 
+impl<S: Line> Line for Pulsed<S> {
     fn break_off(&self) {
         self.stream.break_off();
     }
@@ -258,19 +270,38 @@ impl<S: Line> Drop for Pulsed<S> {
 
 /// Counts a request as open until it is dropped, whatever becomes of it.
 #[derive(Debug)]
-pub(super) struct OpenRequest(Arc<Pulse>);
+pub(super) struct OpenRequest {
+    pulse: Arc<Pulse>,
+    is_offered: bool,
+}
 
 impl OpenRequest {
     /// A request whose head is complete.
     pub(super) fn new(pulse: &Arc<Pulse>, version: hyper::Version) -> OpenRequest {
         pulse.begin(version);
-        OpenRequest(Arc::clone(pulse))
+        OpenRequest { pulse: Arc::clone(pulse), is_offered: false }
+    }
+
+    /// Whether the next bytes of its answer are there, and it is for the client to take them.
+    pub(super) fn offer(&mut self, is_offered: bool) {
+        match (self.is_offered, is_offered) {
+            (false, true) => drop(self.pulse.offered.fetch_add(1, Relaxed)),
+            (true, false) => drop(self.pulse.offered.fetch_sub(1, Relaxed)),
+            _ => {}
+        }
+        self.is_offered = is_offered;
+    }
+
+    /// Whether its connection was told to take no more.
+    pub(super) fn is_last(&self) -> bool {
+        self.pulse.is_told()
     }
 }
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.end();
+        self.offer(false);
+        self.pulse.end();
     }
 }
 
@@ -336,6 +367,22 @@ mod tests {
             },
             None,
         );
+    }
+
+    #[test]
+    fn an_answer_that_is_there_and_not_taken_is_given_up_and_one_that_is_waited_for_is_not() {
+        let pulse = Arc::new(Pulse::default());
+        let mut open = OpenRequest::new(&pulse, hyper::Version::HTTP_2);
+        check(&pulse, read, None);
+        open.offer(true);
+        check(&pulse, read, Some((30, Order::Close)));
+        open.offer(false);
+        check(&pulse, read, None);
+        open.offer(true);
+        let other = OpenRequest::new(&pulse, hyper::Version::HTTP_2);
+        check(&pulse, read, None);
+        drop((open, other));
+        assert_eq!((pulse.open_requests(), pulse.offered.load(Relaxed)), (0, 0));
     }
 
     #[test]

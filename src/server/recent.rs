@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
+use super::ident::X_REQUEST_ID;
 use super::telemetry::Asked;
 use super::{field, range, reply};
 use crate::deliver::extent::{Extent, Held};
@@ -65,6 +66,17 @@ pub(super) struct Reply {
     pub(super) file: Option<Extent>,
 }
 
+impl Reply {
+    /// The same in two parts, of which the first names the request.
+    pub(super) fn named(&self, name: &HeaderValue) -> (Bytes, Bytes) {
+        let line = self.bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let mut first = Vec::with_capacity(line + 160);
+        first.extend_from_slice(&self.bytes[..line]);
+        reply::field(&mut first, &X_REQUEST_ID, name.as_bytes());
+        (first.into(), self.bytes.slice(line..))
+    }
+}
+
 impl Recent {
     /// Nothing yet.
     pub(super) fn new() -> Recent {
@@ -83,18 +95,24 @@ impl Recent {
         place.answer.as_ref().filter(is_meant).cloned()
     }
 
-    /// Holds the answer to a request, given now with these fields and the whole of this or a part, if it is asked for again
-    /// within a second: what comes once is not worth the copy. The answer depends on nothing but what is wanted and the time.
-    pub(super) fn remember(&self, wanted: Wanted<'_>, kind: Asked, headers: &HeaderMap, held: Held) {
+    /// Holds the answer of a kind, given in `second` with these [`fields`] and the whole of this or a part, if it is asked for
+    /// again within it: what comes once is not worth the copy. The answer depends on nothing but what is wanted and the time.
+    pub(super) fn remember(
+        &self,
+        (wanted, kind): (Wanted<'_>, Asked),
+        second: u64,
+        fields: impl FnOnce() -> Vec<u8>,
+        held: Held,
+    ) {
         if matches!(&held, Held::Bytes(bytes) if bytes.len() > BODY_MAX) {
             return;
         }
-        let (hash, second) = (self.hasher.hash_one(wanted), field::now());
+        let hash = self.hasher.hash_one(wanted);
         let mut place = self.place(hash);
         if place.target != hash || place.second != second {
             *place = Place { target: hash, second, answer: None };
         } else if place.answer.is_none() {
-            place.answer = Some(Arc::new(Answer::new(wanted, kind, headers, held, second)));
+            place.answer = Some(Arc::new(Answer::new(wanted, kind, fields(), held)));
         }
     }
 
@@ -109,6 +127,13 @@ impl Recent {
         }
     }
 
+    /// Lets go of all.
+    pub(super) fn clear(&self) {
+        for place in &self.places {
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Place::default();
+        }
+    }
+
     fn place(&self, hash: u64) -> std::sync::MutexGuard<'_, Place> {
         // Nothing that can panic runs under the lock.
         self.places[hash as usize % PLACES].lock().unwrap_or_else(PoisonError::into_inner)
@@ -116,11 +141,8 @@ impl Recent {
 }
 
 impl Answer {
-    fn new(wanted: Wanted<'_>, kind: Asked, headers: &HeaderMap, held: Held, second: u64) -> Answer {
-        let mut fields = Vec::with_capacity(1024);
-        reply::fields(&mut fields, headers, |name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_RANGE);
-        let fields = reply::finished(fields, second);
-        let whole = reply(&fields, StatusCode::OK, None, held.clone());
+    fn new(wanted: Wanted<'_>, kind: Asked, fields: Vec<u8>, held: Held) -> Answer {
+        let whole = Reply::whole(&fields, held.clone());
         let Wanted { target, gzip } = wanted;
         Answer { target: target.into(), gzip, kind, fields: fields.into(), held, whole }
     }
@@ -139,8 +161,23 @@ impl Answer {
     }
 }
 
+impl Reply {
+    /// All of an answer with these [`fields`].
+    pub(super) fn whole(fields: &[u8], held: Held) -> Reply {
+        reply(fields, StatusCode::OK, None, held)
+    }
+}
+
+/// The fields of an answer given in `second` but those that tell how much of it is sent, and the end of its head.
+pub(super) fn fields(headers: &HeaderMap, second: u64) -> Vec<u8> {
+    let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
+    reply::fields(&mut fields, headers, |name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_RANGE);
+    reply::finished(fields, second)
+}
+
 fn reply(fields: &[u8], status: StatusCode, content_range: Option<HeaderValue>, held: Held) -> Reply {
-    let mut bytes = reply::begun(status);
+    let more = if let Held::Bytes(body) = &held { body.len() } else { 0 };
+    let mut bytes = reply::begun(status, more);
     reply::field(&mut bytes, &header::CONTENT_LENGTH, HeaderValue::from(held.len()).as_bytes());
     if let Some(content_range) = content_range {
         reply::field(&mut bytes, &header::CONTENT_RANGE, content_range.as_bytes());
@@ -174,8 +211,10 @@ mod tests {
     fn remembered(recent: &Recent, target: &str, body: &Bytes) -> u64 {
         loop {
             let second = field::now();
-            recent.remember(wanted(target), Asked::Thumbnail, &headers(), Held::Bytes(body.clone()));
-            recent.remember(wanted(target), Asked::Thumbnail, &headers(), Held::Bytes(body.clone()));
+            for _ in 0..2 {
+                let fields = || fields(&headers(), second);
+                recent.remember((wanted(target), Asked::Thumbnail), second, fields, Held::Bytes(body.clone()));
+            }
             if second == field::now() {
                 return second;
             }
@@ -206,7 +245,8 @@ mod tests {
     #[test]
     fn what_comes_once_or_is_large_is_not_held() {
         let recent = Recent::new();
-        recent.remember(wanted("/a"), Asked::Thumbnail, &headers(), Bytes::from_static(b"body").into());
+        let fields = || fields(&headers(), 1);
+        recent.remember((wanted("/a"), Asked::Thumbnail), field::now(), fields, Bytes::from_static(b"body").into());
         assert!(recent.get(wanted("/a"), field::now()).is_none());
         let second = remembered(&recent, "/b", &Bytes::from(vec![0; BODY_MAX + 1]));
         assert!(recent.get(wanted("/b"), second).is_none());

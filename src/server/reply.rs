@@ -8,19 +8,22 @@ use super::field::{http_date, now};
 
 /// The head of an answer that is given now with these fields.
 pub(super) fn head(status: StatusCode, headers: &HeaderMap) -> Bytes {
-    let mut head = begun(status);
+    let mut head = begun(status, 0);
     fields(&mut head, headers, |_| true);
     finished(head, now()).into()
 }
 
-/// The head of an answer up to its first field.
-pub(super) fn begun(status: StatusCode) -> Vec<u8> {
-    let mut head = Vec::with_capacity(1024);
+/// The head of an answer up to its first field, with room for the others and for so many bytes behind them.
+pub(super) fn begun(status: StatusCode, more: usize) -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEAD_BYTES + more);
     for part in ["HTTP/1.1 ", status.as_str(), " ", status.canonical_reason().unwrap_or_default(), "\r\n"] {
         head.extend_from_slice(part.as_bytes());
     }
     head
 }
+
+/// More than most heads have.
+pub(super) const HEAD_BYTES: usize = 1024;
 
 /// Adds those of the fields whose names are wanted.
 pub(super) fn fields(head: &mut Vec<u8>, headers: &HeaderMap, is_wanted: impl Fn(&HeaderName) -> bool) {

@@ -11,7 +11,8 @@ use hyper::{Response, StatusCode};
 
 use super::body::Body;
 use super::field::{content_range, http_date, now, text};
-use super::file;
+use super::{file, reply};
+use crate::deliver::Outcome;
 use crate::plan::Freshness;
 
 /// What a plan says of its answer, as fields: sent with the answer and with a 304 for it (RFC 9110 section 15.4.5).
@@ -25,6 +26,8 @@ pub(super) struct Standing {
     pub(super) freshness: Freshness,
     /// The field of the request that had a say, if one had.
     pub(super) vary: Option<&'static str>,
+    /// What it is about, for those who keep it: the tags by which it may be declared stale.
+    pub(super) tags: [String; 2],
     /// What the viewer may be told.
     pub(super) message: Option<HeaderValue>,
 }
@@ -59,15 +62,13 @@ pub(super) enum Part<'a> {
 pub(super) const ACCEPT_ENCODING: &str = "Accept-Encoding";
 /// The time of the frame shown, in seconds.
 const X_VEDETTE_TIME: HeaderName = HeaderName::from_static("x-vedette-time");
-const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+/// Whether a cache had the answer.
+pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const HIT: &str = "HIT";
-/// The cache had the picture.
-pub(super) const CACHE_STATUS_HIT: &str = "vedette; hit";
-/// The picture was made for this request.
-pub(super) const CACHE_STATUS_MADE: &str = "vedette; fwd=miss; stored";
-/// The picture was being made for another request.
-pub(super) const CACHE_STATUS_SHARED: &str = "vedette; fwd=miss; collapsed";
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// As Fastly and Varnish have it, and as Cloudflare has it.
+pub(super) const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
+pub(super) const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -83,8 +84,26 @@ pub(super) const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, H
 /// What scripts of other sites may read beyond the fields that they always may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Server, Content-Length, Content-Range, Date, Cache-Control, Content-Encoding, ETag, X-Kaltura, X-Kaltura-App, \
-     X-Kaltura-Message, X-Vedette-Time, X-Cache, Cache-Status, Server-Timing",
+     X-Kaltura-Message, X-Vedette-Time, X-Cache, Cache-Status, Server-Timing, X-Request-Id",
 );
+/// Where the fields of an answer are put, each once: a map that hyper writes out, or the text that is sent.
+pub(super) trait Fields {
+    /// Adds a field.
+    fn put(&mut self, name: HeaderName, value: HeaderValue);
+}
+
+impl Fields for HeaderMap {
+    fn put(&mut self, name: HeaderName, value: HeaderValue) {
+        self.insert(name, value);
+    }
+}
+
+impl Fields for Vec<u8> {
+    fn put(&mut self, name: HeaderName, value: HeaderValue) {
+        reply::field(self, &name, value.as_bytes());
+    }
+}
+
 /// The answer with all its fields. `body` has the bytes of `part`; `headers` is an empty map with room.
 pub(super) fn success(
     standing: &Standing,
@@ -93,37 +112,42 @@ pub(super) fn success(
     body: Body,
     mut headers: HeaderMap,
 ) -> Response<Body> {
-    let media_type = file::media_type(content.media_type.clone());
-    let (status, length, media_type) = match part {
-        Part::Whole => (StatusCode::OK, content.length, media_type),
+    describe(&mut headers, standing, content);
+    let (status, length) = match part {
+        Part::Whole => (StatusCode::OK, content.length),
         Part::Bytes(range) => {
             headers.insert(header::CONTENT_RANGE, content_range(range, content.length));
-            (StatusCode::PARTIAL_CONTENT, range.end - range.start, media_type)
+            (StatusCode::PARTIAL_CONTENT, range.end - range.start)
         }
         Part::Several { boundary, length } => {
             let media_type = text(format_args!("multipart/byteranges; boundary={boundary}"));
-            (StatusCode::PARTIAL_CONTENT, *length, media_type)
+            headers.insert(header::CONTENT_TYPE, media_type);
+            (StatusCode::PARTIAL_CONTENT, *length)
         }
     };
-    headers.insert(header::CONTENT_TYPE, media_type);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    respond(status, headers, body)
+}
+
+/// The fields of an answer but those that tell how much of it is sent.
+pub(super) fn describe(fields: &mut impl Fields, standing: &Standing, content: &Content) {
+    fields.put(header::CONTENT_TYPE, file::media_type(content.media_type.clone()));
+    fields.put(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    fields.put(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(policy) = file::policy(&content.media_type) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        fields.put(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     }
     if let Some(shown) = &content.shown {
-        headers.insert(X_VEDETTE_TIME, shown.clone());
+        fields.put(X_VEDETTE_TIME, shown.clone());
     }
     if content.is_gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        fields.put(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     if let Some(attachment) = &content.attachment {
-        headers.insert(header::CONTENT_DISPOSITION, attachment.clone());
+        fields.put(header::CONTENT_DISPOSITION, attachment.clone());
     }
-    stand(&mut headers, standing);
-    share(&mut headers);
-    respond(status, headers, body)
+    stand(fields, standing);
+    share(fields);
 }
 
 /// 302: the answer is at `location`. The dialect sends a line of nothing with it.
@@ -206,10 +230,14 @@ pub(super) fn without_body(response: Response<Body>) -> Response<Body> {
 }
 
 /// Names the cache's part in the answer (RFC 9211 section 2).
-pub(super) fn cache_fields(headers: &mut HeaderMap, cache_status: &'static str) {
-    let x_cache = if cache_status == CACHE_STATUS_HIT { HIT } else { "MISS" };
-    headers.insert(X_CACHE, HeaderValue::from_static(x_cache));
-    headers.insert(CACHE_STATUS, HeaderValue::from_static(cache_status));
+pub(super) fn cache_fields(fields: &mut impl Fields, outcome: Outcome) {
+    let (x_cache, cache_status) = match outcome {
+        Outcome::Hit => (HIT, "vedette; hit"),
+        Outcome::Made => ("MISS", "vedette; fwd=miss; stored"),
+        Outcome::Shared => ("MISS", "vedette; fwd=miss; collapsed"),
+    };
+    fields.put(X_CACHE, HeaderValue::from_static(x_cache));
+    fields.put(CACHE_STATUS, HeaderValue::from_static(cache_status));
 }
 
 /// Whether these fields tell of an answer that was kept.
@@ -217,58 +245,64 @@ pub(super) fn is_hit(headers: &HeaderMap) -> bool {
     headers.get(X_CACHE).is_some_and(|value| value == HIT)
 }
 
-/// Names the steps that took any time, in milliseconds (W3C Server Timing section 2).
-pub(super) fn timing_field(headers: &mut HeaderMap, steps: &[(&'static str, Duration)]) {
-    let mut value = String::with_capacity(32 * steps.len());
+/// Tells of an answer that was kept that no time was spent on it.
+pub(super) fn hit_timing_field(fields: &mut impl Fields) {
+    fields.put(SERVER_TIMING, HeaderValue::from_static("cache;desc=hit"));
+}
+
+/// Names the steps that took any time, in milliseconds (W3C Server Timing section 2), of an answer that was not kept.
+pub(super) fn timing_field(fields: &mut impl Fields, steps: &[(&'static str, Duration)]) {
+    let mut value = String::with_capacity(32 * (1 + steps.len()));
+    value.push_str("cache;desc=miss");
     for (name, took) in steps.iter().filter(|(_, took)| !took.is_zero()) {
-        let separator = if value.is_empty() { "" } else { ", " };
         // Writing to a string cannot fail.
-        let _ = write!(value, "{separator}{name};dur={:.2}", took.as_secs_f64() * 1000.0);
+        let _ = write!(value, ", {name};dur={:.2}", took.as_secs_f64() * 1000.0);
     }
-    if !value.is_empty() {
-        headers.insert(SERVER_TIMING, text(format_args!("{value}")));
-    }
+    fields.put(SERVER_TIMING, text(format_args!("{value}")));
 }
 
 /// The fields of most answers but a picture's.
 const FIELDS_FEW: usize = 16;
 
-fn stand(headers: &mut HeaderMap, standing: &Standing) {
-    headers.insert(header::ETAG, standing.etag.clone());
-    headers.insert(header::LAST_MODIFIED, http_date(standing.modified));
-    keep(headers, standing.freshness, now());
+fn stand(fields: &mut impl Fields, standing: &Standing) {
+    fields.put(header::ETAG, standing.etag.clone());
+    fields.put(header::LAST_MODIFIED, http_date(standing.modified));
+    keep(fields, standing.freshness, now());
     if let Some(field) = standing.vary {
-        headers.insert(header::VARY, HeaderValue::from_static(field));
+        fields.put(header::VARY, HeaderValue::from_static(field));
     }
+    let [entry, partner] = &standing.tags;
+    fields.put(SURROGATE_KEY, text(format_args!("{entry} {partner}")));
+    fields.put(CACHE_TAG, text(format_args!("{entry},{partner}")));
     if let Some(message) = &standing.message {
-        headers.insert(X_KALTURA_MESSAGE, message.clone());
+        fields.put(X_KALTURA_MESSAGE, message.clone());
     }
 }
 
 /// A year: what HTTP caches take for ever.
 const YEAR: u32 = 31_536_000;
 
-fn keep(headers: &mut HeaderMap, freshness: Freshness, now: u64) {
+fn keep(fields: &mut impl Fields, freshness: Freshness, now: u64) {
     let (value, seconds) = match freshness {
         Freshness::Public(seconds) => (text(format_args!("public, max-age={seconds}")), seconds),
         Freshness::Private(seconds) => (text(format_args!("private, max-age={seconds}, max-stale=0")), seconds),
         Freshness::Immutable => (HeaderValue::from_static("public, max-age=31536000, immutable"), YEAR),
         Freshness::Unkept => {
-            headers.insert(header::CACHE_CONTROL, UNKEPT);
+            fields.put(header::CACHE_CONTROL, UNKEPT);
             return;
         }
     };
-    headers.insert(header::CACHE_CONTROL, value);
-    headers.insert(header::EXPIRES, http_date(now.saturating_add(seconds.into())));
+    fields.put(header::CACHE_CONTROL, value);
+    fields.put(header::EXPIRES, http_date(now.saturating_add(seconds.into())));
 }
 
 /// Answers are for every site's pages.
-fn share(headers: &mut HeaderMap) {
-    headers.insert(header::SERVER, HeaderValue::from_static("vedette"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-    headers.insert(TIMING_ALLOW_ORIGIN, ANY);
-    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+fn share(fields: &mut impl Fields) {
+    fields.put(header::SERVER, HeaderValue::from_static("vedette"));
+    fields.put(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+    fields.put(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    fields.put(TIMING_ALLOW_ORIGIN, ANY);
+    fields.put(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
 }
 
 fn respond(status: StatusCode, headers: HeaderMap, body: impl Into<Body>) -> Response<Body> {
@@ -286,7 +320,14 @@ mod tests {
 
     fn standing() -> Standing {
         let etag = HeaderValue::from_static("\"abc\"");
-        Standing { etag, modified: 784_111_777, freshness: Freshness::Public(3600), vary: None, message: None }
+        Standing {
+            etag,
+            modified: 784_111_777,
+            freshness: Freshness::Public(3600),
+            vary: None,
+            tags: ["entry_0_a".to_owned(), "p_1".to_owned()],
+            message: None,
+        }
     }
 
     fn content() -> Content {
@@ -370,6 +411,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         let step = Duration::from_micros;
         timing_field(&mut headers, &[("queue", step(0)), ("decode", step(12_345)), ("encode", step(900))]);
-        assert_eq!(headers[SERVER_TIMING], "decode;dur=12.35, encode;dur=0.90");
+        assert_eq!(headers[SERVER_TIMING], "cache;desc=miss, decode;dur=12.35, encode;dur=0.90");
     }
 }

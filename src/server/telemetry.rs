@@ -7,6 +7,8 @@ use hyper::StatusCode;
 use metrics::{Counter, Histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use super::crowd::Crowd;
+use super::{field, process};
 use crate::deliver::artifact::Timings;
 use crate::deliver::{Delivery, Outcome};
 use crate::error::{Error, Kind, Result};
@@ -32,7 +34,8 @@ impl Asked {
     /// How many there are.
     const COUNT: usize = Asked::Other as usize + 1;
 
-    fn label(self) -> &'static str {
+    /// What metrics and logs call it.
+    pub(super) fn label(self) -> &'static str {
         match self {
             Asked::Thumbnail => "thumbnail",
             Asked::PlayManifest => "play_manifest",
@@ -57,9 +60,15 @@ pub(super) fn install() -> Result<PrometheusHandle> {
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|error| error.to_string())?;
         metrics::gauge!("vedette_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        metrics::gauge!("process_start_time_seconds").set(field::now() as f64);
         Ok(handle)
     });
     recorder.clone().map_err(|error| Error::new(Kind::Internal, "metrics cannot be recorded").caused_by(error))
+}
+
+/// Counts a connection on which no request was waited for.
+pub(super) fn refused(reason: &'static str) {
+    metrics::counter!("vedette_connections_refused_total", "reason" => reason).increment(1);
 }
 
 /// Counts an answer.
@@ -68,24 +77,47 @@ pub(super) fn answered(asked: Asked, status: u16, took: Duration) {
     metrics::histogram!("vedette_request_duration_seconds", "kind" => asked.label()).record(took);
 }
 
-/// Counts an answer that was at hand, without a look-up of what counts it.
-pub(super) fn express(asked: Asked, status: StatusCode, took: Duration) {
+/// Counts an answer that was at hand, or made at once, without a look-up of what counts it.
+pub(super) fn express(asked: Asked, status: StatusCode, outcome: Outcome, took: Duration) {
     struct Handles {
         requests: Counter,
         hits: Counter,
+        misses: Counter,
         duration: Histogram,
     }
     static HANDLES: [OnceLock<Handles>; 2 * Asked::COUNT] = [const { OnceLock::new() }; 2 * Asked::COUNT];
-    // All of it or a part: nothing else is at hand.
+    // All of it or a part: nothing else is answered so.
     let is_part = status == StatusCode::PARTIAL_CONTENT;
     let handles = HANDLES[2 * asked as usize + usize::from(is_part)].get_or_init(|| Handles {
         requests: metrics::counter!("vedette_requests_total", "kind" => asked.label(), "status" => status_label(status.as_u16())),
         hits: metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts"),
+        misses: metrics::counter!("vedette_cache_misses_total", "cache" => "artifacts"),
         duration: metrics::histogram!("vedette_request_duration_seconds", "kind" => asked.label()),
     });
     handles.requests.increment(1);
-    handles.hits.increment(1);
+    match outcome {
+        Outcome::Hit | Outcome::Shared => handles.hits.increment(1),
+        Outcome::Made => handles.misses.increment(1),
+    }
     handles.duration.record(took);
+}
+
+/// Counts a failure.
+pub(super) fn failed(kind: Kind) {
+    let label = match kind {
+        Kind::Invalid => "invalid",
+        Kind::Unauthorized => "unauthorized",
+        Kind::Forbidden => "forbidden",
+        Kind::NotFound => "not_found",
+        Kind::Unsupported => "unsupported",
+        Kind::TooLarge => "too_large",
+        Kind::Busy => "busy",
+        Kind::Unavailable => "unavailable",
+        Kind::Changed => "changed",
+        Kind::TimedOut => "timed_out",
+        Kind::Internal => "internal",
+    };
+    metrics::counter!("vedette_errors_total", "type" => label).increment(1);
 }
 
 /// Counts an artifact handed out, and the steps that one took that was made.
@@ -103,11 +135,16 @@ pub(super) fn delivered(outcome: Outcome, timings: &Timings) {
 }
 
 /// The text of the metrics page (Prometheus text format 0.0.4).
-pub(super) fn page(recorded: &PrometheusHandle, delivery: &Delivery, connections: usize) -> String {
+pub(super) fn page(recorded: &PrometheusHandle, delivery: &Delivery, crowd: &Crowd) -> String {
     let load = delivery.load();
-    metrics::gauge!("vedette_connections").set(connections as f64);
+    process::measure();
+    metrics::gauge!("vedette_connections").set(crowd.len() as f64);
+    metrics::gauge!("vedette_requests_in_progress").set(crowd.requests() as f64);
+    metrics::gauge!("vedette_draining").set(f64::from(u8::from(crowd.is_draining())));
     metrics::gauge!("vedette_workers").set(load.workers as f64);
     metrics::gauge!("vedette_workers_busy").set(load.busy as f64);
+    metrics::gauge!("vedette_workers_utilization").set(load.busy as f64 / load.workers.max(1) as f64);
+    metrics::gauge!("vedette_queue_length_max").set(load.queue_max as f64);
     metrics::gauge!("vedette_queue_length").set(load.queued as f64);
     delivery.measure();
     recorded.render()

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use vedette::access::partner::Config as AccessConfig;
 use vedette::catalog::{Catalog, Config as CatalogConfig};
-use vedette::deliver::{Config as DeliverConfig, Delivery};
+use vedette::deliver::{Config as DeliverConfig, Delivery, Outcome};
 use vedette::origin::Origin;
-use vedette::server::{Config, Server};
+use vedette::server::{Config, House, Server};
 
 use crate::support::{Answer, library, target};
 
@@ -29,7 +29,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn new(config: Config, deliver: DeliverConfig) -> Running {
+    pub(crate) fn new(config: Config, deliver: DeliverConfig) -> Running {
         Running::over(library(), config, deliver)
     }
 
@@ -49,11 +49,12 @@ impl Running {
                 let catalog = Catalog::open(&catalog, origin.clone()).unwrap();
                 let delivery = Delivery::new(&deliver, &AccessConfig::default(), catalog, origin).unwrap();
                 let delivery = Arc::new(delivery);
-                let server = Server::bind(config).await.unwrap();
+                let house = House::new(&config, Arc::clone(&delivery)).unwrap();
+                let server = Server::bind(&config, Vec::new()).await.unwrap();
                 let admin = server.admin_address().unwrap().unwrap();
-                tell.send((server.address().unwrap(), admin, Arc::clone(&delivery))).unwrap();
+                tell.send((server.address().unwrap(), admin, delivery)).unwrap();
                 let stopped = async { drop(stopped.await) };
-                server.serve(delivery, stopped).await.unwrap();
+                server.serve(watch::channel(Arc::new(house)).1, stopped).await.unwrap();
             });
         });
         let (address, admin, delivery) = told.recv().unwrap();
@@ -72,8 +73,12 @@ impl Running {
         self.connect().ask("GET", target, "")
     }
 
-    fn admin(&self, path: &str) -> Answer {
+    pub(crate) fn admin(&self, path: &str) -> Answer {
         Client::to(self.admin).ask("GET", path, "")
+    }
+
+    pub(crate) fn delivery(&self) -> Arc<Delivery> {
+        Arc::clone(&self.delivery)
     }
 
     /// Tells it to stop, and does not wait.
@@ -102,8 +107,21 @@ impl Client {
         Client(BufReader::new(stream))
     }
 
-    pub(crate) fn send(&mut self, bytes: &str) {
-        self.0.get_mut().write_all(bytes.as_bytes()).unwrap();
+    pub(crate) fn send(&mut self, text: &str) {
+        self.send_bytes(text.as_bytes());
+    }
+
+    /// Sends what the server may not want any more.
+    pub(crate) fn try_send(&mut self, text: &str) {
+        self.try_send_bytes(text.as_bytes());
+    }
+
+    pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.0.get_mut().write_all(bytes);
+    }
+
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
     }
 
     pub(crate) fn read(&mut self, method: &str) -> Answer {
@@ -116,7 +134,7 @@ impl Client {
     }
 
     /// Waits until the server has closed the connection; what it sent before.
-    fn rest(mut self) -> Vec<u8> {
+    pub(crate) fn rest(mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
             Ok(_) => rest,
@@ -133,7 +151,7 @@ pub(crate) fn request(method: &str, target: &str, fields: &str) -> String {
 
 /// The fields but those that tell of the moment or of the way.
 fn lasting(answer: &Answer) -> Vec<(String, String)> {
-    let passing = ["date", "expires", "x-cache", "cache-status", "server-timing"];
+    let passing = ["x-request-id", "date", "expires", "x-cache", "cache-status", "server-timing"];
     let mut fields = answer.headers.clone();
     fields.retain(|(name, _)| !passing.contains(&name.as_str()));
     fields.sort();
@@ -159,6 +177,75 @@ fn the_same_answer_the_first_time_and_the_hundredth() {
         asked += 1;
     }
     assert!(asked > 100, "{asked}");
+}
+
+#[test]
+fn what_is_made_at_once_is_what_is_made_otherwise() {
+    let running = Running::usual();
+    let mut client = running.connect();
+    let place = |protocol: &str, clip: u32| {
+        format!("/{protocol}/p/1/sp/100/serveFlavor/entryId/0_hills/clipTo/{clip}/flavorId/0_hills_source")
+    };
+    // What the library and the file are is known from here on.
+    assert_eq!(client.ask("GET", &format!("{}/master.m3u8", place("hls", 1000)), "").status, 200);
+    let files = [
+        ("hls", "master.m3u8"),
+        ("hls", "index-v1.m3u8"),
+        ("hls", "iframes-v1.m3u8"),
+        ("hls", "index-v9.m3u8"),
+        ("hls", "index-v1.txt"),
+        ("dash", "manifest.mpd"),
+        ("dash", "init-v1.mp4"),
+    ];
+    let mut clip = 1500;
+    for (protocol, file) in files {
+        for fields in ["", "Accept-Encoding: gzip\r\n"] {
+            clip += 1;
+            let target = format!("{}/{file}", place(protocol, clip));
+            let plain = [(); 4].map(|()| client.ask("GET", &target, fields));
+            // Conditions are for hyper to judge.
+            let judged = client.ask("GET", &target, &format!("{fields}If-None-Match: \"another\"\r\n"));
+            let is_text = judged.status == 200 && !file.starts_with("init");
+            assert_eq!(judged.header("content-encoding").is_some(), !fields.is_empty() && is_text, "{target}");
+            for answer in plain {
+                assert_eq!((answer.status, lasting(&answer)), (judged.status, lasting(&judged)), "{target}");
+                assert!(answer.body == judged.body, "{target}");
+            }
+            let head = client.ask("HEAD", &target, fields);
+            assert_eq!((head.status, lasting(&head)), (judged.status, lasting(&judged)), "{target}");
+            if let Some(tag) = judged.header("etag") {
+                assert_eq!(client.ask("GET", &target, &format!("{fields}If-None-Match: {tag}\r\n")).status, 304);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_what_is_everyones_is_made_at_once() {
+    let running = Running::usual();
+    let place = "/hls/p/1/sp/100/serveFlavor/entryId/0_hills/flavorId/0_hills_source";
+    let at_once = |target: &str| {
+        let request = vedette::request::parse(target).unwrap().unwrap();
+        let asker = vedette::access::viewer::Asker { target: Some(target), ..Default::default() };
+        running.delivery.at_once(&request, &asker).map(|(_, delivered)| delivered.outcome)
+    };
+    let [playlist, picture] = [format!("{place}/index-v1.m3u8"), target("0_avc", "width/160/vid_sec/1")];
+    let clip = playlist.replace("/flavorId", "/clipTo/1700/flavorId");
+    for (known, target, expected) in [(&playlist, &clip, Outcome::Made), (&picture, &picture, Outcome::Hit)] {
+        assert_eq!(at_once(target), None, "nothing is known of {target} yet");
+        // The catalog looks at an entry again where more than a second passes.
+        let found = (0..100).find_map(|_| {
+            assert_eq!(running.get(known).status, 200);
+            at_once(target)
+        });
+        assert_eq!(found, Some(expected), "{target}");
+    }
+    for target in [playlist, picture] {
+        for asker in ["ks=djJ8MXx", "referrer=aHR0cDovL2EuYg=="] {
+            assert_eq!(running.get(&target).status, 200);
+            assert_eq!(at_once(&format!("{target}?{asker}")), None, "{target} {asker}");
+        }
+    }
 }
 
 #[test]

@@ -173,6 +173,25 @@ fn blocks_on_disk_outlive_a_kill() {
 }
 
 #[test]
+fn what_was_known_is_served_while_an_origin_is_away() {
+    let far = far(&["0_long.mp4", "0_hills.mp4"]);
+    let server = serve(&far, &["--catalog-ttl", "50ms", "--origin-retries", "0"]);
+    let picture = server.thumbnail("0_long", "vid_sec/42");
+    let segment = "/hls/p/1/sp/100/serveFlavor/entryId/0_long/flavorId/0_long_source/seg-2-v1.ts";
+    let before = (server.get(segment).body, server.get(FILM).body);
+    far.always(Fault::Status(500));
+    for _ in 0..10 {
+        std::thread::sleep(Duration::from_millis(60));
+        assert!(server.thumbnail("0_long", "vid_sec/42").body == picture.body);
+    }
+    assert!((server.get(segment).body, server.get(FILM).body) == before);
+    assert_eq!(server.thumbnail("0_long", "vid_sec/43").status, 200, "what is made of blocks that are here, too");
+    assert_eq!(server.get(&target("0_hills", "vid_sec/1")).status, 503, "nobody knows whether that is there");
+    far.always(None);
+    crate::support::soon(|| server.get(&target("0_hills", "vid_sec/1")).status == 200);
+}
+
+#[test]
 fn a_file_that_never_stays_as_it_was_is_told_of() {
     let far = far(&["0_long.mp4"]);
     let server = serve(&far, &["--origin-block-size", "4KiB", "--catalog-ttl", "1h"]);

@@ -309,3 +309,25 @@ fn a_part_of_sound_is_sound() {
     let part = fetch(&server, "/p/1/serveFlavor/entryId/0_tone_aac/flavorId/0_tone_aac_source/clipTo/1000");
     assert_eq!(part.header("content-type"), Some("audio/mp4"));
 }
+
+#[test]
+fn failures_of_files_may_be_told_as_of_old() {
+    let server = Server::start(library(), &["--legacy-status", "true"]);
+    for (target, code) in [
+        ("/p/1/raw/entry_id/0_nobody", "error-1"),
+        ("/p/1/serveFlavor/entryId/0_long/flavorId/0_none/name/a.mp4", "error-6"),
+        (
+            "/api_v3/service/attachment_attachmentAsset/action/serve/attachmentAssetId/none",
+            "error- ATTACHMENT_ASSET_ID_NOT_FOUND",
+        ),
+    ] {
+        let answer = server.get(target);
+        assert_eq!(
+            (answer.status, answer.text().as_str(), answer.header("x-kaltura")),
+            (200, "", Some(code)),
+            "{target}"
+        );
+    }
+    let manifest = server.get("/p/1/playManifest/entryId/0_nobody/format/applehttp/a.m3u8");
+    assert_eq!(manifest.status, 404, "players know of 404 alone");
+}

@@ -1,7 +1,8 @@
 //! What every test of the whole needs: a running server, a client for it, and eyes that read the number of a frame.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -90,34 +91,73 @@ impl Server {
 
     /// The same with further variables in its environment.
     pub(crate) fn start_within(folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Server {
-        Server::run(Command::new(env!("CARGO_BIN_EXE_vedette")), folder, arguments, environment)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
+        let variables = environment.iter().map(|(name, value)| (name, value));
+        Server::run(command.stdin(Stdio::null()).envs(variables), folder, arguments)
     }
 
     /// Serves what rests at a URL after what a shell is told first.
     pub(crate) fn start_limited(first: &str, media: &Path, arguments: &[&str]) -> Server {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{first} exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_vedette"));
-        Server::run(command, media, arguments, &[])
+        Server::run(command.stdin(Stdio::null()), media, arguments)
     }
 
-    fn run(mut command: Command, folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Server {
+    /// Serves a folder with further arguments, and writes its log to a file.
+    pub(crate) fn logging(log: &Path, folder: &Path, arguments: &[&str]) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
+        let log = std::fs::File::create(log).unwrap();
+        Server::run(command.stdin(Stdio::null()).stderr(log), folder, arguments)
+    }
+
+    /// Serves a folder on a listener that is open already, handed over as systemd does it.
+    pub(crate) fn on(listener: &TcpListener, folder: &Path, arguments: &[&str]) -> Server {
+        let script = r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&0 0</dev/null"#;
+        let socket = Stdio::from(OwnedFd::from(listener.try_clone().unwrap()));
+        let mut command = Command::new("sh");
+        Server::run(command.args(["-c", script, env!("CARGO_BIN_EXE_vedette")]).stdin(socket), folder, arguments)
+    }
+
+    fn run(command: &mut Command, folder: &Path, arguments: &[&str]) -> Server {
         let mut child = command
             .arg("serve")
             .arg("--media")
             .arg(folder)
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(arguments)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines.find_map(|line| address_in(&line.unwrap())).expect("the service says where it listens");
-        let admin = lines.find_map(|line| address_in(&line.unwrap())).expect("and where its metrics are");
+        let mut addresses = lines.by_ref().filter_map(|line| address_in(&line.unwrap()));
+        let mut address = || addresses.next().expect("the service says where it listens");
+        let (address, admin) = (address(), address());
         std::thread::spawn(move || lines.for_each(drop));
         Server { child, address, admin }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+    }
+
+    /// Tells it to stop, and waits until it has; whether all went well.
+    pub(crate) fn stop(mut self) -> bool {
+        self.signal("TERM");
+        self.child.wait().unwrap().success()
+    }
+
+    /// The page of its metrics.
+    pub(crate) fn metrics(&self) -> String {
+        let mut stream = TcpStream::connect(self.admin).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+        Answer::read("GET", &mut BufReader::new(stream)).text()
+    }
+
+    /// Where requests are answered.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where it is, for programs that are clients of their own.
@@ -135,12 +175,12 @@ impl Server {
     }
 
     pub(crate) fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n");
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        request.push_str("\r\n");
-        self.exchange(method, request.as_bytes())
+        exchange(self.address, method, request(method, target, headers).as_bytes())
+    }
+
+    /// Asks on the listener for operators.
+    pub(crate) fn admin(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+        exchange(self.admin, method, request(method, target, headers).as_bytes())
     }
 
     /// Asks without waiting for the answer, which comes through the stream.
@@ -153,10 +193,7 @@ impl Server {
 
     /// Sends bytes as they are, and reads one answer.
     pub(crate) fn exchange(&self, method: &str, request: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request).unwrap();
-        Answer::read(method, &mut BufReader::new(stream))
+        exchange(self.address, method, request)
     }
 
     /// The answer about a picture of an entry, which must be one.
@@ -220,6 +257,19 @@ impl Drop for Server {
     }
 }
 
+fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> String {
+    let fields = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+    let fields: String = fields.collect();
+    format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{fields}\r\n")
+}
+
+fn exchange(address: SocketAddr, method: &str, request: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request).unwrap();
+    Answer::read(method, &mut BufReader::new(stream))
+}
+
 /// The processes that a process started and that are left.
 fn children(id: u32) -> Vec<u32> {
     let threads = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
@@ -232,9 +282,9 @@ pub(crate) fn target(entry: &str, parameters: &str) -> String {
     format!("/p/1/thumbnail/entry_id/{entry}/{parameters}")
 }
 
-/// The address in a line that holds `http://HOST:PORT`.
+/// The address in a line that holds `http://HOST:PORT` or `https://HOST:PORT`.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let rest = line.split("http://").nth(1)?;
+    let rest = line.split("://").nth(1)?;
     let end = rest.find(|c: char| !c.is_ascii_hexdigit() && !".:[]".contains(c)).unwrap_or(rest.len());
     rest[..end].parse().ok()
 }

@@ -52,6 +52,11 @@ impl Far {
         Ok(())
     }
 
+    /// Forgets what was seen everywhere.
+    pub(in crate::catalog) fn forget_all(&self) {
+        self.seen.clear();
+    }
+
     /// Forgets what was seen at `url`.
     pub(in crate::catalog) fn forget(&self, url: &str) {
         self.seen.remove(&url.to_owned());

@@ -14,7 +14,7 @@ pub fn manifest(offer: &Offer<'_>, base: Option<&str>) -> String {
     let part = Part::new(offer);
     let period = Element::new("Period").with("id", 0).with("start", "PT0S");
     let document = document(std::slice::from_ref(&part));
-    document.children(base.map(|base| Element::new("BaseURL").holding(base))).child(part.fill(period)).to_string()
+    document.children(base.map(|base| Element::new("BaseURL").holding(base))).child(part.fill(period)).document()
 }
 
 /// What several entries offer, one after the other. Names of the files of each are relative to the base beside it.
@@ -29,7 +29,7 @@ pub fn periods(offers: &[(Offer<'_>, &str)]) -> String {
         periods.push(part.fill(period));
         start = Micros(start.0.saturating_add(length.0));
     }
-    document(&parts).children(periods).to_string()
+    document(&parts).children(periods).document()
 }
 
 /// The manifest of some parts, without any.

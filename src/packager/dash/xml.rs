@@ -6,7 +6,9 @@ use std::fmt::{self, Display, Write};
 #[derive(Debug)]
 pub(super) struct Element {
     name: &'static str,
-    attributes: Vec<(&'static str, String)>,
+    /// Its attributes as they are written, each with a blank before it.
+    attributes: String,
+    /// Its text as it is written.
     text: String,
     children: Vec<Element>,
 }
@@ -14,12 +16,20 @@ pub(super) struct Element {
 impl Element {
     /// One without attributes that holds nothing.
     pub(super) fn new(name: &'static str) -> Element {
-        Element { name, attributes: Vec::new(), text: String::new(), children: Vec::new() }
+        Element { name, attributes: String::new(), text: String::new(), children: Vec::new() }
     }
 
     /// The same with an attribute more.
     pub(super) fn with(mut self, name: &'static str, value: impl Display) -> Element {
-        self.attributes.push((name, value.to_string()));
+        if self.attributes.is_empty() {
+            self.attributes.reserve(ATTRIBUTES_BYTES);
+        }
+        for part in [" ", name, "=\""] {
+            self.attributes.push_str(part);
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(Escaped(&mut self.attributes), "{value}");
+        self.attributes.push('"');
         self
     }
 
@@ -33,7 +43,7 @@ impl Element {
 
     /// The same that holds a text.
     pub(super) fn holding(mut self, text: &str) -> Element {
-        self.text = text.to_owned();
+        let _ = Escaped(&mut self.text).write_str(text);
         self
     }
 
@@ -49,46 +59,65 @@ impl Element {
         self
     }
 
-    fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
-        write!(f, "{:1$}<{2}", "", 2 * depth, self.name)?;
-        for (name, value) in &self.attributes {
-            write!(f, " {name}=\"{}\"", Escaped(value))?;
+    /// The whole document.
+    pub(super) fn document(&self) -> String {
+        let mut text = String::with_capacity(DOCUMENT_BYTES);
+        text.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        self.write(&mut text, 0);
+        text
+    }
+
+    fn write(&self, out: &mut String, depth: usize) {
+        let indent = |out: &mut String| (0..depth).for_each(|_| out.push_str("  "));
+        indent(out);
+        for part in ["<", self.name, &self.attributes] {
+            out.push_str(part);
         }
         if self.text.is_empty() && self.children.is_empty() {
-            return f.write_str("/>\n");
+            out.push_str("/>\n");
+            return;
         }
-        write!(f, ">{}", Escaped(&self.text))?;
+        for part in [">", &self.text] {
+            out.push_str(part);
+        }
         if !self.children.is_empty() {
-            f.write_char('\n')?;
-            self.children.iter().try_for_each(|child| child.write(f, depth + 1))?;
-            write!(f, "{:1$}", "", 2 * depth)?;
+            out.push('\n');
+            self.children.iter().for_each(|child| child.write(out, depth + 1));
+            indent(out);
         }
-        writeln!(f, "</{}>", self.name)
+        for part in ["</", self.name, ">\n"] {
+            out.push_str(part);
+        }
     }
 }
 
-/// The whole document.
-impl Display for Element {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n")?;
-        self.write(f, 0)
-    }
-}
+/// Room for the attributes of most elements.
+const ATTRIBUTES_BYTES: usize = 64;
 
-/// Text with its markup escaped, and with spaces for what no document may have (section 2.2).
-struct Escaped<'a>(&'a str);
+/// Room for the document of a minute or two.
+const DOCUMENT_BYTES: usize = 4096;
 
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|letter| match letter {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => f.write_char(' '),
-            letter if letter.is_control() => f.write_char(' '),
-            letter => f.write_char(letter),
-        })
+/// Writes text with its markup escaped, and with spaces for what no document may have (section 2.2).
+struct Escaped<'a>(&'a mut String);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let Escaped(out) = self;
+        // Most of it is plain ASCII, and of numbers all.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b'<' | b'>' | b'"')) {
+            out.push_str(text);
+            return Ok(());
+        }
+        text.chars().for_each(|letter| match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\u{fffe}' | '\u{ffff}' => out.push(' '),
+            letter if letter.is_control() => out.push(' '),
+            letter => out.push(letter),
+        });
+        Ok(())
     }
 }
 
@@ -102,6 +131,6 @@ mod tests {
         let outer = Element::new("Set").with("lang", "\"/><x y='").some("none", None::<u8>).child(inner);
         let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Set lang=\"&quot;/&gt;&lt;x y='\">\n  \
                         <Label>a &lt; b &amp; c &gt; &quot;d&quot;   é</Label>\n</Set>\n";
-        assert_eq!(outer.to_string(), expected);
+        assert_eq!(outer.document(), expected);
     }
 }

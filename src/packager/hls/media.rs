@@ -110,7 +110,13 @@ impl Text {
         let until = self.units(start.saturating_add(duration));
         let length = until.saturating_sub(self.units(start));
         self.longest = self.longest.max(length);
-        let _ = writeln!(self.pieces, "#EXTINF:{}.{:05},", length / UNITS, length % UNITS);
+        let mut digits = itoa::Buffer::new();
+        self.pieces += "#EXTINF:";
+        self.pieces += digits.format(length / UNITS);
+        self.pieces.push('.');
+        // A one before the decimals keeps their zeros.
+        self.pieces += &digits.format(UNITS + length % UNITS)[1..];
+        self.pieces += ",\n";
     }
 
     /// Adds the address of a piece.

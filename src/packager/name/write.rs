@@ -72,6 +72,8 @@ impl Series {
 
     /// Adds the name of the file of a number to `text`; fails where that does.
     pub fn write(&self, number: u32, text: &mut impl Write) -> fmt::Result {
-        write!(text, "{}-{number}{}", self.word, self.tail)
+        [self.word, "-", itoa::Buffer::new().format(number), &self.tail[..]]
+            .into_iter()
+            .try_for_each(|part| text.write_str(part))
     }
 }

@@ -1,0 +1,86 @@
+//! By what a request is known: here, in the logs of others, and in a trace that it is a part of.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::field::text;
+
+/// The name of a request, as it comes and as it leaves.
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The longest name that is taken from others.
+const LENGTH_MAX: usize = 128;
+
+/// The name of a request: the one that it comes with, where that is one, else another than any other has.
+pub(super) fn name(given: Option<&[u8]>) -> HeaderValue {
+    let given = given.filter(|name| is_name(name)).and_then(|name| HeaderValue::from_bytes(name).ok());
+    given.unwrap_or_else(fresh)
+}
+
+/// Whether a name may stand in logs.
+fn is_name(name: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:+/=@".contains(byte);
+    (1..=LENGTH_MAX).contains(&name.len()) && name.iter().all(is_plain)
+}
+
+fn fresh() -> HeaderValue {
+    static SEED: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let [front, back] = SEED.each_ref().map(|seed| seed.hash_one(count));
+    text(format_args!("{front:016x}{back:016x}"))
+}
+
+/// The trace that a request is a part of, where it says so (W3C Trace Context section 3.2).
+pub(super) fn trace(headers: &HeaderMap) -> Option<&str> {
+    let mut fields = headers.get_all(TRACEPARENT).iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else { return None };
+    let parts: Vec<&str> = field.to_str().ok()?.split('-').collect();
+    let (&[version, trace, parent, flags], is_last) = (parts.get(..4)?.as_array()?, parts.len() == 4);
+    let is_hex =
+        |text: &str, length| text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_something = |text: &str| text.bytes().any(|byte| byte != b'0');
+    let is_read = is_hex(version, 2) && version != "ff" && (is_last || version != "00");
+    let is_whole = is_hex(trace, 32) && is_hex(parent, 16) && is_hex(flags, 2);
+    (is_read && is_whole && is_something(trace) && is_something(parent)).then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_or_given() {
+        for name_given in ["a", "01J-x_y.z", "req:1/2+3=", &"x".repeat(128)] {
+            assert_eq!(name(Some(name_given.as_bytes())), name_given);
+        }
+        for other in ["", "a b", "a\"b", "a\nb", "ü", &"x".repeat(129)] {
+            let given = name(Some(other.as_bytes()));
+            assert!(given.len() == 32 && given != other, "{other:?}");
+        }
+        assert_ne!(name(None), name(None));
+    }
+
+    #[test]
+    fn traces() {
+        #[track_caller]
+        fn check(field: &str, expected: Option<&str>) {
+            let headers = [(TRACEPARENT, HeaderValue::from_str(field).unwrap())].into_iter().collect();
+            assert_eq!(trace(&headers), expected, "{field:?}");
+        }
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        check(&format!("00-{id}-00f067aa0ba902b7-01"), Some(id));
+        check(&format!("01-{id}-00f067aa0ba902b7-01-more"), Some(id));
+        check(&format!("00-{id}-00f067aa0ba902b7-01-more"), None);
+        check(&format!("ff-{id}-00f067aa0ba902b7-01"), None);
+        check(&format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)), None);
+        check(&format!("00-{id}-0000000000000000-01"), None);
+        check(&format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase()), None);
+        check(&format!("00-{id}-00f067aa0ba902b7"), None);
+        check("", None);
+    }
+}
