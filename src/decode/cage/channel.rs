@@ -17,13 +17,13 @@ use rustix::net::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::sealed::Sealed;
+use super::sealed::{Filling, Sealed};
 
 /// Longest head that is read.
 const HEAD_BYTES_MAX: usize = 4 << 20;
 
 /// What is no longer than this travels behind its head: cheaper than memory of its own.
-pub(super) const INLINE_BYTES_MAX: usize = 32 << 10;
+const INLINE_BYTES_MAX: usize = 32 << 10;
 
 /// How often whoever waits is asked whether to give up.
 const ASKED_EVERY: Duration = Duration::from_millis(20);
@@ -125,16 +125,15 @@ impl Channel {
         Ok(set_socket_timeout(&self.0, Timeout::Send, Some(silence_max))?)
     }
 
-    /// Sends a head with bytes behind it.
+    /// Sends a head with what is bulky: behind it, or in memory of its own where that is cheaper.
     pub(super) fn send(&self, head: &impl Serialize, bulk: &[&[u8]]) -> Result<(), Fault> {
         let length = bulk.iter().map(|part| part.len() as u64).sum();
+        if length > INLINE_BYTES_MAX as u64 {
+            let memory = filled(bulk).map_err(Fault::System)?;
+            return self.send_with(&framed(head, 1, length)?, &memory);
+        }
         self.send_all(&framed(head, 0, length)?)?;
         bulk.iter().try_for_each(|part| self.send_all(part))
-    }
-
-    /// Sends a head with memory beside it.
-    pub(super) fn send_sealed(&self, head: &impl Serialize, memory: &Sealed) -> Result<(), Fault> {
-        self.send_with(&framed(head, 1, memory.len())?, memory)
     }
 
     /// Sends a head with a descriptor beside it.
@@ -178,8 +177,7 @@ impl Channel {
         let head = postcard::from_bytes(&text).map_err(|_| Fault::Nonsense("no message"))?;
         let bulk = match (follows, descriptor) {
             (0, _) => {
-                // Who has no patience trusts the other end.
-                let mut bytes = zeroed(length, if patience.is_some() { INLINE_BYTES_MAX } else { usize::MAX })?;
+                let mut bytes = zeroed(length, INLINE_BYTES_MAX)?;
                 self.fill(&mut bytes, patience)?;
                 Bulk::Inline(bytes.into())
             }
@@ -257,6 +255,13 @@ impl AsFd for Channel {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Memory that holds `parts`, one after another.
+fn filled(parts: &[&[u8]]) -> io::Result<Sealed> {
+    let mut memory = Filling::new()?;
+    parts.iter().try_for_each(|part| memory.append(part))?;
+    memory.seal()
 }
 
 /// Bytes to be filled, if they are not too many.

@@ -189,6 +189,7 @@ const CALLS: &[i64] = &[
     libc::SYS_mremap,
     libc::SYS_madvise,
     libc::SYS_memfd_create,
+    libc::SYS_fstat,
     // Locks, time, chance.
     libc::SYS_futex,
     libc::SYS_sched_yield,

@@ -9,6 +9,9 @@ use crate::decode::planes::sample_aspect;
 use crate::media::picture::{Color, Orientation, Size};
 use crate::thumbnail::{Packed, Picture, Pixels, Plane, Planes};
 
+/// Bytes that decoders leave between rows at most, beside as many as a row has.
+const GAP_MAX: u64 = 4096;
+
 /// Planes begin at multiples of this.
 const ALIGN: u64 = 64;
 
@@ -66,12 +69,16 @@ fn planar(planes: &Planes) -> (Kind, Vec<Bytes>) {
         interlaced: planes.interlaced,
     };
     let (u, v) = planes.chroma.as_ref().map_or((None, None), |(u, v)| (Some(u), Some(v)));
-    let parts = [Some(&planes.y), u, v, planes.alpha.as_ref()].into_iter().flatten();
+    let all = [Some(&planes.y), u, v, planes.alpha.as_ref()];
     let needed = |plane: &Plane| {
         let length = rows(plane.size, plane.stride as u64, planes.depth).unwrap_or(u64::MAX);
         plane.data.slice(..plane.data.len().min(usize::try_from(length).unwrap_or(usize::MAX)))
     };
-    (kind, parts.map(needed).collect())
+    let mut parts: Vec<Bytes> = all.into_iter().flatten().map(needed).collect();
+    let last = all.into_iter().flatten().next_back();
+    let rest = last.map_or(0, |plane| rest(plane.size, plane.stride as u64, planes.depth));
+    parts.extend((rest > 0).then(|| vec![0; usize::try_from(rest).unwrap_or(0)].into()));
+    (kind, parts)
 }
 
 fn interleaved(packed: &Packed) -> (Kind, Vec<Bytes>) {
@@ -85,13 +92,19 @@ fn interleaved(packed: &Packed) -> (Kind, Vec<Bytes>) {
     (Kind::Packed { has_alpha, is_wide }, vec![bytes])
 }
 
-/// Bytes from the first of a plane to its last; `None` where its rows overlap, or where there are none.
+/// Bytes from the first of a plane to its last; `None` where its rows overlap or lie far apart, or where there are none.
 fn rows(size: Size, stride: u64, depth: u8) -> Option<u64> {
     let sample = if depth > 8 { 2 } else { 1 };
     let row = u64::from(size.width) * sample;
-    let is_sound = row > 0 && stride >= row && stride.is_multiple_of(sample);
+    let is_sound = row > 0 && (row..=2 * row + GAP_MAX).contains(&stride) && stride.is_multiple_of(sample);
     let gaps = is_sound.then_some(stride)?.checked_mul(u64::from(size.height.checked_sub(1)?))?;
     gaps.checked_add(row)
+}
+
+/// Bytes from the end of a row to the next. What scales planes wants those of the last row too; for all planes but the last
+/// one, they are what comes next.
+fn rest(size: Size, stride: u64, depth: u8) -> u64 {
+    stride.saturating_sub(u64::from(size.width) * if depth > 8 { 2 } else { 1 })
 }
 
 impl Drawn {
@@ -127,13 +140,17 @@ fn planes(kind: Kind, size: Size, bulk: Bulk) -> Result<Planes, Fault> {
             end = start.checked_add(length)?;
             Some((start..end, stride, size))
         });
-        Some(place.ok_or(Fault::Nonsense("planes whose rows overlap")))
+        Some(place.ok_or(Fault::Nonsense("planes whose rows do not fit")))
     });
-    let bytes = bulk.open(end)?;
+    let (stride, size) = if let Some(stride) = alpha { (stride, size) } else { v.map_or((y, size), |v| (v, small)) };
+    let rest = rest(size, stride, depth);
+    let whole = if rest > 0 { end.checked_add(padding(end)).and_then(|end| end.checked_add(rest)) } else { Some(end) };
+    let bytes = bulk.open(whole.ok_or(Fault::Nonsense("planes whose rows do not fit"))?)?;
     let mut planes = places.into_iter().map(|place| -> Result<Option<Plane>, Fault> {
         let Some((range, stride, size)) = place.transpose()? else { return Ok(None) };
-        // Inside `bytes`, which has `end` of them, and so within what an address can be.
-        let data = bytes.slice(range.start as usize..range.end as usize);
+        // Inside `bytes`, and so within what an address can be.
+        let end = range.end.saturating_add(self::rest(size, stride, depth)).min(bytes.len() as u64);
+        let data = bytes.slice(range.start as usize..end as usize);
         Ok(Some(Plane { data, stride: stride as usize, size }))
     });
     let mut next = || planes.next().unwrap_or(Ok(None));
@@ -207,7 +224,7 @@ mod tests {
     /// What stays of pixels on their way.
     fn contents(picture: &Picture) -> String {
         let rows = |plane: &Plane| {
-            let rows = plane.data.chunks(plane.stride);
+            let rows = plane.data.chunks(plane.stride).take(plane.size.height as usize);
             rows.map(|row| row[..plane.size.width as usize].to_vec()).collect::<Vec<_>>()
         };
         let pixels = match &picture.pixels {
@@ -262,7 +279,7 @@ mod tests {
         let of_size = |width, height| move |drawn: &mut Drawn| drawn.size = Size { width, height };
         refused(of_size(0, 3));
         refused(of_size(5, 0));
-        refused(of_size(5, 4));
+        refused(of_size(5, 40));
         refused(of_size(1 << 10, (1 << 10) + 1));
         refused(of_size(u32::MAX, u32::MAX));
         refused(yuv(64, Some([16, 16]), Some(8), 8, (1, 1)));

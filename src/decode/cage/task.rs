@@ -82,8 +82,9 @@ impl Cage {
 
     /// As [`stills::facts`].
     pub(in crate::decode) fn facts(&self, file: &[u8]) -> Result<Facts> {
+        let front = stills::front(file);
         self.call(WHOLE_FILES, &|| false, |worker, patience| {
-            worker.channel.send(&Work::Header, &[file])?;
+            worker.channel.send(&Work::Header, &[front])?;
             match next(&worker.channel, patience)? {
                 (Reply::Header(size, orientation, halvings @ 0..=stills::HALVINGS_MAX), _) => {
                     stills::check_size(size, self.limits).map_err(Trouble::Refused)?;

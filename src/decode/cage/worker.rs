@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::channel::{Bulk, Channel, Fault, INLINE_BYTES_MAX};
+use super::channel::{Channel, Fault};
 use super::confine::Walls;
 use super::drawn::{self, Drawn};
 use super::message::{Heard, Reply, Sample, Setup, Stream, Work};
-use super::sealed::Filling;
 use crate::decode::demux::{Passage, demux};
 use crate::decode::frames::{Coded, Decoders, Run};
 use crate::decode::scan::{ReadAt, collect};
@@ -50,7 +49,8 @@ pub(super) fn serve(channel: &Channel, setup: Setup, walls: Walls) -> std::resul
     let desk = Desk { channel, setup, decoders, said: Cell::new(None) };
     loop {
         let (work, bulk) = channel.receive::<Work>(None)?;
-        let Bulk::Inline(bulk) = bulk else { return Err(Fault::Nonsense("work in memory")) };
+        let length = bulk.len();
+        let bulk = bulk.open(length)?;
         desk.said.set(Some(Instant::now()));
         let outcome = catch_unwind(AssertUnwindSafe(|| desk.work(work, bulk)))
             .unwrap_or_else(|_panic| Err(Error::new(Kind::Internal, "the service failed on this request")));
@@ -157,15 +157,7 @@ impl Desk<'_> {
             parts.extend([&NOTHING[..gap as usize], part]);
             length += gap + part.len() as u64;
         }
-        if length <= INLINE_BYTES_MAX as u64 {
-            return self.channel.send(head, &parts);
-        }
-        let fill = || {
-            let mut memory = Filling::new()?;
-            parts.iter().try_for_each(|part| memory.append(part))?;
-            memory.seal()
-        };
-        self.channel.send_sealed(head, &fill().map_err(Fault::System)?)
+        self.channel.send(head, &parts)
     }
 }
 
@@ -222,7 +214,10 @@ impl<'a> Served<'a> {
         let length = self.size.saturating_sub(start).min(BLOCK_BYTES);
         self.channel.send(&Reply::Read(start, length as u32), &[]).map_err(io::Error::other)?;
         match self.channel.receive::<Heard>(None).map_err(io::Error::other)? {
-            (Heard::Bytes, Bulk::Inline(bytes)) => Ok(bytes),
+            (Heard::Bytes, bulk) => {
+                let length = bulk.len();
+                bulk.open(length).map_err(io::Error::other)
+            }
             _ => Err(io::Error::other("the file cannot be read")),
         }
     }

@@ -46,6 +46,19 @@ pub(super) fn read(file: &[u8]) -> Markers {
     markers
 }
 
+/// The front of a JPEG file, as far as everything goes that stands before its pixels; all of it where that is not plain.
+pub(super) fn front(file: &[u8]) -> &[u8] {
+    // Of the segment that the first scan begins with.
+    const SCAN_BYTES_MAX: usize = 2 + (1 << 16);
+    let mut segments = Segments { rest: file.get(2..).unwrap_or_default() };
+    segments.by_ref().for_each(drop);
+    let end = file.len() - segments.rest.len() + SCAN_BYTES_MAX;
+    if segments.rest.starts_with(&[0xFF, SCAN]) { file.get(..end).unwrap_or(file) } else { file }
+}
+
+/// The marker of a scan.
+const SCAN: u8 = 0xDA;
+
 /// Marker segments up to the first scan.
 struct Segments<'a> {
     rest: &'a [u8],
@@ -55,7 +68,6 @@ impl<'a> Iterator for Segments<'a> {
     type Item = (u8, &'a [u8]);
 
     fn next(&mut self) -> Option<(u8, &'a [u8])> {
-        const SCAN: u8 = 0xDA;
         const END: u8 = 0xD9;
         let start = self.rest.iter().position(|&byte| byte == 0xFF)?;
         let code = start + self.rest[start..].iter().position(|&byte| byte != 0xFF)?;

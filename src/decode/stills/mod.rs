@@ -61,6 +61,11 @@ pub fn facts(file: &[u8], limits: Limits) -> Result<Facts> {
     header(file, limits).map(|header| header.facts())
 }
 
+/// As much of a file as [`facts`] takes.
+pub(super) fn front(file: &[u8]) -> &[u8] {
+    if kind_of(file) == Some(Kind::Jpeg) { markers::front(file) } else { file }
+}
+
 /// The same in the words of the header.
 pub(super) fn header(file: &[u8], limits: Limits) -> Result<Header> {
     let header = match kind(file)? {

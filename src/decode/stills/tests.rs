@@ -555,3 +555,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_front_of_a_jpeg_says_what_all_of_it_does() {
+    #[track_caller]
+    fn check(file: &[u8], expected: usize) {
+        let said = |bytes: &[u8]| facts(bytes).map_err(|error| format!("{error:?}"));
+        assert_eq!((said(front(file)), front(file).len()), (said(file), expected));
+    }
+    let plain = jpeg(&quarters(64, 48), Subsamp::Sub2x2);
+    let turned = with_segment(&plain, 0xE1, &exif(6));
+    let long = [&turned[..], &[0; 1 << 20]].concat();
+    let scan = turned.windows(2).rposition(|pair| pair == [0xFF, 0xDA]).unwrap();
+    check(&plain, plain.len());
+    check(&long, scan + 2 + (1 << 16));
+    check(&long[..scan], scan);
+    check(&long[..scan - 9], scan - 9);
+    check(b"\xFF\xD8\xFF", 3);
+}
