@@ -344,7 +344,7 @@ fn the_readme_has_the_tables_of_the_code() {
 
 /// The table of a page.
 fn table_of(page: &str) -> String {
-    let text = fs::read_to_string(root().join(page)).unwrap();
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     text.lines().filter(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect()
 }
 
