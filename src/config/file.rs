@@ -6,7 +6,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::guards;
-use super::table::{ROWS, Row};
+use super::row::Row;
+use super::table::ROWS;
 use super::tables::Faults;
 use crate::access::partner::Config as AccessConfig;
 

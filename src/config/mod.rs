@@ -3,6 +3,7 @@
 mod fields;
 mod file;
 mod guards;
+pub mod row;
 pub mod table;
 mod tables;
 mod values;
@@ -10,7 +11,8 @@ mod values;
 use std::fmt;
 use std::sync::LazyLock;
 
-use self::table::{ROWS, Row};
+use self::row::Row;
+use self::table::ROWS;
 use crate::access::partner::Config as AccessConfig;
 use crate::catalog::Config as CatalogConfig;
 use crate::deliver::Config as DeliverConfig;

@@ -1,4 +1,4 @@
-//! The settings, one row each: the name, what it means, what it may be, and where it goes.
+//! The settings, one row each.
 
 use std::net::SocketAddr;
 
@@ -9,43 +9,9 @@ use super::fields::{
     show_optional_path, show_origins, show_path, show_public_url, show_seconds, show_segments, show_workers,
     small_number, span, wait, workers,
 };
+use super::row::{ADDRESS, COUNT, DURATION, Row, SIZE, row};
 use super::values::{duration, size, switch};
-use super::{Level, LogFormat, Settings};
-
-/// One setting.
-#[derive(Debug)]
-pub struct Row {
-    /// Its name, words joined by `_`: the environment's with `VEDETTE_` before it and in capitals, the flag's with `-`
-    /// for `_`, the file's with tables for its first words or without.
-    pub name: &'static str,
-    /// What it means, for people.
-    pub help: &'static str,
-    /// What it may be.
-    pub allowed: &'static str,
-    pub(super) set: fn(&mut Settings, &str) -> Option<()>,
-    pub(super) show: fn(&Settings) -> String,
-}
-
-const SIZE: &str = "a size such as 512MiB";
-const DURATION: &str = "a duration such as 10s or 250ms";
-const ADDRESS: &str = "an address such as 127.0.0.1:8080";
-const COUNT: &str = "a whole number from 1 on";
-
-/// A row whose value is kept in one field, with the reader and the writer of its kind.
-macro_rules! row {
-    ($name:literal, $($field:tt).+, $allowed:expr, $read:expr, $show:expr, $help:literal) => {
-        Row {
-            name: $name,
-            help: $help,
-            allowed: $allowed,
-            set: |settings, text| {
-                settings.$($field).+ = $read(text)?;
-                Some(())
-            },
-            show: |settings| $show(&settings.$($field).+),
-        }
-    };
-}
+use super::{Level, LogFormat};
 
 /// All settings, in the order in which they are shown.
 pub const ROWS: &[Row] = &[
@@ -526,6 +492,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::Settings;
 
     #[test]
     fn every_default_is_allowed_and_read_as_it_is_shown() {

@@ -254,7 +254,9 @@ mod tests {
         }
         assert_eq!(take(now), Err(Invalid::Revoked));
         // What is no list changes nothing.
-        std::fs::write(&file, "nonsense").unwrap();
+        let next = file.with_extension("next");
+        std::fs::write(&next, "nonsense").unwrap();
+        std::fs::rename(&next, &file).unwrap();
         sessions.ended.as_ref().unwrap().look();
         assert_eq!(take(now), Err(Invalid::Revoked));
         assert!(Sessions::new(Some(&file)).is_err());

@@ -251,8 +251,10 @@ fn a_disk_that_is_full_is_done_without() {
     let (far, folder) = (far(&["0_long.mp4"]), Folder::new("origin-full"));
     let disk = folder.path().join("blocks");
     let arguments = ["--origin-block-size", "16KiB", "--cache-disk-folder", disk.to_str().unwrap()];
-    // No file may grow beyond half a block, so that each write fails in its middle as on a full disk.
-    let server = Server::start_limited("ulimit -f 16; trap '' XFSZ;", Path::new(&far.url("lib")), &arguments);
+    // No file may grow beyond half a block, so that each write fails in its middle as on a full disk. That goes for the memory in
+    // which decoders hand over what they made, too.
+    let limited = [&arguments[..], &["--decode-isolation", "none"]].concat();
+    let server = Server::start_limited("ulimit -f 16; trap '' XFSZ;", Path::new(&far.url("lib")), &limited);
     let film = std::fs::read(media("0_long.mp4")).unwrap();
     assert!(server.get(FILM).body == film);
     server.thumbnail("0_long", "vid_sec/42");
