@@ -313,15 +313,17 @@ impl Delivery {
         self.preceded(request, admitted, decision, before).await.map_err(failed)
     }
 
-    /// What [`Delivery::plan`] decides for anybody, where all that it needs is remembered and who asks has no say in it.
+    /// What [`Delivery::plan`] decides for anybody, where all that it needs is remembered and nothing has a say but the
+    /// target.
     fn plan_at_once(&self, request: &Request, asker: &Asker<'_>) -> Option<Plan> {
         let Subject::Entry(id) = request.subject().ok()? else { return None };
         let entry = self.catalog.glance(id).filter(|_| is_plain(request))?;
         let admission = self.admit_to(entry, Vec::new(), request, asker).ok()?;
-        let (admitted, _) = admission.admitted.as_ref().ok().filter(|_| admission.is_for_all())?;
-        if !admission.messages.is_empty() {
+        if !admission.is_for_holders() || !admission.messages.is_empty() {
+            admission.used.iter().for_each(|session| self.door.sessions.give_back(session));
             return None;
         }
+        let (admitted, _) = admission.admitted.as_ref().ok()?;
         let known = |source| Some((source, Ok(self.kit.remembered_facts(source)?)));
         let known: Vec<_> = plan::sources(request, &admitted.entry).into_iter().map(known).collect::<Option<_>>()?;
         let policy = self.policies.get(&admitted.entry.partner).unwrap_or(&self.policy);
@@ -458,7 +460,7 @@ fn is_plain(request: &Request) -> bool {
         Request::Package(asked) if asked.of.sequence.is_empty() => &asked.of.credentials,
         _ => return false,
     };
-    credentials.session.is_none() && credentials.referrer.is_none()
+    credentials.referrer.is_none()
 }
 
 /// A failure under a number of the dialect, where it is to have one.

@@ -268,7 +268,7 @@ async fn admitted(
     describe(response.headers_mut(), &delivered, planned, begun.elapsed());
     let kind = asked(request);
     let is_at_hand =
-        admission.is_for_all() && !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
+        admission.is_for_holders() && !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
     if let Some(held) = held.filter(|_| is_at_hand) {
         let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
         let now = field::now();

@@ -224,6 +224,10 @@ impl Line {
                 target = format!("{target}{}ks={text}", if target.contains('?') { '&' } else { '?' });
             }
         }
+        self.get(&target, &fields)
+    }
+
+    fn get(&mut self, target: &str, fields: &[(&str, &str)]) -> Answer {
         let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!("GET {target} HTTP/1.1\r\nhost: test\r\n{fields}\r\n");
         self.0.get_mut().write_all(request.as_bytes()).unwrap();
@@ -586,6 +590,27 @@ fn sessions_count_where_and_as_long_as_they_say() {
     fs::write(&ended, "101:night\n").unwrap();
     soon(|| ask(&group) == refused(7));
     assert_eq!(ask(&good).0, 200);
+}
+
+#[test]
+fn what_is_at_hand_is_for_whom_the_session_is_for() {
+    let house = House::new("holders");
+    let server = house.serve(&["--proxies-trusted", "127.0.0.1"]);
+    let mut line = Line::to(&server);
+    let picture = |privileges: &str| {
+        let session = session(101, LATE, Role::User, &format!("sview:*,{privileges}"));
+        format!("/p/101/thumbnail/entry_id/0_members/width/60?ks={session}")
+    };
+    let mut statuses = |privileges: &str, clients: &[&str]| -> Vec<u16> {
+        let target = picture(privileges);
+        let ask = |client: &&str| line.get(&target, &[("x-forwarded-for", client)]).status;
+        clients.iter().map(ask).collect()
+    };
+    let [home, away] = ["192.0.2.1", "192.0.2.2"];
+    assert_eq!(statuses("list:*", &[home, away, home, away, home]), [200; 5]);
+    let expected = [200, 200, 200, 404, 200, 404, 404];
+    assert_eq!(statuses("iprestrict:192.0.2.1", &[home, home, home, away, home, away, away]), expected);
+    assert_eq!(statuses("actionslimit:4", &[home, home, home, away, home, home]), [200, 200, 200, 200, 404, 404]);
 }
 
 #[test]

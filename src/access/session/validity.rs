@@ -112,6 +112,11 @@ impl Session {
             .map(Option::unwrap_or_default)
     }
 
+    /// Whether it is good for whoever holds it, from wherever and however often.
+    pub fn is_for_holders(&self) -> bool {
+        !self.claims.privileges.has("iprestrict") && self.actions_max().is_none()
+    }
+
     fn is_for_address(&self, address: Option<IpAddr>) -> bool {
         let is_free = !self.claims.privileges.has("iprestrict");
         let mut allowed = self.claims.privileges.values("iprestrict").filter_map(|text| text.parse::<IpAddr>().ok());
