@@ -40,8 +40,11 @@ pub struct Sending {
     warming: Option<JoinHandle<Result<Bytes>>>,
 }
 
-/// Most bytes that are sent, or read into memory, at a time.
-const WINDOW: u64 = 512 * 1024;
+/// Most bytes that are sent at a time, where they are in memory.
+const WINDOW: u64 = 2 * 1024 * 1024;
+
+/// Most bytes that are read into memory at a time.
+const READ: u64 = 512 * 1024;
 
 impl From<Bytes> for Held {
     fn from(bytes: Bytes) -> Held {
@@ -135,8 +138,8 @@ impl Sending {
             return Poll::Ready(Ok(()));
         }
         // Whatever is read stays in the system's memory for a while.
-        let opened = self.extent.opened.clone();
-        self.warming = Some(tokio::task::spawn_blocking(move || opened.read(window)));
+        let (opened, cold) = (self.extent.opened.clone(), start..start.saturating_add(READ).min(end));
+        self.warming = Some(tokio::task::spawn_blocking(move || opened.read(cold)));
         self.poll_warm(cx)
     }
 

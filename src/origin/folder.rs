@@ -29,8 +29,8 @@ const PIECES_MAX: usize = 500;
 /// Most bytes between the ranges of one read, which are read along and dropped.
 const DROPPED_MAX: u64 = 4 * GAP_MAX;
 
-/// Bytes between looks at what is in memory: what the system reads ahead at least, where it reads at all.
-const PROBE_EVERY: usize = 128 * 1024;
+/// Bytes between looks at what is in memory: about as much as the system reads at once, and lets go of.
+const PROBE_EVERY: usize = 256 * 1024;
 
 /// How often an open that met a rename under way is tried again (openat2 says EAGAIN then).
 const OPEN_TRIES: u32 = 8;
