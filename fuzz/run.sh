@@ -8,8 +8,8 @@ seconds=${1:-10}
 shift || true
 targets=("$@")
 ((${#targets[@]})) || mapfile -t targets < <(basename -s .rs targets/*.rs)
-# With a bench among what is built, what this depends on is as the tests have it, and not built again.
-RUSTC_WORKSPACE_WRAPPER=$PWD/instrument.sh cargo build --locked --workspace --bins --bench parse --target-dir ../target
+# Everything else of the workspace is left out: only these have what instrumented code calls.
+RUSTC_WORKSPACE_WRAPPER=$PWD/instrument.sh cargo build --locked --package vedette-fuzz --bins --target-dir ../target
 for target in "${targets[@]}"; do
   mkdir -p "artifacts/$target" "work/$target"
   echo "fuzz $target for $seconds s"
