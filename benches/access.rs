@@ -145,7 +145,9 @@ fn hits(c: &mut Criterion) {
     let config = CatalogConfig { media: folder.clone(), ..CatalogConfig::default() };
     let origin = Origin::folder(&folder).unwrap();
     let catalog = Catalog::open(&config, origin.clone()).unwrap();
-    let delivery = Delivery::new(&Config::default(), &access, catalog, origin).unwrap();
+    let mut settings = Config::default();
+    settings.place.cage.program = env!("CARGO_BIN_EXE_vedette").into();
+    let delivery = Delivery::new(&settings, &access, catalog, origin).unwrap();
     let claims = Claims { privileges: Privileges::parse("sview:*,list:*,urirestrict:/p/101/*"), ..claims() };
     let session = v2::make(&claims, [7; 16], &secret[0]).unwrap();
     let asker = Asker { target: Some("/p/101/x"), now: 1_700_000_000, ..Asker::default() };

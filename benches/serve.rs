@@ -43,7 +43,9 @@ fn serve(folder: &Path) -> SocketAddr {
         runtime.block_on(async {
             let origin = Origin::folder(&media).unwrap();
             let catalog = Catalog::open(&CatalogConfig { media, ..CatalogConfig::default() }, origin.clone()).unwrap();
-            let delivery = Delivery::new(&DeliverConfig::default(), &AccessConfig::default(), catalog, origin).unwrap();
+            let mut settings = DeliverConfig::default();
+            settings.place.cage.program = env!("CARGO_BIN_EXE_vedette").into();
+            let delivery = Delivery::new(&settings, &AccessConfig::default(), catalog, origin).unwrap();
             let listen = SocketAddr::from(([127, 0, 0, 1], 0));
             let config = Config { listen, admin_listen: None, ..Config::default() };
             let house = House::new(&config, Arc::new(delivery)).unwrap();

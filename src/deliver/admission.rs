@@ -249,19 +249,24 @@ impl Delivery {
         for id in request.sequence() {
             before.push(self.catalog.entry(id).await?);
         }
-        self.admit_to(entry, before, request, asker)
+        Ok(self.admitted(&Caller { door: &self.door, request, asker }, entry, before))
     }
 
-    /// The same, where everything that `request` names is found: the entry, and those that play before it.
-    pub(super) fn admit_to<'a>(
+    /// The same for a request that names `entry` and no other, without a moment's waiting. `None` where the URL has expired, or
+    /// anything but the target has a say.
+    pub(super) fn admit_at_once<'a>(
         &'a self,
         entry: Arc<Entry>,
-        before: Vec<Arc<Entry>>,
         request: &'a Request,
         asker: &'a Asker<'a>,
-    ) -> Result<Admission<'a>> {
-        access::check_expiry(request.credentials().expiry, asker.now)?;
-        Ok(self.admitted(&Caller { door: &self.door, request, asker }, entry, before))
+    ) -> Option<Admission<'a>> {
+        access::check_expiry(request.credentials().expiry, asker.now).ok()?;
+        let admission = self.admitted(&Caller { door: &self.door, request, asker }, entry, Vec::new());
+        if admission.is_for_holders() && admission.messages.is_empty() {
+            return Some(admission);
+        }
+        admission.used.iter().for_each(|session| self.door.sessions.give_back(session));
+        None
     }
 
     fn admitted<'a>(&'a self, caller: &Caller<'a>, entry: Arc<Entry>, before: Vec<Arc<Entry>>) -> Admission<'a> {

@@ -304,9 +304,8 @@ impl Delivery {
         let failed = |error| numbered(error, plan::failure(request));
         let (admitted, before) = admission.admitted.as_ref().map_err(|error| error.clone())?;
         let (entry, grant) = (&*admitted.entry, admitted.grant());
-        let policy = self.policies.get(&entry.partner).unwrap_or(&self.policy);
         let known = self.known(plan::sources(request, entry)).await;
-        let decision = plan::plan(request, entry, &known, grant, client, policy).map_err(failed)?;
+        let decision = plan::plan(request, entry, &known, grant, client, self.policy(entry)).map_err(failed)?;
         if before.is_empty() {
             return Ok(decision);
         }
@@ -318,17 +317,12 @@ impl Delivery {
     fn plan_at_once(&self, request: &Request, asker: &Asker<'_>) -> Option<Plan> {
         let Subject::Entry(id) = request.subject().ok()? else { return None };
         let entry = self.catalog.glance(id).filter(|_| is_plain(request))?;
-        let admission = self.admit_to(entry, Vec::new(), request, asker).ok()?;
-        if !admission.is_for_holders() || !admission.messages.is_empty() {
-            admission.used.iter().for_each(|session| self.door.sessions.give_back(session));
-            return None;
-        }
+        let admission = self.admit_at_once(entry, request, asker)?;
         let (admitted, _) = admission.admitted.as_ref().ok()?;
         let known = |source| Some((source, Ok(self.kit.remembered_facts(source)?)));
         let known: Vec<_> = plan::sources(request, &admitted.entry).into_iter().map(known).collect::<Option<_>>()?;
-        let policy = self.policies.get(&admitted.entry.partner).unwrap_or(&self.policy);
-        let decision =
-            plan::plan(request, &admitted.entry, &known, admitted.grant(), Client::default(), policy).ok()?;
+        let (entry, policy) = (&admitted.entry, self.policy(&admitted.entry));
+        let decision = plan::plan(request, entry, &known, admitted.grant(), Client::default(), policy).ok()?;
         match admission.bound(decision) {
             Decision::Make(plan) if !plan.negotiated => Some(plan),
             _ => None,
@@ -358,8 +352,14 @@ impl Delivery {
         let before: Vec<_> = before.map(|(one, (entry, known))| Member { entry, known, grant: one.grant() }).collect();
         let entry = last.grant().limits.part_of(&last.entry);
         let known = self.known(plan::sources_of_sequence(&entry)).await;
+        let policy = self.policy(&entry);
         let last = Member { entry: &entry, known: &known, grant: last.grant() };
-        plan::preceded(request, decision, &before, last, &self.policy)
+        plan::preceded(request, decision, &before, last, policy)
+    }
+
+    /// The policy for an entry: its partner may have a word in it.
+    fn policy(&self, entry: &Entry) -> &Policy {
+        self.policies.get(&entry.partner).unwrap_or(&self.policy)
     }
 
     /// The sources with their facts. Why there are none is for the plan to judge: it may do without.

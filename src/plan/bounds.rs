@@ -14,15 +14,18 @@ use crate::request::served::{Package, Served};
 use crate::request::thumbnail::{Moment, Thumbnail};
 
 /// Fails for a picture of a moment where only those that stand for the entry may be had.
-pub(super) fn check_capture(asked: &Thumbnail, entry: &Entry, limits: &Limits) -> Result<()> {
+fn check_capture(asked: &Thumbnail, entry: &Entry, limits: &Limits) -> Result<()> {
     let captures = entry.kind == EntryKind::Video && asked.moment != Moment::Default;
     if captures { limits.check_capture() } else { Ok(()) }
 }
 
-/// `request` for no more than a preview, where there is only that. Fails where nothing of it is left, and for a flavor that
-/// may not be had.
+/// `request` for no more than a preview, where there is only that. Fails where nothing of it is left, for a flavor that may not
+/// be had, and for a picture of a moment where only those that stand for the entry may be.
 pub(super) fn limited<'a>(request: &'a Request, entry: &Entry, limits: &Limits) -> Result<Cow<'a, Request>> {
     check_flavors(request, entry, limits)?;
+    if let Request::Thumbnail(asked) = request {
+        check_capture(asked, entry, limits)?;
+    }
     if limits.preview_s.is_none() {
         return Ok(Cow::Borrowed(request));
     }

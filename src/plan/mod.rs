@@ -183,20 +183,17 @@ pub fn plan(
     client: Client<'_>,
     policy: &Policy,
 ) -> Result<Decision> {
-    if let Request::Thumbnail(asked) = request {
-        bounds::check_capture(asked, entry, grant.limits)?;
-        return picture::plan(asked, entry, known, client.accepts, policy).map(Decision::Make);
-    }
     let request = &*bounds::limited(request, entry, grant.limits)?;
-    let entry = &*grant.limits.part_of(entry);
+    let part = &*grant.limits.part_of(entry);
     match request {
-        Request::Thumbnail(_) => Err(Error::new(Kind::Internal, "a picture is planned elsewhere")),
-        Request::PlayManifest(asked) => manifest::plan(asked, entry, known, (client.base, grant), policy),
-        Request::Package(asked) => package::plan(asked, entry, known, grant, policy),
-        Request::Served(asked) => package::stored(asked, entry, policy),
-        Request::Raw(asked) => raw::plan(asked, entry, known, grant, policy),
-        Request::Download(asked) => raw::download(asked, entry, known, grant, policy),
-        Request::Asset(asked) => asset::plan(asked, entry, known, policy),
+        // What a picture is taken from is no matter of who may have which flavor.
+        Request::Thumbnail(asked) => picture::plan(asked, entry, known, client.accepts, policy).map(Decision::Make),
+        Request::PlayManifest(asked) => manifest::plan(asked, part, known, (client.base, grant), policy),
+        Request::Package(asked) => package::plan(asked, part, known, grant, policy),
+        Request::Served(asked) => package::stored(asked, part, policy),
+        Request::Raw(asked) => raw::plan(asked, part, known, grant, policy),
+        Request::Download(asked) => raw::download(asked, part, known, grant, policy),
+        Request::Asset(asked) => asset::plan(asked, part, known, policy),
     }
 }
 

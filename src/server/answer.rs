@@ -87,7 +87,7 @@ pub(super) struct Head {
 }
 
 /// Whether a plain request of this second for the same has the same answer, or a part of it, whatever else its fields say but
-/// for the coding: a kept one for everybody in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
+/// for the coding: a kept one in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
 fn is_at_hand(head: &Head, asked: Asked, response: &Response<Body>) -> bool {
     let vary = response.headers().get(header::VARY);
     head.method == Method::GET

@@ -1,9 +1,9 @@
 //! The fast lane of HTTP/1.1: answers that need no waiting go out beneath hyper, which sees only the other requests.
 //!
 //! Between requests a connection is at a boundary, where nothing of the last answer is left to be sent and hyper waits for the
-//! next head. A plain request whose answer is at hand, or made in microseconds, is answered right there. Any other complete head without a body is lent
-//! to hyper, byte for byte, and the boundary is reached again when its answer has been flushed, or the one that waits at the
-//! siding has been sent in its place. Whatever is neither gives the connection to hyper for good.
+//! next head. A plain request whose answer is at hand, or made in microseconds, is answered right there. Any other complete head
+//! without a body is lent to hyper, byte for byte, and the boundary is reached again when its answer has been flushed, or the one
+//! that waits at the siding has been sent in its place. Whatever is neither gives the connection to hyper for good.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
