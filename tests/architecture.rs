@@ -86,7 +86,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("pdf_writer", &["thumbnail"]),
     ("quantette", &["thumbnail"]),
     ("ravif", &["thumbnail"]),
-    ("blake3", &["plan", "origin"]),
+    ("blake3", &["plan", "cache"]),
     ("percent_encoding", &["request", "access"]),
     ("aes", &["access"]),
     ("cbc", &["access"]),

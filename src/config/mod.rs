@@ -3,6 +3,7 @@
 mod fields;
 mod file;
 mod guards;
+mod listeners;
 pub mod row;
 pub mod table;
 mod tables;

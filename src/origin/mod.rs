@@ -4,7 +4,6 @@ mod answer;
 mod blocks;
 mod breaker;
 mod client;
-mod disk;
 mod folder;
 mod guard;
 mod place;
@@ -91,6 +90,7 @@ pub fn is_remote(media: &Path) -> bool {
 /// The places where stored files rest. Clones are the same.
 #[derive(Clone, Debug)]
 pub struct Origin {
+    library: Arc<str>,
     folder: Option<Arc<Folder>>,
     remote: Option<Arc<Origins>>,
     held: Option<Bytes>,
@@ -132,19 +132,25 @@ impl Origin {
         let is_remote = base.is_some() || !config.origins.is_empty();
         let remote = is_remote.then(|| Origins::new(base, config, environment)).transpose()?.map(Arc::new);
         let folder = if base.is_none() { Some(Arc::new(Folder::open(media)?)) } else { None };
-        Ok(Origin { folder, remote, held: None })
+        Ok(Origin { library: media.to_string_lossy().into(), folder, remote, held: None })
     }
 
     /// The files beneath the folder `root` alone. What a location names is looked for strictly beneath it: a `..`, an
     /// absolute path or a symbolic link that leaves it finds nothing. Links inside it are followed. Needs Linux 5.6
     /// (openat2). Fails where `root` is no folder that can be opened.
     pub fn folder(root: &Path) -> Result<Origin> {
-        Ok(Origin { folder: Some(Arc::new(Folder::open(root)?)), remote: None, held: None })
+        let folder = Some(Arc::new(Folder::open(root)?));
+        Ok(Origin { library: root.to_string_lossy().into(), folder, remote: None, held: None })
     }
 
     /// One file in memory, whatever its name.
     pub fn held(file: Bytes) -> Origin {
-        Origin { folder: None, remote: None, held: Some(file) }
+        Origin { library: "".into(), folder: None, remote: None, held: Some(file) }
+    }
+
+    /// Where the library rests, as it was given: what tells its files from those of the same names in others.
+    pub fn library(&self) -> &Arc<str> {
+        &self.library
     }
 
     /// The bytes of `range` of `source`, exactly that many. Fails with `FILE_NOT_FOUND` where the file is gone, and with

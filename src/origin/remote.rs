@@ -1,6 +1,7 @@
 //! Files at other origins, read through their blocks.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -9,11 +10,11 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::blocks::{Blocks, File, Run};
 use super::client::{Client, Patience};
-use super::disk::Disk;
 use super::guard::Reach;
 use super::place::{self, Place, Target, is_url, not_there};
 use super::store::Store;
 use super::{Config, Listed};
+use crate::cache::disk::{Disk, Room};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 
@@ -105,8 +106,13 @@ impl Origins {
         }
         let base = base.and_then(|_| stores.first().cloned());
         stores.sort_by_key(|store| std::cmp::Reverse(store.place.url.as_str().len()));
-        let blocks =
-            Blocks::new(config.block_bytes, config.blocks_bytes_max, disk(config, &runtime.1), runtime.1.clone());
+        let room = |folder: &PathBuf| Room {
+            folder: folder.join("blocks"),
+            bytes_max: config.disk_bytes_max,
+            label: "blocks_disk",
+        };
+        let disk = config.disk.as_ref().map(room).and_then(Disk::open_or_do_without);
+        let blocks = Blocks::new(config.block_bytes, config.blocks_bytes_max, disk, runtime.1.clone());
         Ok(Origins { stores, base, blocks, runtime, ahead_max: config.ahead_bytes_max })
     }
 
@@ -159,22 +165,6 @@ impl Origins {
         self.locate(url).err()?;
         let allowed: Vec<&str> = self.stores.iter().map(|store| store.place.url.as_str()).collect();
         Some(place::refusal(url, &allowed))
-    }
-}
-
-/// The blocks on disk, if they are wanted and can be had: the service goes on without.
-fn disk(config: &Config, runtime: &Handle) -> Option<Disk> {
-    let folder = config.disk.as_ref()?;
-    match Disk::open(folder, config.block_bytes, config.disk_bytes_max) {
-        Ok(disk) => {
-            let survey = disk.clone();
-            runtime.spawn_blocking(move || survey.survey());
-            Some(disk)
-        }
-        Err(error) => {
-            tracing::warn!(%error, folder = %folder.display(), "no blocks are kept on disk");
-            None
-        }
     }
 }
 

@@ -87,12 +87,12 @@ pub(super) struct Head {
 }
 
 /// Whether a plain request of this second for the same has the same answer, or a part of it, whatever else its fields say but
-/// for the coding: a kept one in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
-fn is_at_hand(head: &Head, asked: Asked, response: &Response<Body>) -> bool {
+/// for the coding: a kept one in which neither `Accept` nor `Host` had a say.
+fn is_at_hand(head: &Head, asked: Asked, outcome: Outcome, response: &Response<Body>) -> bool {
     let vary = response.headers().get(header::VARY);
     head.method == Method::GET
         && matches!(asked, Asked::Thumbnail | Asked::Playlist | Asked::Segment | Asked::File)
-        && response::is_hit(response.headers())
+        && outcome == Outcome::Hit
         && vary.is_none_or(|vary| vary == response::ACCEPT_ENCODING)
 }
 
@@ -267,8 +267,9 @@ async fn admitted(
     let mut response = response::success(&standing, &content, &part, body, HeaderMap::with_capacity(FIELDS_MAX));
     describe(response.headers_mut(), &delivered, planned, begun.elapsed());
     let kind = asked(request);
-    let is_at_hand =
-        admission.is_for_holders() && !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
+    let is_at_hand = admission.is_for_holders()
+        && !matches!(part, Part::Several { .. })
+        && is_at_hand(head, kind, delivered.outcome, &response);
     if let Some(held) = held.filter(|_| is_at_hand) {
         let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
         let now = field::now();
@@ -297,7 +298,7 @@ pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Aske
     response::cache_fields(&mut fields, delivered.outcome);
     match delivered.outcome {
         Outcome::Hit => response::hit_timing_field(&mut fields),
-        Outcome::Made | Outcome::Shared => response::timing_field(&mut fields, &[("total", begun.elapsed())]),
+        outcome => response::timing_field(&mut fields, outcome, &[("total", begun.elapsed())]),
     }
     let (fields, held) = (reply::finished(fields, now), Held::Bytes(body));
     let reply = Reply::whole(&fields, held.clone());
@@ -344,7 +345,7 @@ fn content(plan: &Plan, artifact: &Artifact, is_gzip: bool) -> (artifact::Body, 
 /// Tells the log of what was made.
 fn tell(plan: &Plan, outcome: Outcome, begun: Instant) {
     match outcome {
-        Outcome::Hit => {}
+        Outcome::Hit | Outcome::OnDisk => {}
         _ if plan.work.is_light() => {
             tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
         }
@@ -401,7 +402,7 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
     }
     let steps = delivered.artifact.timings.steps();
     let steps: Vec<_> = [("plan", planned)].into_iter().chain(steps).chain([("total", total)]).collect();
-    response::timing_field(headers, &steps);
+    response::timing_field(headers, delivered.outcome, &steps);
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.

@@ -233,6 +233,7 @@ pub(super) fn without_body(response: Response<Body>) -> Response<Body> {
 pub(super) fn cache_fields(fields: &mut impl Fields, outcome: Outcome) {
     let (x_cache, cache_status) = match outcome {
         Outcome::Hit => (HIT, "vedette; hit"),
+        Outcome::OnDisk => (HIT, "vedette; hit; detail=disk"),
         Outcome::Made => ("MISS", "vedette; fwd=miss; stored"),
         Outcome::Shared => ("MISS", "vedette; fwd=miss; collapsed"),
     };
@@ -240,20 +241,16 @@ pub(super) fn cache_fields(fields: &mut impl Fields, outcome: Outcome) {
     fields.put(CACHE_STATUS, HeaderValue::from_static(cache_status));
 }
 
-/// Whether these fields tell of an answer that was kept.
-pub(super) fn is_hit(headers: &HeaderMap) -> bool {
-    headers.get(X_CACHE).is_some_and(|value| value == HIT)
-}
-
 /// Tells of an answer that was kept that no time was spent on it.
 pub(super) fn hit_timing_field(fields: &mut impl Fields) {
     fields.put(SERVER_TIMING, HeaderValue::from_static("cache;desc=hit"));
 }
 
-/// Names the steps that took any time, in milliseconds (W3C Server Timing section 2), of an answer that was not kept.
-pub(super) fn timing_field(fields: &mut impl Fields, steps: &[(&'static str, Duration)]) {
+/// Names the steps that took any time, in milliseconds (W3C Server Timing section 2), of an answer that was not in
+/// memory.
+pub(super) fn timing_field(fields: &mut impl Fields, outcome: Outcome, steps: &[(&'static str, Duration)]) {
     let mut value = String::with_capacity(32 * (1 + steps.len()));
-    value.push_str("cache;desc=miss");
+    value.push_str(if outcome == Outcome::OnDisk { "cache;desc=disk" } else { "cache;desc=miss" });
     for (name, took) in steps.iter().filter(|(_, took)| !took.is_zero()) {
         // Writing to a string cannot fail.
         let _ = write!(value, ", {name};dur={:.2}", took.as_secs_f64() * 1000.0);
@@ -410,7 +407,7 @@ mod tests {
     fn timings_in_milliseconds() {
         let mut headers = HeaderMap::new();
         let step = Duration::from_micros;
-        timing_field(&mut headers, &[("queue", step(0)), ("decode", step(12_345)), ("encode", step(900))]);
+        timing_field(&mut headers, Outcome::Made, &[("queue", step(0)), ("decode", step(12_345)), ("encode", step(900))]);
         assert_eq!(headers[SERVER_TIMING], "cache;desc=miss, decode;dur=12.35, encode;dur=0.90");
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn express(asked: Asked, status: StatusCode, outcome: Outcome, took: 
     handles.requests.increment(1);
     match outcome {
         Outcome::Hit | Outcome::Shared => handles.hits.increment(1),
-        Outcome::Made => handles.misses.increment(1),
+        Outcome::OnDisk | Outcome::Made => handles.misses.increment(1),
     }
     handles.duration.record(took);
 }
@@ -125,7 +125,7 @@ pub(super) fn delivered(outcome: Outcome, timings: &Timings) {
     match outcome {
         Outcome::Hit => metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts").increment(1),
         Outcome::Shared => metrics::counter!("vedette_cache_shared_total", "cache" => "artifacts").increment(1),
-        Outcome::Made => {
+        Outcome::OnDisk | Outcome::Made => {
             metrics::counter!("vedette_cache_misses_total", "cache" => "artifacts").increment(1);
             for (step, took) in timings.steps().into_iter().filter(|(_, took)| !took.is_zero()) {
                 metrics::histogram!("vedette_request_span_duration_seconds", "span" => step).record(took);

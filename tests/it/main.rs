@@ -9,6 +9,7 @@ mod cache;
 mod cage;
 mod conditional;
 mod decoded;
+mod disk;
 mod eyes;
 #[allow(dead_code, reason = "the tests of origins use the rest")]
 mod far;
