@@ -145,7 +145,8 @@ impl Disk {
     /// The same, or nothing where it cannot be had: the service goes on without, and the log says why.
     pub fn open_or_do_without(room: Room) -> Option<Disk> {
         let (folder, label) = (room.folder.clone(), room.label);
-        let warn = |error: &io::Error| tracing::warn!(%error, folder = %folder.display(), "no {label} are kept on disk");
+        let warn =
+            |error: &io::Error| tracing::warn!(%error, folder = %folder.display(), "no {label} are kept on disk");
         let opened = Disk::open(room).inspect_err(warn).ok();
         metrics::gauge!("vedette_cache_disk_open", "cache" => label).set(f64::from(u8::from(opened.is_some())));
         opened

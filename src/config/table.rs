@@ -193,14 +193,19 @@ const GENERAL: &[Row] = &[
         show: |settings| show_optional_path(&settings.origin.disk),
     },
     row!("cache_disk_size", deliver.disk_bytes_max, SIZE, size, bytes, "Most bytes of finished pictures kept there"),
-    row!(
-        "cache_disk_blocks_size",
-        origin.disk_bytes_max,
-        SIZE,
-        size,
-        bytes,
-        "Most bytes of origins' files kept there"
-    ),
+    row!("cache_disk_blocks_size", origin.disk_bytes_max, SIZE, size, bytes, "Most bytes of origins' files kept there"),
+    Row {
+        name: "stale_if_error",
+        help: "How long an entry is used as it was, and a picture sent as it was, where a library, an origin or a decoder \
+               fails; caches are told the same of pictures",
+        allowed: DURATION,
+        set: |settings, text| {
+            settings.deliver.policy.grace.if_error = seconds(text)?;
+            settings.catalog.stale_max = duration(text)?;
+            Some(())
+        },
+        show: |settings| span(&settings.catalog.stale_max),
+    },
     row!(
         "source_pixels_max",
         deliver.decoding.still_pixels_max,
@@ -272,6 +277,14 @@ const GENERAL: &[Row] = &[
         seconds,
         show_seconds,
         "How long clients may keep an answer"
+    ),
+    row!(
+        "thumbnail_stale_while_revalidate",
+        deliver.policy.grace.while_revalidate,
+        DURATION,
+        seconds,
+        show_seconds,
+        "How long after that caches may send a picture while they fetch it anew"
     ),
     row!(
         "thumbnail_max_age_unready",

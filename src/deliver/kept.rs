@@ -86,6 +86,17 @@ impl Kept {
         self.0.memory.get_or_make(name, found_or_made).await
     }
 
+    /// The artifact of a plan, where it is in memory or on disk.
+    pub(super) async fn find(&self, plan: &Plan) -> Option<Arc<Artifact>> {
+        if let Some(artifact) = self.glance(plan) {
+            return Some(artifact);
+        }
+        let shelf = self.0.shelf.as_ref().filter(|_| plan.work.is_drawn())?;
+        let artifact = Arc::new(shelf.get(self.0.generations.kept_as(plan)).await?);
+        self.keep(plan, Arc::clone(&artifact));
+        Some(artifact)
+    }
+
     /// Declares stale what is kept. Fails where it may come back after a restart.
     pub(super) async fn end(&self, end: End) -> Result<()> {
         self.0.generations.end(end).await
@@ -93,15 +104,23 @@ impl Kept {
 }
 
 impl Shelf {
+    fn id(&self, name: Key) -> Id {
+        Id::of(FORM, &[self.library.as_bytes(), &name.0])
+    }
+
+    async fn get(&self, name: Key) -> Option<Artifact> {
+        let begun = Instant::now();
+        let artifact = self.disk.get(self.id(name)).await.and_then(Artifact::of_file)?;
+        Some(Artifact { timings: Timings { disk: begun.elapsed(), ..Timings::default() }, ..artifact })
+    }
+
     async fn get_or_make(&self, name: Key, make: impl Future<Output = Result<Artifact>>) -> Result<Artifact> {
-        let (begun, id) = (Instant::now(), Id::of(FORM, &[self.library.as_bytes(), &name.0]));
-        if let Some(artifact) = self.disk.get(id).await.and_then(Artifact::of_file) {
-            let timings = Timings { disk: begun.elapsed(), ..Timings::default() };
-            return Ok(Artifact { timings, ..artifact });
+        if let Some(artifact) = self.get(name).await {
+            return Ok(artifact);
         }
         let artifact = make.await?;
         if let Some(file) = artifact.file() {
-            self.disk.keep(id, file);
+            self.disk.keep(self.id(name), file);
         }
         Ok(artifact)
     }

@@ -9,6 +9,7 @@ mod generation;
 mod journal;
 mod kept;
 mod kit;
+mod last;
 mod make;
 mod offer;
 mod package;
@@ -35,6 +36,7 @@ use self::extent::Held;
 use self::generation::End;
 use self::kept::Kept;
 use self::kit::Kit;
+use self::last::Lasts;
 use self::pool::Load;
 use self::reading::Reading;
 use self::sessions::Sessions;
@@ -51,7 +53,7 @@ use crate::media::time::Micros;
 use crate::origin::Origin;
 use crate::plan::playback::Rules;
 use crate::plan::sequence::Member;
-use crate::plan::{self, Client, Decision, Known, Plan, Policy, Work};
+use crate::plan::{self, Client, Decision, Grace, Known, Plan, Policy, Work};
 use crate::request::stale::Stale;
 use crate::request::{Request, Subject};
 
@@ -123,6 +125,8 @@ const QUALITY: u8 = 75;
 const THUMB_OFFSET: Micros = Micros(3_000_000);
 /// What the dialect sends for an entry that is ready.
 const MAX_AGE: u32 = 3600;
+/// As long as imagor has pictures sent while new ones are fetched; and long enough for somebody to repair what is broken.
+const DAY_S: u32 = 86_400;
 /// What the dialect sends for anything else.
 const MAX_AGE_UNREADY: u32 = 60;
 /// A file may be replaced under such a URL.
@@ -152,6 +156,7 @@ impl Default for Config {
                 quality: QUALITY,
                 thumb_offset: THUMB_OFFSET,
                 max_age: MAX_AGE,
+                grace: Grace { while_revalidate: DAY_S, if_error: DAY_S },
                 max_age_unready: MAX_AGE_UNREADY,
                 max_age_file: MAX_AGE_FILE,
                 draft_is_error: false,
@@ -167,6 +172,7 @@ pub struct Delivery {
     catalog: Catalog,
     kit: Kit,
     kept: Kept,
+    lasts: Lasts,
     policy: Policy,
     /// The policy for entries of partners that have a word in it.
     policies: HashMap<PartnerId, Policy>,
@@ -189,6 +195,8 @@ pub enum Outcome {
     Hit,
     /// It was on disk.
     OnDisk,
+    /// It was there, and may not be right any more.
+    Stale,
     /// It was made for this request.
     Made,
     /// It was being made for another request already.
@@ -201,21 +209,21 @@ impl Delivery {
     pub fn new(config: &Config, access: &AccessConfig, catalog: Catalog, origin: Origin) -> Result<Delivery> {
         let sessions = Sessions::new(config.sessions_ended.as_deref())?;
         let kept = Kept::new(config, origin.library())?;
-        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, kept)))
+        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, (kept, Lasts::new()))))
     }
 
     /// The same with other policies and other people let in: what is kept stays, for what is made is named by all that it
     /// depends on. Of `config` nothing else counts. Fails where the list of ended sessions cannot be read.
     pub fn renewed(&self, config: &Config, access: &AccessConfig) -> Result<Delivery> {
         let sessions = self.door.sessions.renewed(config.sessions_ended.as_deref())?;
-        let parts = (self.catalog.clone(), self.kit.clone(), self.kept.clone());
+        let parts = (self.catalog.clone(), self.kit.clone(), (self.kept.clone(), self.lasts.clone()));
         Ok(Delivery::with(config, (access, sessions), parts))
     }
 
     fn with(
         config: &Config,
         (access, sessions): (&AccessConfig, Sessions),
-        (catalog, kit, kept): (Catalog, Kit, Kept),
+        (catalog, kit, (kept, lasts)): (Catalog, Kit, (Kept, Lasts)),
     ) -> Delivery {
         let policies =
             access.partners.iter().filter_map(|(id, partner)| Some((*id, policy_of(partner, &config.policy)?)));
@@ -223,6 +231,7 @@ impl Delivery {
             catalog,
             kit,
             kept,
+            lasts,
             policy: config.policy.clone(),
             policies: policies.collect(),
             door: Door { config: access.clone(), sessions },

@@ -50,6 +50,7 @@ impl Stage {
             quality: 75,
             thumb_offset: Micros(3 * SECOND),
             max_age: 3600,
+            grace: Grace::default(),
             max_age_unready: 60,
             max_age_file: 60,
             draft_is_error: false,

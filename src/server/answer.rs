@@ -28,7 +28,7 @@ use super::telemetry::{self, Asked};
 use super::{Peer, Site};
 use crate::access::viewer::Asker;
 use crate::deliver::admission::Admission;
-use crate::deliver::artifact::{self, Artifact};
+use crate::deliver::artifact::{self, Artifact, Timings};
 use crate::deliver::extent::Held;
 use crate::deliver::{Delivered, Outcome};
 use crate::error::{Error, Kind};
@@ -36,6 +36,7 @@ use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision, Plan};
 use crate::request::path::TARGET_MAX;
+use crate::request::shown::shown;
 use crate::request::{self, Accepts, stale};
 
 /// What the service is, for who asks for something else.
@@ -213,7 +214,10 @@ async fn answered(
     let unknown = |error| Failure { error, is_for_all: true, message: None };
     let admission = house.delivery.admit(wanted.1, asker).await.map_err(unknown)?;
     let message = told(&admission);
-    let answer = admitted(house, head, wanted, (client, &admission, &message)).await;
+    let answer = match admitted(house, head, wanted, (client, &admission, &message)).await {
+        Err(error) => before(house, head, wanted, (client, &admission, &message), error).await,
+        answer => answer,
+    };
     answer.map_err(|error| Failure { error, is_for_all: admission.is_for_all(), message })
 }
 
@@ -237,22 +241,84 @@ async fn admitted(
         }
     };
     let planned = begun.elapsed();
-    let is_gzip = plan.work.is_text() && takes_gzip(&head.headers);
-    let etag = etag(&plan, is_gzip);
-    let current = Validators { etag: &etag, modified: plan.modified };
-    let standing = standing(&plan, &etag, message.clone());
-    match conditional::judge(&head.method, &head.headers, current) {
-        Verdict::NotModified => return Ok(response::not_modified(&standing)),
-        Verdict::Failed => {
-            return Ok(response::plain(StatusCode::PRECONDITION_FAILED, "it is another one by now"));
-        }
-        Verdict::Proceed => {}
+    let prepared = Prepared::new(plan, head, message.clone(), admission.doubt_s);
+    if let Some(response) = prepared.answered_without(head) {
+        return Ok(response);
     }
-    let delivered = house.delivery.artifact(&plan).await?;
+    let mut delivered = house.delivery.artifact(&prepared.plan).await?;
+    house.delivery.remember(request, client, &prepared.plan, delivered.outcome);
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
-    tell(&plan, delivered.outcome, begun);
-    let (body, content) = content(&plan, &delivered.artifact, is_gzip);
-    let wanted = wanted(head, current, &content, house.ranges_max);
+    tell(&prepared.plan, delivered.outcome, begun);
+    if admission.doubt_s.is_some() && matches!(delivered.outcome, Outcome::Hit | Outcome::OnDisk) {
+        delivered.outcome = Outcome::Stale;
+    }
+    sent(house, head, (target, request), (admission, &prepared), (&delivered, planned, begun)).await
+}
+
+/// What was made before for the same wish, where there is any that may be sent for what failed.
+async fn before(
+    house: &House,
+    head: &Head,
+    (target, request): (&str, &request::Request),
+    (client, admission, message): (Client<'_>, &Admission<'_>, &Option<HeaderValue>),
+    error: Error,
+) -> Result<Response<Body>, Error> {
+    let begun = Instant::now();
+    let Some((plan, delivered, age_s)) = house.delivery.last_good(request, client, admission, &error).await else {
+        return Err(error);
+    };
+    tracing::warn!(?error, url = %shown(target), age_s, "what was made before is sent");
+    let prepared = Prepared::new(plan, head, message.clone(), Some(age_s));
+    match prepared.answered_without(head) {
+        Some(response) => Ok(response),
+        None => {
+            let took = (&delivered, Duration::ZERO, begun);
+            sent(house, head, (target, request), (admission, &prepared), took).await
+        }
+    }
+}
+
+/// A plan, and what is said of what it comes to.
+struct Prepared {
+    plan: Plan,
+    is_gzip: bool,
+    etag: String,
+    standing: Standing,
+}
+
+impl Prepared {
+    fn new(plan: Plan, head: &Head, message: Option<HeaderValue>, age: Option<u32>) -> Prepared {
+        let is_gzip = plan.work.is_text() && takes_gzip(&head.headers);
+        let etag = etag(&plan, is_gzip);
+        let standing = Standing { age, ..standing(&plan, &etag, message) };
+        Prepared { plan, is_gzip, etag, standing }
+    }
+
+    fn current(&self) -> Validators<'_> {
+        Validators { etag: &self.etag, modified: self.plan.modified }
+    }
+
+    /// The answer where by the client's conditions nothing is sent.
+    fn answered_without(&self, head: &Head) -> Option<Response<Body>> {
+        match conditional::judge(&head.method, &head.headers, self.current()) {
+            Verdict::NotModified => Some(response::not_modified(&self.standing)),
+            Verdict::Failed => Some(response::plain(StatusCode::PRECONDITION_FAILED, "it is another one by now")),
+            Verdict::Proceed => None,
+        }
+    }
+}
+
+/// The answer that sends an artifact, or the part of it that is asked for.
+async fn sent(
+    house: &House,
+    head: &Head,
+    (target, request): (&str, &request::Request),
+    (admission, prepared): (&Admission<'_>, &Prepared),
+    (delivered, planned, begun): (&Delivered, Duration, Instant),
+) -> Result<Response<Body>, Error> {
+    let Prepared { plan, is_gzip, etag, standing } = prepared;
+    let (body, content) = content(plan, &delivered.artifact, *is_gzip);
+    let wanted = wanted(head, prepared.current(), &content, house.ranges_max);
     let Some((part, layout)) = arranged(wanted, &content, etag.trim_matches('"')) else {
         return Ok(response::unsatisfiable(content.length));
     };
@@ -264,8 +330,11 @@ async fn admitted(
             (held, body)
         }
     };
-    let mut response = response::success(&standing, &content, &part, body, HeaderMap::with_capacity(FIELDS_MAX));
-    describe(response.headers_mut(), &delivered, planned, begun.elapsed());
+    if standing.age.is_some() {
+        telemetry::stale();
+    }
+    let mut response = response::success(standing, &content, &part, body, HeaderMap::with_capacity(FIELDS_MAX));
+    describe(response.headers_mut(), delivered, planned, begun.elapsed());
     let kind = asked(request);
     let is_at_hand = admission.is_for_holders()
         && !matches!(part, Part::Several { .. })
@@ -325,6 +394,7 @@ fn standing(plan: &Plan, etag: &str, message: Option<HeaderValue>) -> Standing {
         vary,
         tags: stale::tags(&plan.entry, plan.partner),
         message,
+        age: None,
     }
 }
 
@@ -345,7 +415,7 @@ fn content(plan: &Plan, artifact: &Artifact, is_gzip: bool) -> (artifact::Body, 
 /// Tells the log of what was made.
 fn tell(plan: &Plan, outcome: Outcome, begun: Instant) {
     match outcome {
-        Outcome::Hit | Outcome::OnDisk => {}
+        Outcome::Hit | Outcome::OnDisk | Outcome::Stale => {}
         _ if plan.work.is_light() => {
             tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
         }
@@ -400,7 +470,9 @@ fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, t
     if delivered.outcome == Outcome::Hit {
         return response::hit_timing_field(headers);
     }
-    let steps = delivered.artifact.timings.steps();
+    // What is stale was made long ago.
+    let made = if delivered.outcome == Outcome::Stale { Timings::default() } else { delivered.artifact.timings };
+    let steps = made.steps();
     let steps: Vec<_> = [("plan", planned)].into_iter().chain(steps).chain([("total", total)]).collect();
     response::timing_field(headers, delivered.outcome, &steps);
 }

@@ -13,7 +13,7 @@ use super::body::Body;
 use super::field::{content_range, http_date, now, text};
 use super::{file, reply};
 use crate::deliver::Outcome;
-use crate::plan::Freshness;
+use crate::plan::{Freshness, Grace};
 
 /// What a plan says of its answer, as fields: sent with the answer and with a 304 for it (RFC 9110 section 15.4.5).
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub(super) struct Standing {
     pub(super) tags: [String; 2],
     /// What the viewer may be told.
     pub(super) message: Option<HeaderValue>,
+    /// How many seconds ago it was right, where nobody can tell whether it still is.
+    pub(super) age: Option<u32>,
 }
 
 /// What an artifact adds to its standing.
@@ -234,6 +236,7 @@ pub(super) fn cache_fields(fields: &mut impl Fields, outcome: Outcome) {
     let (x_cache, cache_status) = match outcome {
         Outcome::Hit => (HIT, "vedette; hit"),
         Outcome::OnDisk => (HIT, "vedette; hit; detail=disk"),
+        Outcome::Stale => ("STALE", "vedette; fwd=stale; detail=stale-if-error"),
         Outcome::Made => ("MISS", "vedette; fwd=miss; stored"),
         Outcome::Shared => ("MISS", "vedette; fwd=miss; collapsed"),
     };
@@ -250,7 +253,12 @@ pub(super) fn hit_timing_field(fields: &mut impl Fields) {
 /// memory.
 pub(super) fn timing_field(fields: &mut impl Fields, outcome: Outcome, steps: &[(&'static str, Duration)]) {
     let mut value = String::with_capacity(32 * (1 + steps.len()));
-    value.push_str(if outcome == Outcome::OnDisk { "cache;desc=disk" } else { "cache;desc=miss" });
+    value.push_str(match outcome {
+        Outcome::Hit => "cache;desc=hit",
+        Outcome::OnDisk => "cache;desc=disk",
+        Outcome::Stale => "cache;desc=stale",
+        Outcome::Made | Outcome::Shared => "cache;desc=miss",
+    });
     for (name, took) in steps.iter().filter(|(_, took)| !took.is_zero()) {
         // Writing to a string cannot fail.
         let _ = write!(value, ", {name};dur={:.2}", took.as_secs_f64() * 1000.0);
@@ -265,6 +273,9 @@ fn stand(fields: &mut impl Fields, standing: &Standing) {
     fields.put(header::ETAG, standing.etag.clone());
     fields.put(header::LAST_MODIFIED, http_date(standing.modified));
     keep(fields, standing.freshness, now());
+    if let Some(age) = standing.age {
+        fields.put(header::AGE, HeaderValue::from(age));
+    }
     if let Some(field) = standing.vary {
         fields.put(header::VARY, HeaderValue::from_static(field));
     }
@@ -282,6 +293,7 @@ const YEAR: u32 = 31_536_000;
 fn keep(fields: &mut impl Fields, freshness: Freshness, now: u64) {
     let (value, seconds) = match freshness {
         Freshness::Public(seconds) => (text(format_args!("public, max-age={seconds}")), seconds),
+        Freshness::Lenient(seconds, grace) => (lenient(seconds, grace), seconds),
         Freshness::Private(seconds) => (text(format_args!("private, max-age={seconds}, max-stale=0")), seconds),
         Freshness::Immutable => (HeaderValue::from_static("public, max-age=31536000, immutable"), YEAR),
         Freshness::Unkept => {
@@ -291,6 +303,18 @@ fn keep(fields: &mut impl Fields, freshness: Freshness, now: u64) {
     };
     fields.put(header::CACHE_CONTROL, value);
     fields.put(header::EXPIRES, http_date(now.saturating_add(seconds.into())));
+}
+
+/// RFC 5861 sections 3 and 4.
+fn lenient(seconds: u32, Grace { while_revalidate, if_error }: Grace) -> HeaderValue {
+    let mut value = format!("public, max-age={seconds}");
+    for (directive, seconds) in [("stale-while-revalidate", while_revalidate), ("stale-if-error", if_error)] {
+        if seconds > 0 {
+            // Writing to a string cannot fail.
+            let _ = write!(value, ", {directive}={seconds}");
+        }
+    }
+    text(format_args!("{value}"))
 }
 
 /// Answers are for every site's pages.
@@ -324,6 +348,7 @@ mod tests {
             vary: None,
             tags: ["entry_0_a".to_owned(), "p_1".to_owned()],
             message: None,
+            age: None,
         }
     }
 
@@ -407,7 +432,11 @@ mod tests {
     fn timings_in_milliseconds() {
         let mut headers = HeaderMap::new();
         let step = Duration::from_micros;
-        timing_field(&mut headers, Outcome::Made, &[("queue", step(0)), ("decode", step(12_345)), ("encode", step(900))]);
+        timing_field(
+            &mut headers,
+            Outcome::Made,
+            &[("queue", step(0)), ("decode", step(12_345)), ("encode", step(900))],
+        );
         assert_eq!(headers[SERVER_TIMING], "cache;desc=miss, decode;dur=12.35, encode;dur=0.90");
     }
 }

@@ -78,7 +78,11 @@ fn pictures_outlive_a_restart_and_a_kill() {
     };
     for is_killed in [false, true] {
         // Dropping it is kill -9.
-        if is_killed { drop(server) } else { assert!(server.stop()) };
+        if is_killed {
+            drop(server)
+        } else {
+            assert!(server.stop())
+        };
         server = shelf.start();
         for (before, (entry, parameters)) in made.iter().zip(drawn) {
             let found = server.thumbnail(entry, parameters);
@@ -103,7 +107,10 @@ fn what_costs_little_is_not_kept() {
     let server = shelf.start();
     server.thumbnail("0_draft", "width/200");
     for file in ["master.m3u8", "index-v1.m3u8", "seg-1-v1.m4s"] {
-        assert_eq!(server.get(&format!("/hls/p/1/serveFlavor/entryId/0_film/flavorId/0_film_source/{file}")).status, 200);
+        assert_eq!(
+            server.get(&format!("/hls/p/1/serveFlavor/entryId/0_film/flavorId/0_film_source/{file}")).status,
+            200
+        );
     }
     server.thumbnail("0_film", FILM);
     shelf.wait_for(1);
