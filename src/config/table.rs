@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use super::fields::{
-    address, block, bytes, hosts, length, memory, micros, networks, number, optional_address, optional_duration,
-    optional_path, origins, parsed, path, public_url, quality, retries, seconds, segment, segments, show_hosts,
-    show_micros, show_networks, show_optional_address, show_optional_duration, show_optional_path, show_origins,
-    show_path, show_public_url, show_seconds, show_segments, show_workers, small_number, span, wait, workers,
+    address, block, bytes, endpoint, hosts, length, memory, micros, networks, number, optional_address,
+    optional_duration, optional_path, origins, parsed, path, public_url, quality, ratio, retries, seconds, segment,
+    segments, service_name, show_endpoint, show_hosts, show_micros, show_networks, show_optional_address,
+    show_optional_duration, show_optional_path, show_origins, show_path, show_public_url, show_ratio, show_seconds,
+    show_segments, show_workers, small_number, span, wait, workers,
 };
 use super::listeners;
 use super::row::{ADDRESS, COUNT, DURATION, Row, SIZE, row};
@@ -75,6 +76,30 @@ const GENERAL: &[Row] = &[
         switch,
         bool::to_string,
         "Whether every request is logged, without its sessions and tokens"
+    ),
+    row!(
+        "traces_endpoint",
+        server.traces.endpoint,
+        "a URL such as http://localhost:4318, or off",
+        endpoint,
+        show_endpoint,
+        "Where a collector takes spans of requests by OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT says so, too"
+    ),
+    row!(
+        "traces_service_name",
+        server.traces.service,
+        "a name of 1 to 100 letters, digits or ._-/",
+        service_name,
+        String::clone,
+        "What the service is called there; OTEL_SERVICE_NAME says so, too"
+    ),
+    row!(
+        "traces_ratio",
+        server.traces.per_million,
+        "a number from 0 to 1 with six decimals at most",
+        ratio,
+        show_ratio,
+        "How many of the requests that are part of no trace begin one; OTEL_TRACES_SAMPLER_ARG says so, too"
     ),
     row!(
         "workers",
@@ -518,6 +543,9 @@ mod tests {
         check("origin_block_size", &["1KiB", "8MiB"], "1MiB");
         check("origin_retries", &["11"], "0");
         check("cache_disk_size", &["lots"], "1GiB");
+        check("traces_endpoint", &["", "localhost:4318", "grpc://a", "http://u:p@a"], "https://otlp.example.com/a");
+        check("traces_service_name", &["", "a b"], "edge/1");
+        check("traces_ratio", &["", "2", "-0.1", "0.0000001", "1e-3", ".", "1.000001"], "0.000001");
         check("cache_disk_folder", &["", "a\0"], "/var/cache/vedette");
         check("proxies_trusted", &["", "10.0.0.0/33", "cdn"], "10.0.0.0/8,2001:db8::/32,192.0.2.1,192.0.2.5-192.0.2.9");
         check("proxies_header", &["x-real-ip"], "forwarded");

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::client::tls;
 use self::folder::Folder;
 pub use self::folder::Local;
 use self::remote::Origins;

@@ -25,6 +25,7 @@ use super::recent::{self, Reply};
 use super::reply;
 use super::response::{self, Content, Part, Standing};
 use super::telemetry::{self, Asked};
+use super::traces::{self, Steps};
 use super::{Peer, Site};
 use crate::access::viewer::Asker;
 use crate::deliver::admission::Admission;
@@ -47,6 +48,7 @@ const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a f
 /// The answer to a request, counted and logged. The body of a POST is a form; that of other methods is not looked at.
 pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Request<B>) -> Response<Body> {
     let begun = Instant::now();
+    let traced = traces::begin_with(house, request.headers());
     let (head, body) = request.into_parts();
     let name = ident::name(head.headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes));
     let asked = Head { method: head.method, version: head.version, headers: head.headers, peer, name };
@@ -71,6 +73,10 @@ pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Requ
     if house.log_requests || tracing::enabled!(target: "vedette::access", tracing::Level::DEBUG) {
         let client = house.proxies.way(asked.peer, &asked.headers).client;
         journal::request((&asked, target, client), (kind, &response, took));
+    }
+    if let Some(traced) = traced {
+        let client = house.proxies.way(asked.peer, &asked.headers).client;
+        traced.answered((&asked, target, client), (kind, &mut response));
     }
     response.headers_mut().insert(X_REQUEST_ID, asked.name);
     if asked.method == Method::HEAD { response::without_body(response) } else { response }
@@ -334,7 +340,11 @@ async fn sent(
         telemetry::stale();
     }
     let mut response = response::success(standing, &content, &part, body, HeaderMap::with_capacity(FIELDS_MAX));
-    describe(response.headers_mut(), delivered, planned, begun.elapsed());
+    let steps = steps(delivered, planned);
+    describe(response.headers_mut(), delivered.outcome, &steps, begun.elapsed());
+    if house.tracer.is_some() {
+        response.extensions_mut().insert(Steps(steps));
+    }
     let kind = asked(request);
     let is_at_hand = admission.is_for_holders()
         && !matches!(part, Part::Several { .. })
@@ -465,16 +475,23 @@ async fn carried(house: &House, body: &artifact::Body, held: Option<&Held>, layo
 /// More fields than any answer has.
 const FIELDS_MAX: usize = 24;
 
-fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, total: Duration) {
-    response::cache_fields(headers, delivered.outcome);
-    if delivered.outcome == Outcome::Hit {
-        return response::hit_timing_field(headers);
+/// The steps that took any time for this answer.
+fn steps(delivered: &Delivered, planned: Duration) -> Vec<(&'static str, Duration)> {
+    let made = match delivered.outcome {
+        // What was there was made long ago.
+        Outcome::Hit | Outcome::Stale => Timings::default(),
+        Outcome::OnDisk | Outcome::Made | Outcome::Shared => delivered.artifact.timings,
+    };
+    let steps = [("plan", planned)].into_iter().chain(made.steps());
+    steps.filter(|(_, took)| !took.is_zero()).collect()
+}
+
+fn describe(headers: &mut HeaderMap, outcome: Outcome, steps: &[(&'static str, Duration)], total: Duration) {
+    response::cache_fields(headers, outcome);
+    match outcome {
+        Outcome::Hit => response::hit_timing_field(headers),
+        _ => response::timing_field(headers, outcome, &[steps, &[("total", total)]].concat()),
     }
-    // What is stale was made long ago.
-    let made = if delivered.outcome == Outcome::Stale { Timings::default() } else { delivered.artifact.timings };
-    let steps = made.steps();
-    let steps: Vec<_> = [("plan", planned)].into_iter().chain(steps).chain([("total", total)]).collect();
-    response::timing_field(headers, delivered.outcome, &steps);
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.

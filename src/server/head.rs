@@ -18,6 +18,8 @@ pub enum Head<'a> {
         range: Option<&'a [u8]>,
         /// The name that its sender gave it.
         name: Option<&'a [u8]>,
+        /// What it says of the trace that it is a part of.
+        trace: Option<&'a [u8]>,
     },
     /// A complete head of so many bytes that no body follows.
     Bodyless {
@@ -37,6 +39,7 @@ enum Effect<'a> {
     Host,
     Gzip,
     Name(&'a [u8]),
+    Trace(&'a [u8]),
 }
 
 /// What stands at the front of `buffer`. Where this calls a head complete and bodyless, so does every reader of RFC 9112:
@@ -54,7 +57,7 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
     }
     let mut at = first.len() + 2;
     let mut plain = method == b"GET" && target.first() == Some(&b'/') && target.iter().all(is_plain);
-    let (mut hosts, mut gzip, mut range, mut name) = (0, false, None, None);
+    let (mut hosts, mut gzip, mut range, mut name, mut trace) = (0, false, None, None, None);
     loop {
         let field = line(buffer.get(at..)?)?;
         at += field.len() + 2;
@@ -70,10 +73,12 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
             Effect::Host => hosts += 1,
             Effect::Gzip => gzip = true,
             Effect::Name(value) => name = name.or(Some(value)),
+            Effect::Trace(value) if trace.is_none() => trace = Some(value),
+            Effect::Trace(_) => plain = false,
         }
     }
     Some(match plain && hosts == 1 {
-        true => Head::Plain { length: at, target, gzip, range, name },
+        true => Head::Plain { length: at, target, gzip, range, name, trace },
         false => Head::Bodyless { length: at },
     })
 }
@@ -116,6 +121,7 @@ fn effect(field: &[u8]) -> Option<Effect<'_>> {
         b'k' if is(b"keep-alive") => Effect::Frames,
         b'p' if begins(b"proxy-") => Effect::Frames,
         b'r' if is(b"range") => Effect::Range(value),
+        b't' if is(b"traceparent") => Effect::Trace(value),
         b't' if is(b"te") || begins(b"transfer-") || begins(b"trailer") => Effect::Frames,
         b'u' if is(b"upgrade") => Effect::Frames,
         b'x' if is(b"x-kaltura-ks") => Effect::Matters,
@@ -146,10 +152,10 @@ mod tests {
     #[test]
     fn plain_heads() {
         let target = b"/p/1/thumbnail/entry_id/0_x";
-        check(PLAIN, Head::Plain { length: PLAIN.len(), target, gzip: false, range: None, name: None });
+        check(PLAIN, Head::Plain { length: PLAIN.len(), target, gzip: false, range: None, name: None, trace: None });
         check(
             &format!("{PLAIN}GET"),
-            Head::Plain { length: PLAIN.len(), target, gzip: false, range: None, name: None },
+            Head::Plain { length: PLAIN.len(), target, gzip: false, range: None, name: None, trace: None },
         );
         for field in [
             "Cookie: a=b",
@@ -161,12 +167,14 @@ mod tests {
         ] {
             let text = with(field);
             let gzip = field == "Accept-Encoding: gzip";
-            check(&text, Head::Plain { length: text.len(), target: b"/", gzip, range: None, name: None });
+            check(&text, Head::Plain { length: text.len(), target: b"/", gzip, range: None, name: None, trace: None });
         }
         let (text, name) = (with("X-Request-Id: 7"), Some(&b"7"[..]));
-        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range: None, name });
+        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range: None, name, trace: None });
+        let (text, trace) = (with("Traceparent: 00-1"), Some(&b"00-1"[..]));
+        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range: None, name: None, trace });
         let (text, range) = (with("range:  bytes=0-1 "), Some(&b"bytes=0-1"[..]));
-        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range, name: None });
+        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range, name: None, trace: None });
     }
 
     #[test]
@@ -177,6 +185,7 @@ mod tests {
             "if-range: x",
             "Host: y",
             "X-Kaltura-Ks: x",
+            "Traceparent: 00-1\r\nTraceparent: 00-1",
         ] {
             let text = with(field);
             check(&text, Head::Bodyless { length: text.len() });

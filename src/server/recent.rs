@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::ident::X_REQUEST_ID;
 use super::telemetry::Asked;
@@ -67,12 +67,13 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The same in two parts, of which the first names the request.
-    pub(super) fn named(&self, name: &HeaderValue) -> (Bytes, Bytes) {
+    /// The same in two parts, of which the first names the request, and its trace where it has one.
+    pub(super) fn named(&self, name: &HeaderValue, trace: Option<(HeaderName, HeaderValue)>) -> (Bytes, Bytes) {
         let line = self.bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        let mut first = Vec::with_capacity(line + 160);
+        let mut first = Vec::with_capacity(line + 240);
         first.extend_from_slice(&self.bytes[..line]);
         reply::field(&mut first, &X_REQUEST_ID, name.as_bytes());
+        trace.iter().for_each(|(name, value)| reply::field(&mut first, name, value.as_bytes()));
         (first.into(), self.bytes.slice(line..))
     }
 }
