@@ -81,7 +81,7 @@ pub enum Moment {
 }
 
 /// The part of an entry that slices divide. Where it has both, the start is not after the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Window {
     /// Its start; `None` for the entry's.
     pub start: Option<Micros>,
