@@ -147,9 +147,15 @@ impl Disk {
         let (folder, label) = (room.folder.clone(), room.label);
         let warn =
             |error: &io::Error| tracing::warn!(%error, folder = %folder.display(), "no {label} are kept on disk");
-        let opened = Disk::open(room).inspect_err(warn).ok();
-        metrics::gauge!("vedette_cache_disk_open", "cache" => label).set(f64::from(u8::from(opened.is_some())));
-        opened
+        Disk::open(room).inspect_err(warn).ok()
+    }
+
+    /// Tells the metrics whether a disk that is wanted could be had, and how much is on it.
+    pub fn measure(disk: Option<&Disk>, label: &'static str) {
+        metrics::gauge!("vedette_cache_disk_open", "cache" => label).set(if disk.is_some() { 1.0 } else { 0.0 });
+        if let Some(disk) = disk {
+            metrics::gauge!("vedette_cache_bytes", "cache" => label).set(disk.inner.index().bytes as f64);
+        }
     }
 
     /// The value, if it is there and undamaged, within [`READ_MAX`].
@@ -238,21 +244,14 @@ impl Inner {
         let mut found = self.found();
         found.sort_unstable_by_key(|(modified, ..)| *modified);
         let mut gone = Vec::new();
-        let bytes = {
+        {
             let mut index = self.index();
             for (at, (_, id, bytes)) in found.into_iter().enumerate() {
                 index.add_before(id, bytes, at as u64);
             }
             index.shrink(&mut gone);
-            index.bytes
-        };
-        self.settle(&gone, bytes);
-    }
-
-    /// Removes what is beyond the bound, and tells how much is left.
-    fn settle(&self, gone: &[Id], bytes: u64) {
+        }
         gone.iter().for_each(|id| self.remove_file(id));
-        metrics::gauge!("vedette_cache_bytes", "cache" => self.room.label).set(bytes as f64);
     }
 
     fn path(&self, id: &Id) -> PathBuf {
@@ -306,13 +305,12 @@ impl Inner {
             return self.told(&self.writes_rest, "writes", &error);
         }
         let mut gone = Vec::new();
-        let bytes = {
+        {
             let mut index = self.index();
             index.add(*id, (HEAD + bytes.len()) as u64);
             index.shrink(&mut gone);
-            index.bytes
-        };
-        self.settle(&gone, bytes);
+        }
+        gone.iter().for_each(|id| self.remove_file(id));
     }
 
     /// Tells of a failure, after which there is a rest.

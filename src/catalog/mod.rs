@@ -277,14 +277,7 @@ impl Store {
         let reading = match looked {
             Ok(reading) => reading,
             // What was known is a better answer than none while the library is away.
-            Err(error) => match known {
-                Some(known) if known.seen.elapsed() <= self.stale_max => {
-                    tracing::warn!(entry = %id, ?error, "the entry is served as it was");
-                    known.is_doubtful.store(true, Ordering::Relaxed);
-                    return answer(id, &known.reading);
-                }
-                _ => return Err(error),
-            },
+            Err(error) => return self.as_it_was(id, known.as_deref(), error),
         };
         let Some(reading) = reading else {
             self.present.remove(id);
@@ -309,6 +302,17 @@ impl Store {
             self.present.put(id, Arc::new(known), weight, checked);
         }
         answer
+    }
+
+    /// What was known of an entry, which is a better answer than none while its library is away, but not for ever.
+    fn as_it_was(&self, id: &EntryId, known: Option<&Known>, error: Error) -> Result<Arc<Entry>> {
+        let Some(known) = known else { return Err(error) };
+        known.is_doubtful.store(true, Ordering::Relaxed);
+        if known.seen.elapsed() > self.stale_max {
+            return Err(error);
+        }
+        tracing::warn!(entry = %id, ?error, "the entry is served as it was");
+        answer(id, &known.reading)
     }
 }
 

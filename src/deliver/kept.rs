@@ -16,6 +16,9 @@ use crate::plan::key::Key;
 /// What names of artifacts on disk are made with. What is in them follows the version that is in each key.
 const FORM: &str = "vedette finished artifact, form 1";
 
+/// What metrics and the log call those on disk.
+const LABEL: &str = "artifacts_disk";
+
 /// What was made. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Kept(Arc<Inner>);
@@ -23,7 +26,9 @@ pub(super) struct Kept(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     memory: Cache<Key, Arc<Artifact>>,
+    /// `None` also where it is wanted and cannot be had.
     shelf: Option<Shelf>,
+    wants_shelf: bool,
     generations: Generations,
 }
 
@@ -49,14 +54,21 @@ impl Kept {
             Some(folder) => {
                 let folder = folder.join("pictures");
                 let bytes_max = config.disk_bytes_max;
-                let room = Room { folder: folder.clone(), bytes_max, label: "artifacts_disk" };
+                let room = Room { folder: folder.clone(), bytes_max, label: LABEL };
                 let disk = Disk::open_or_do_without(room);
                 let (journal, counts) = Journal::open(&folder, disk.is_some())?;
                 let shelf = disk.filter(|_| counts.is_some()).map(|disk| Shelf { disk, library: Arc::clone(library) });
                 (shelf, Generations::continued(counts.unwrap_or_default(), Some(journal)))
             }
         };
-        Ok(Kept(Arc::new(Inner { memory, shelf, generations })))
+        Ok(Kept(Arc::new(Inner { memory, shelf, wants_shelf: config.disk.is_some(), generations })))
+    }
+
+    /// Tells the metrics how the disk fares.
+    pub(super) fn measure(&self) {
+        if self.0.wants_shelf {
+            Disk::measure(self.0.shelf.as_ref().map(|shelf| &shelf.disk), LABEL);
+        }
     }
 
     /// The artifact of a plan, where it is in memory.

@@ -243,9 +243,11 @@ impl Delivery {
         self.kit.place.open()
     }
 
-    /// Tells the metrics how what decodes fares, and how many files are left alone because they broke it.
+    /// Tells the metrics how what decodes fares, how disks do, and how many files are left alone because they broke it.
     pub fn measure(&self) {
         self.kit.place.measure();
+        self.kit.origin.measure();
+        self.kept.measure();
         metrics::gauge!("vedette_decode_quarantined").set(self.kit.quarantine.len() as f64);
     }
 

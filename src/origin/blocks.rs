@@ -110,6 +110,11 @@ impl Blocks {
         Blocks(Arc::new(Inner { kept, disk, coming: Coming::default(), size, runtime }))
     }
 
+    /// The disk, if there is one.
+    pub(super) fn disk(&self) -> Option<&Disk> {
+        self.0.disk.as_ref()
+    }
+
     /// Bytes of a block.
     pub(super) fn size(&self) -> u64 {
         self.0.size

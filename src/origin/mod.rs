@@ -149,6 +149,11 @@ impl Origin {
         Origin { library: "".into(), folder: None, remote: None, held: Some(file) }
     }
 
+    /// Tells the metrics how the disk with blocks fares, where one is wanted.
+    pub fn measure(&self) {
+        self.remote.iter().for_each(|remote| remote.measure());
+    }
+
     /// Where the library rests, as it was given: what tells its files from those of the same names in others.
     pub fn library(&self) -> &Arc<str> {
         &self.library

@@ -28,12 +28,17 @@ pub(super) struct Origins {
     blocks: Blocks,
     runtime: Runtime,
     ahead_max: u64,
+    /// Whether blocks are to be on disk as well.
+    wants_disk: bool,
 }
 
 /// Threads of their own for what comes from other origins. On those of the service, reads that block while they wait for
 /// bytes could take the last thread that looks up a name or a block on disk, and wait for ever.
 #[derive(Debug)]
 struct Runtime(Option<tokio::runtime::Runtime>, Handle);
+
+/// What metrics and the log call blocks on disk.
+const LABEL: &str = "blocks_disk";
 
 const THREADS: usize = 2;
 const BLOCKING_THREADS_MAX: usize = 64;
@@ -106,14 +111,18 @@ impl Origins {
         }
         let base = base.and_then(|_| stores.first().cloned());
         stores.sort_by_key(|store| std::cmp::Reverse(store.place.url.as_str().len()));
-        let room = |folder: &PathBuf| Room {
-            folder: folder.join("blocks"),
-            bytes_max: config.disk_bytes_max,
-            label: "blocks_disk",
-        };
+        let room =
+            |folder: &PathBuf| Room { folder: folder.join("blocks"), bytes_max: config.disk_bytes_max, label: LABEL };
         let disk = config.disk.as_ref().map(room).and_then(Disk::open_or_do_without);
         let blocks = Blocks::new(config.block_bytes, config.blocks_bytes_max, disk, runtime.1.clone());
-        Ok(Origins { stores, base, blocks, runtime, ahead_max: config.ahead_bytes_max })
+        let wants_disk = config.disk.is_some();
+        Ok(Origins { stores, base, blocks, runtime, ahead_max: config.ahead_bytes_max, wants_disk })
+    }
+
+    pub(super) fn measure(&self) {
+        if self.wants_disk {
+            Disk::measure(self.blocks.disk(), LABEL);
+        }
     }
 
     /// The store that has `location`, and what the file is there.

@@ -9,27 +9,27 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use super::asker::asker;
 use super::body::Body;
 use super::coding;
-use super::conditional::{self, Validators, Verdict};
+use super::conditional::{self, Validators};
 use super::failure;
 use super::field;
-use super::file;
 use super::form;
 use super::forwarded::Way;
 use super::house::House;
 use super::ident::{self, X_REQUEST_ID};
 use super::journal::{self, millis};
 use super::multipart;
+use super::prepared::{Prepared, content, etag, standing, takes_gzip};
 use super::purge;
 use super::range::{self, Wanted};
 use super::recent::{self, Reply};
 use super::reply;
-use super::response::{self, Content, Part, Standing};
+use super::response::{self, Content, Part};
 use super::telemetry::{self, Asked};
 use super::traces::{self, Steps};
 use super::{Peer, Site};
 use crate::access::viewer::Asker;
 use crate::deliver::admission::Admission;
-use crate::deliver::artifact::{self, Artifact, Timings};
+use crate::deliver::artifact::{self, Timings};
 use crate::deliver::extent::Held;
 use crate::deliver::{Delivered, Outcome};
 use crate::error::{Error, Kind};
@@ -38,7 +38,7 @@ use crate::packager::name::File;
 use crate::plan::{Client, Decision, Plan};
 use crate::request::path::TARGET_MAX;
 use crate::request::shown::shown;
-use crate::request::{self, Accepts, stale};
+use crate::request::{self, Accepts};
 
 /// What the service is, for who asks for something else.
 const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a frame of any video, at any size, by URL: \
@@ -284,36 +284,6 @@ async fn before(
     }
 }
 
-/// A plan, and what is said of what it comes to.
-struct Prepared {
-    plan: Plan,
-    is_gzip: bool,
-    etag: String,
-    standing: Standing,
-}
-
-impl Prepared {
-    fn new(plan: Plan, head: &Head, message: Option<HeaderValue>, age: Option<u32>) -> Prepared {
-        let is_gzip = plan.work.is_text() && takes_gzip(&head.headers);
-        let etag = etag(&plan, is_gzip);
-        let standing = Standing { age, ..standing(&plan, &etag, message) };
-        Prepared { plan, is_gzip, etag, standing }
-    }
-
-    fn current(&self) -> Validators<'_> {
-        Validators { etag: &self.etag, modified: self.plan.modified }
-    }
-
-    /// The answer where by the client's conditions nothing is sent.
-    fn answered_without(&self, head: &Head) -> Option<Response<Body>> {
-        match conditional::judge(&head.method, &head.headers, self.current()) {
-            Verdict::NotModified => Some(response::not_modified(&self.standing)),
-            Verdict::Failed => Some(response::plain(StatusCode::PRECONDITION_FAILED, "it is another one by now")),
-            Verdict::Proceed => None,
-        }
-    }
-}
-
 /// The answer that sends an artifact, or the part of it that is asked for.
 async fn sent(
     house: &House,
@@ -385,41 +355,6 @@ pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Aske
         house.recent.remember((wanted, kind), now, || fields, held);
     }
     Some((kind, delivered.outcome, reply))
-}
-
-/// The entity tag of what a plan comes to.
-fn etag(plan: &Plan, is_gzip: bool) -> String {
-    if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) }
-}
-
-fn standing(plan: &Plan, etag: &str, message: Option<HeaderValue>) -> Standing {
-    let vary = match plan.work.is_text() {
-        true => Some(response::ACCEPT_ENCODING),
-        false => plan.negotiated.then_some("Accept"),
-    };
-    Standing {
-        etag: field::text(format_args!("{etag}")),
-        modified: plan.modified,
-        freshness: plan.freshness,
-        vary,
-        tags: stale::tags(&plan.entry, plan.partner),
-        message,
-        age: None,
-    }
-}
-
-/// What an artifact adds to the standing of its plan, and its bytes.
-fn content(plan: &Plan, artifact: &Artifact, is_gzip: bool) -> (artifact::Body, Content) {
-    let compressed = is_gzip.then(|| artifact.gzip()).flatten();
-    let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
-    let content = Content {
-        media_type: artifact.media_type.clone(),
-        length: body.len(),
-        shown: artifact.shown.map(|time| field::text(format_args!("{time}"))),
-        is_gzip,
-        attachment: plan.attachment.as_deref().map(file::attachment),
-    };
-    (body, content)
 }
 
 /// Tells the log of what was made.
@@ -529,11 +464,6 @@ fn accepts(headers: &HeaderMap) -> Accepts {
         }
     }
     accepts
-}
-
-/// Whether a client takes what gzip has compressed.
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT_ENCODING).iter().any(|value| coding::takes_gzip(value.as_bytes()))
 }
 
 #[cfg(test)]

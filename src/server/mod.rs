@@ -20,6 +20,7 @@ mod ident;
 mod journal;
 mod line;
 mod multipart;
+mod prepared;
 mod process;
 mod proxy_protocol;
 mod pulse;

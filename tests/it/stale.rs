@@ -75,6 +75,7 @@ fn row_39_row_40_a_library_that_is_away_is_served_as_it_was() {
     let (picture, playlist) = (server.thumbnail("0_film", PICTURE), server.get(list));
     assert_eq!((picture.header("age"), playlist.header("age")), (None, None));
     for fault in [Fault::Status(503), Fault::Status(401), Fault::Reset, Fault::Garbage] {
+        eprintln!("{fault:?}");
         far.always(fault.clone());
         soon(|| status(&server.thumbnail("0_film", PICTURE)) == STALE);
         let stale = server.thumbnail("0_film", PICTURE);

@@ -288,7 +288,7 @@ fn faults_of_the_service_are_marked() {
     let server = Server::start_within(&nowhere, &["--origin-retries", "0"], &environment);
     assert_eq!(server.get(&target("0_a", "width/3")).status, 503);
     let span = collector.requests(1).remove(0);
-    assert_eq!((span.status.unwrap().code, span.attribute("error.type")), (2, Some("503")));
+    assert_eq!((span.status.as_ref().unwrap().code, span.attribute("error.type")), (2, Some("503")));
 }
 
 #[test]
