@@ -45,7 +45,10 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     (
         "config",
         Layer::Shell,
-        &["error", "entry", "media", "access", "plan", "catalog", "origin", "decode", "cache", "deliver", "server", "trace"],
+        &[
+            "error", "entry", "media", "access", "plan", "catalog", "origin", "decode", "cache", "deliver", "server",
+            "trace",
+        ],
     ),
     ("lib", Layer::Core, &[]),
     (

@@ -307,11 +307,13 @@ impl Store {
     /// What was known of an entry, which is a better answer than none while its library is away, but not for ever.
     fn as_it_was(&self, id: &EntryId, known: Option<&Known>, error: Error) -> Result<Arc<Entry>> {
         let Some(known) = known else { return Err(error) };
-        known.is_doubtful.store(true, Ordering::Relaxed);
+        let is_told = known.is_doubtful.swap(true, Ordering::Relaxed);
         if known.seen.elapsed() > self.stale_max {
             return Err(error);
         }
-        tracing::warn!(entry = %id, ?error, "the entry is served as it was");
+        if !is_told {
+            tracing::warn!(entry = %id, ?error, "the entry is served as it was");
+        }
         answer(id, &known.reading)
     }
 }

@@ -239,3 +239,78 @@ fn check(said: &str) -> String {
     sum.update(said.as_bytes());
     format!("{:08x}", sum.sum())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A folder that is gone when the test is over.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Scratch {
+            let path = std::env::temp_dir().join(format!("vedette-journal-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path).unwrap();
+            Scratch(path)
+        }
+
+        fn page(&self) -> Page {
+            Page { folder: self.0.clone(), lines: 0 }
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn ends() -> impl Strategy<Value = End> {
+        prop_oneof![
+            8 => "[a-c]".prop_map(|id| End::Entry(EntryId::new(&id).unwrap())),
+            4 => (-2..2_i64).prop_map(|id| End::Partner(PartnerId(id))),
+            1 => any::<u128>().prop_map(End::All),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn what_is_written_down_is_read_again(
+            lives in proptest::collection::vec(proptest::collection::vec(ends(), 0..8), 1..4),
+        ) {
+            let scratch = Scratch::new("lives");
+            let mut counts = scratch.page().begin().unwrap();
+            for ends in &lives {
+                let mut page = scratch.page();
+                prop_assert_eq!(&page.begin().unwrap(), &counts, "after a restart");
+                ends.iter().for_each(|end| counts.add(end, 1));
+                // One by one, and together.
+                let (first, rest) = ends.split_at(ends.len() / 2);
+                first.iter().for_each(|end| page.put(&[end]).unwrap());
+                page.put(&rest.iter().collect::<Vec<_>>()).unwrap();
+            }
+            prop_assert_eq!(scratch.page().begin().unwrap(), counts);
+        }
+    }
+
+    #[test]
+    fn a_journal_that_is_long_is_written_anew() {
+        let scratch = Scratch::new("long");
+        let mut page = scratch.page();
+        let mut counts = page.begin().unwrap();
+        let end = End::Partner(PartnerId(7));
+        for _ in 0..3 {
+            page.put(&[&end]).unwrap();
+            counts.add(&end, 1);
+        }
+        assert_eq!(page.lines, 4);
+        page.lines = LINES_MAX;
+        page.put(&[&end]).unwrap();
+        counts.add(&end, 1);
+        assert_eq!((page.lines, page.read().unwrap()), (2, counts));
+    }
+}
