@@ -6,7 +6,7 @@ use hyper::body::Body as HttpBody;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::asker::asker;
+use super::asker::{self, asker};
 use super::body::Body;
 use super::coding;
 use super::conditional::{self, Validators, Verdict};
@@ -15,6 +15,7 @@ use super::field;
 use super::file;
 use super::form;
 use super::forwarded::Way;
+use super::head;
 use super::house::House;
 use super::ident::{self, X_REQUEST_ID};
 use super::journal::{self, millis};
@@ -270,7 +271,8 @@ async fn admitted(
     let is_at_hand =
         admission.is_for_holders() && !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
     if let Some(held) = held.filter(|_| is_at_hand) {
-        let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
+        let session = asker::session(&head.headers).map(str::as_bytes);
+        let wanted = head::Wanted { target: target.as_bytes(), session, gzip: takes_gzip(&head.headers) };
         let now = field::now();
         house.recent.remember((wanted, kind), now, || recent::fields(response.headers(), now), held);
     }
@@ -279,7 +281,7 @@ async fn admitted(
 
 /// The answer to a plain request and what it is of, where that is a matter of microseconds: as it would be answered otherwise,
 /// and without a moment's waiting. `None` for everything else.
-pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
+pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
     let (begun, now) = (Instant::now(), field::now());
     let target = std::str::from_utf8(wanted.target).ok()?;
     let request = request::parse(target)?.ok()?;
@@ -287,8 +289,9 @@ pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Aske
     if !matches!(kind, Asked::Thumbnail | Asked::Playlist) {
         return None;
     }
-    let anybody = Asker { target: Some(target), now, ..Asker::default() };
-    let (plan, delivered) = house.delivery.at_once(&request, &anybody)?;
+    let session = wanted.session.map(std::str::from_utf8).transpose().ok()?;
+    let holder = Asker { target: Some(target), session, now, ..Asker::default() };
+    let (plan, delivered) = house.delivery.at_once(&request, &holder)?;
     tell(&plan, delivered.outcome, begun);
     let is_gzip = plan.work.is_text() && wanted.gzip;
     let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };

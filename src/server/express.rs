@@ -19,12 +19,12 @@ use tokio::sync::watch::Receiver;
 
 use super::answer;
 use super::field;
-use super::head::{self, Head};
+use super::head::{self, Head, Wanted};
 use super::house::House;
 use super::ident;
 use super::line::FileLine;
 use super::pulse::{OpenRequest, Pulse};
-use super::recent::{Reply, Wanted};
+use super::recent::Reply;
 use super::siding::{Siding, Waiting};
 use super::telemetry::{self, Asked};
 use crate::deliver::Outcome;
@@ -135,7 +135,7 @@ impl<S: FileLine> Express<S> {
     fn next(&mut self) {
         let (begun, at) = (self.pulse.requests().0, Instant::now());
         let (length, wanted, (range, name)) = match head::head(self.input.rest()) {
-            Head::Plain { length, target, gzip, range, name } => (length, Wanted { target, gzip }, (range, name)),
+            Head::Plain { length, wanted, range, name } => (length, wanted, (range, name)),
             Head::Bodyless { length } => return self.lend(length, begun),
             Head::Other => {
                 self.siding.close();

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
+use super::head::Wanted;
 use super::ident::X_REQUEST_ID;
 use super::telemetry::Asked;
 use super::{field, range, reply};
@@ -32,19 +33,11 @@ struct Place {
     answer: Option<Arc<Answer>>,
 }
 
-/// What a request of HTTP/1.1 that says nothing else that matters asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Wanted<'a> {
-    /// The target, as it stands on the request line.
-    pub(super) target: &'a [u8],
-    /// Whether it may be compressed.
-    pub(super) gzip: bool,
-}
-
 /// An answer to `GET` over HTTP/1.1.
 #[derive(Debug)]
 pub(super) struct Answer {
     target: Box<[u8]>,
+    session: Option<Box<[u8]>>,
     gzip: bool,
     /// What it is an answer of.
     pub(super) kind: Asked,
@@ -91,8 +84,7 @@ impl Recent {
         if place.target != hash || place.second != second {
             return None;
         }
-        let is_meant = |answer: &&Arc<Answer>| Wanted { target: &answer.target, gzip: answer.gzip } == wanted;
-        place.answer.as_ref().filter(is_meant).cloned()
+        place.answer.as_ref().filter(|answer| answer.wanted() == wanted).cloned()
     }
 
     /// Holds the answer of a kind, given in `second` with these [`fields`] and the whole of this or a part, if it is asked for
@@ -143,8 +135,14 @@ impl Recent {
 impl Answer {
     fn new(wanted: Wanted<'_>, kind: Asked, fields: Vec<u8>, held: Held) -> Answer {
         let whole = Reply::whole(&fields, held.clone());
-        let Wanted { target, gzip } = wanted;
-        Answer { target: target.into(), gzip, kind, fields: fields.into(), held, whole }
+        let Wanted { target, session, gzip } = wanted;
+        let (target, session) = (target.into(), session.map(Box::from));
+        Answer { target, session, gzip, kind, fields: fields.into(), held, whole }
+    }
+
+    /// What it is the answer to.
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { target: &self.target, session: self.session.as_deref(), gzip: self.gzip }
     }
 
     /// What is sent to whoever wants all of it, or with a `Range` field a part; `None` where that asks for anything else.
@@ -204,7 +202,7 @@ mod tests {
     }
 
     fn wanted(target: &str) -> Wanted<'_> {
-        Wanted { target: target.as_bytes(), gzip: false }
+        Wanted { target: target.as_bytes(), session: None, gzip: false }
     }
 
     /// Remembers twice within one second of the clock.
@@ -240,6 +238,7 @@ mod tests {
         assert!(recent.get(wanted("/a"), second + 1).is_none());
         assert!(recent.get(wanted("/b"), second).is_none());
         assert!(recent.get(Wanted { gzip: true, ..wanted("/a") }, second).is_none());
+        assert!(recent.get(Wanted { session: Some(b"a"), ..wanted("/a") }, second).is_none());
     }
 
     #[test]
