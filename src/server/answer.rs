@@ -37,7 +37,7 @@ use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision, Plan};
 use crate::request::path::TARGET_MAX;
-use crate::request::{self, Accepts, stale};
+use crate::request::{self, Accepts};
 
 /// What the service is, for who asks for something else.
 const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a frame of any video, at any size, by URL: \
@@ -295,17 +295,24 @@ pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked,
     tell(&plan, delivered.outcome, begun);
     let is_gzip = plan.work.is_text() && wanted.gzip;
     let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };
-    let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
-    response::describe(&mut fields, &standing(&plan, &etag(&plan, is_gzip), None), &content);
-    response::cache_fields(&mut fields, delivered.outcome);
-    match delivered.outcome {
-        Outcome::Hit => response::hit_timing_field(&mut fields),
-        Outcome::Made | Outcome::Shared => response::timing_field(&mut fields, &[("total", begun.elapsed())]),
-    }
-    let (fields, held) = (reply::finished(fields, now), Held::Bytes(body));
-    let reply = Reply::whole(&fields, held.clone());
+    let etag = etag(&plan, is_gzip);
+    let describe = |fields: &mut Vec<u8>| {
+        response::describe(fields, &standing(&plan, &etag, None), &content);
+        response::cache_fields(fields, delivered.outcome);
+        match delivered.outcome {
+            Outcome::Hit => response::hit_timing_field(fields),
+            Outcome::Made | Outcome::Shared => response::timing_field(fields, &[("total", begun.elapsed())]),
+        }
+        reply::finish(fields, now);
+    };
+    let reply = Reply::whole(describe, Held::Bytes(body.clone()));
     if delivered.outcome == Outcome::Hit {
-        house.recent.remember((wanted, kind), now, || fields, held);
+        let fields = || {
+            let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
+            describe(&mut fields);
+            fields
+        };
+        house.recent.remember((wanted, kind), now, fields, Held::Bytes(body));
     }
     Some((kind, delivered.outcome, reply))
 }
@@ -315,17 +322,18 @@ fn etag(plan: &Plan, is_gzip: bool) -> String {
     if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) }
 }
 
-fn standing(plan: &Plan, etag: &str, message: Option<HeaderValue>) -> Standing {
+fn standing<'a>(plan: &'a Plan, etag: &'a str, message: Option<HeaderValue>) -> Standing<'a> {
     let vary = match plan.work.is_text() {
         true => Some(response::ACCEPT_ENCODING),
         false => plan.negotiated.then_some("Accept"),
     };
     Standing {
-        etag: field::text(format_args!("{etag}")),
+        etag,
         modified: plan.modified,
         freshness: plan.freshness,
         vary,
-        tags: stale::tags(&plan.entry, plan.partner),
+        entry: &plan.entry,
+        partner: plan.partner,
         message,
     }
 }

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
@@ -60,13 +60,14 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The same in two parts, of which the first names the request.
-    pub(super) fn named(&self, name: &HeaderValue) -> (Bytes, Bytes) {
+    /// The same in two parts, of which the first names the request and stands in `head` then.
+    pub(super) fn named(mut self, name: &HeaderValue, head: &mut Vec<u8>) -> Bytes {
         let line = self.bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        let mut first = Vec::with_capacity(line + 160);
-        first.extend_from_slice(&self.bytes[..line]);
-        reply::field(&mut first, &X_REQUEST_ID, name.as_bytes());
-        (first.into(), self.bytes.slice(line..))
+        head.clear();
+        head.extend_from_slice(&self.bytes[..line]);
+        reply::field(head, &X_REQUEST_ID, name.as_bytes());
+        self.bytes.advance(line);
+        self.bytes
     }
 }
 
@@ -134,7 +135,7 @@ impl Recent {
 
 impl Answer {
     fn new(wanted: Wanted<'_>, kind: Asked, fields: Vec<u8>, held: Held) -> Answer {
-        let whole = Reply::whole(&fields, held.clone());
+        let whole = Reply::whole(|bytes| bytes.extend_from_slice(&fields), held.clone());
         let Wanted { target, session, gzip } = wanted;
         let (target, session) = (target.into(), session.map(Box::from));
         Answer { target, session, gzip, kind, fields: fields.into(), held, whole }
@@ -152,7 +153,8 @@ impl Answer {
             range::Wanted::Whole => Some(self.whole.clone()),
             range::Wanted::Part(part) => {
                 let said = field::content_range(&part, self.held.len());
-                Some(reply(&self.fields, StatusCode::PARTIAL_CONTENT, Some(said), self.held.part(part)))
+                let write_fields = |bytes: &mut Vec<u8>| bytes.extend_from_slice(&self.fields);
+                Some(reply(write_fields, (StatusCode::PARTIAL_CONTENT, Some(said)), self.held.part(part)))
             }
             range::Wanted::Parts(_) | range::Wanted::Unsatisfiable => None,
         }
@@ -160,9 +162,9 @@ impl Answer {
 }
 
 impl Reply {
-    /// All of an answer with these [`fields`].
-    pub(super) fn whole(fields: &[u8], held: Held) -> Reply {
-        reply(fields, StatusCode::OK, None, held)
+    /// All of an answer, with [`fields`] as they are written.
+    pub(super) fn whole(write_fields: impl FnOnce(&mut Vec<u8>), held: Held) -> Reply {
+        reply(write_fields, (StatusCode::OK, None), held)
     }
 }
 
@@ -170,17 +172,22 @@ impl Reply {
 pub(super) fn fields(headers: &HeaderMap, second: u64) -> Vec<u8> {
     let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
     reply::fields(&mut fields, headers, |name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_RANGE);
-    reply::finished(fields, second)
+    reply::finish(&mut fields, second);
+    fields
 }
 
-fn reply(fields: &[u8], status: StatusCode, content_range: Option<HeaderValue>, held: Held) -> Reply {
+fn reply(
+    write_fields: impl FnOnce(&mut Vec<u8>),
+    (status, content_range): (StatusCode, Option<HeaderValue>),
+    held: Held,
+) -> Reply {
     let more = if let Held::Bytes(body) = &held { body.len() } else { 0 };
     let mut bytes = reply::begun(status, more);
     reply::field(&mut bytes, &header::CONTENT_LENGTH, HeaderValue::from(held.len()).as_bytes());
     if let Some(content_range) = content_range {
         reply::field(&mut bytes, &header::CONTENT_RANGE, content_range.as_bytes());
     }
-    bytes.extend_from_slice(fields);
+    write_fields(&mut bytes);
     let file = match held {
         Held::Bytes(body) => {
             bytes.extend_from_slice(&body);
