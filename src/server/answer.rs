@@ -6,7 +6,7 @@ use hyper::body::Body as HttpBody;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::asker::asker;
+use super::asker::{self, asker};
 use super::body::Body;
 use super::coding;
 use super::conditional::{self, Validators};
@@ -14,6 +14,7 @@ use super::failure;
 use super::field;
 use super::form;
 use super::forwarded::Way;
+use super::head;
 use super::house::House;
 use super::ident::{self, X_REQUEST_ID};
 use super::journal::{self, millis};
@@ -292,10 +293,10 @@ async fn sent(
     (admission, prepared): (&Admission<'_>, &Prepared),
     (delivered, planned, begun): (&Delivered, Duration, Instant),
 ) -> Result<Response<Body>, Error> {
-    let Prepared { plan, is_gzip, etag, standing } = prepared;
-    let (body, content) = content(plan, &delivered.artifact, *is_gzip);
+    let standing = prepared.standing();
+    let (body, content) = content(&prepared.plan, &delivered.artifact, prepared.is_gzip);
     let wanted = wanted(head, prepared.current(), &content, house.ranges_max);
-    let Some((part, layout)) = arranged(wanted, &content, etag.trim_matches('"')) else {
+    let Some((part, layout)) = arranged(wanted, &content, prepared.etag.trim_matches('"')) else {
         return Ok(response::unsatisfiable(content.length));
     };
     let (held, body) = match head.method {
@@ -309,7 +310,7 @@ async fn sent(
     if standing.age.is_some() {
         telemetry::stale();
     }
-    let mut response = response::success(standing, &content, &part, body, HeaderMap::with_capacity(FIELDS_MAX));
+    let mut response = response::success(&standing, &content, &part, body, HeaderMap::with_capacity(FIELDS_MAX));
     let steps = steps(delivered, planned);
     describe(response.headers_mut(), delivered.outcome, &steps, begun.elapsed());
     if house.tracer.is_some() {
@@ -320,7 +321,8 @@ async fn sent(
         && !matches!(part, Part::Several { .. })
         && is_at_hand(head, kind, delivered.outcome, &response);
     if let Some(held) = held.filter(|_| is_at_hand) {
-        let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
+        let session = asker::session(&head.headers).map(str::as_bytes);
+        let wanted = head::Wanted { target: target.as_bytes(), session, gzip: takes_gzip(&head.headers) };
         let now = field::now();
         house.recent.remember((wanted, kind), now, || recent::fields(response.headers(), now), held);
     }
@@ -329,7 +331,7 @@ async fn sent(
 
 /// The answer to a plain request and what it is of, where that is a matter of microseconds: as it would be answered otherwise,
 /// and without a moment's waiting. `None` for everything else.
-pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
+pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
     let (begun, now) = (Instant::now(), field::now());
     let target = std::str::from_utf8(wanted.target).ok()?;
     let request = request::parse(target)?.ok()?;
@@ -337,22 +339,30 @@ pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Aske
     if !matches!(kind, Asked::Thumbnail | Asked::Playlist) {
         return None;
     }
-    let anybody = Asker { target: Some(target), now, ..Asker::default() };
-    let (plan, delivered) = house.delivery.at_once(&request, &anybody)?;
+    let session = wanted.session.map(std::str::from_utf8).transpose().ok()?;
+    let holder = Asker { target: Some(target), session, now, ..Asker::default() };
+    let (plan, delivered) = house.delivery.at_once(&request, &holder)?;
     tell(&plan, delivered.outcome, begun);
     let is_gzip = plan.work.is_text() && wanted.gzip;
     let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };
-    let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
-    response::describe(&mut fields, &standing(&plan, &etag(&plan, is_gzip), None), &content);
-    response::cache_fields(&mut fields, delivered.outcome);
-    match delivered.outcome {
-        Outcome::Hit => response::hit_timing_field(&mut fields),
-        outcome => response::timing_field(&mut fields, outcome, &[("total", begun.elapsed())]),
-    }
-    let (fields, held) = (reply::finished(fields, now), Held::Bytes(body));
-    let reply = Reply::whole(&fields, held.clone());
+    let etag = etag(&plan, is_gzip);
+    let describe = |fields: &mut Vec<u8>| {
+        response::describe(fields, &standing(&plan, &etag), &content);
+        response::cache_fields(fields, delivered.outcome);
+        match delivered.outcome {
+            Outcome::Hit => response::hit_timing_field(fields),
+            outcome => response::timing_field(fields, outcome, &[("total", begun.elapsed())]),
+        }
+        reply::finish(fields, now);
+    };
+    let reply = Reply::whole(describe, Held::Bytes(body.clone()));
     if delivered.outcome == Outcome::Hit {
-        house.recent.remember((wanted, kind), now, || fields, held);
+        let fields = || {
+            let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
+            describe(&mut fields);
+            fields
+        };
+        house.recent.remember((wanted, kind), now, fields, Held::Bytes(body));
     }
     Some((kind, delivered.outcome, reply))
 }

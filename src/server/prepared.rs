@@ -10,7 +10,6 @@ use super::response::{self, Content, Standing};
 use super::{coding, field, file};
 use crate::deliver::artifact::{self, Artifact};
 use crate::plan::Plan;
-use crate::request::stale;
 
 /// A plan, and what is said of what it comes to.
 pub(super) struct Prepared {
@@ -20,17 +19,22 @@ pub(super) struct Prepared {
     pub(super) is_gzip: bool,
     /// The entity tag of what it comes to.
     pub(super) etag: String,
-    /// What is said of it.
-    pub(super) standing: Standing,
+    message: Option<HeaderValue>,
+    age: Option<u32>,
 }
 
 impl Prepared {
-    /// A plan for a request; `age` is how many seconds ago it was right, where nobody can tell whether it still is.
+    /// A plan for a request, and what the viewer may be told; `age` is how many seconds ago it was right, where nobody can tell
+    /// whether it still is.
     pub(super) fn new(plan: Plan, head: &Head, message: Option<HeaderValue>, age: Option<u32>) -> Prepared {
         let is_gzip = plan.work.is_text() && takes_gzip(&head.headers);
         let etag = etag(&plan, is_gzip);
-        let standing = Standing { age, ..standing(&plan, &etag, message) };
-        Prepared { plan, is_gzip, etag, standing }
+        Prepared { plan, is_gzip, etag, message, age }
+    }
+
+    /// What is said of it.
+    pub(super) fn standing(&self) -> Standing<'_> {
+        Standing { message: self.message.clone(), age: self.age, ..standing(&self.plan, &self.etag) }
     }
 
     /// What conditions are held against.
@@ -41,7 +45,7 @@ impl Prepared {
     /// The answer where by the client's conditions nothing is sent.
     pub(super) fn answered_without(&self, head: &Head) -> Option<Response<Body>> {
         match conditional::judge(&head.method, &head.headers, self.current()) {
-            Verdict::NotModified => Some(response::not_modified(&self.standing)),
+            Verdict::NotModified => Some(response::not_modified(&self.standing())),
             Verdict::Failed => Some(response::plain(StatusCode::PRECONDITION_FAILED, "it is another one by now")),
             Verdict::Proceed => None,
         }
@@ -53,19 +57,20 @@ pub(super) fn etag(plan: &Plan, is_gzip: bool) -> String {
     if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) }
 }
 
-/// What a plan says of its answer.
-pub(super) fn standing(plan: &Plan, etag: &str, message: Option<HeaderValue>) -> Standing {
+/// What a plan says of its answer to anybody.
+pub(super) fn standing<'a>(plan: &'a Plan, etag: &'a str) -> Standing<'a> {
     let vary = match plan.work.is_text() {
         true => Some(response::ACCEPT_ENCODING),
         false => plan.negotiated.then_some("Accept"),
     };
     Standing {
-        etag: field::text(format_args!("{etag}")),
+        etag,
         modified: plan.modified,
         freshness: plan.freshness,
         vary,
-        tags: stale::tags(&plan.entry, plan.partner),
-        message,
+        entry: &plan.entry,
+        partner: plan.partner,
+        message: None,
         age: None,
     }
 }
