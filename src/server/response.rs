@@ -444,8 +444,8 @@ mod tests {
             let standing = Standing { freshness, ..standing() };
             describe(&mut map, &standing, &content());
             describe(&mut written, &standing, &content());
-            timing_field(&mut map, &took);
-            timing_field(&mut written, &took);
+            timing_field(&mut map, Outcome::Made, &took);
+            timing_field(&mut written, Outcome::Made, &took);
             let mut of_map = Vec::new();
             reply::fields(&mut of_map, &map, |_| true);
             let lines = |text: &[u8]| {

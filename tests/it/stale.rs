@@ -187,7 +187,7 @@ fn row_39_the_last_good_picture_is_sent_where_the_next_cannot_be_made() {
 #[test]
 fn row_39_the_last_good_picture_is_not_sent_for_ever_nor_after_a_purge_nor_to_others() {
     let replaced = Replaced::new("stale-ends", &[&QUICK[..], &["--stale-if-error", "3s"]].concat());
-    let Replaced { server, folder, .. } = &replaced;
+    let Replaced { server, .. } = &replaced;
     let ask = || server.get(&target("0_film", PICTURE));
     server.thumbnail("0_film", PICTURE);
     replaced.replace();
@@ -203,7 +203,6 @@ fn row_39_the_last_good_picture_is_not_sent_for_ever_nor_after_a_purge_nor_to_ot
     soon(|| status(&server.thumbnail("0_film", PICTURE)) == STALE);
     server.admin("POST", "/purge?entry=0_film", &[]);
     assert!(ask().status >= 500, "{}", ask().status);
-    drop(folder);
 
     for sidecar in ["access_control = 'members'", "status = 'deleted'"] {
         let replaced = Replaced::new("stale-refused", &QUICK);
