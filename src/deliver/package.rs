@@ -60,7 +60,7 @@ pub(super) fn at_once(kit: &Kit, work: &Work) -> Option<Result<Artifact>> {
                 Err(error) => Err(error),
             };
             match laid {
-                Ok(Laid::Out(artifact)) => Some(Ok(artifact)),
+                Ok(Laid::Out(artifact)) => Some(Ok(*artifact)),
                 Ok(Laid::Unmeasured(_)) => None,
                 Err(error) => Some(Err(error)),
             }
@@ -225,7 +225,7 @@ async fn segment(kit: &Kit, cut: Cut, number: u32, iframe: bool) -> Result<Artif
     let samples = Found::find(&shows, &cut, number, iframe)?.samples();
     let laid = computed(samples, move || Found::find(&shows, &cut, number, iframe)?.laid(&cut)).await?;
     match laid {
-        Laid::Out(artifact) => Ok(artifact),
+        Laid::Out(artifact) => Ok(*artifact),
         Laid::Unmeasured(muxed) => {
             let bytes = multiplexed(&kit.origin, &muxed).await?;
             Ok(Artifact::new(Body::Bytes(bytes), TS_TYPE))
@@ -244,7 +244,7 @@ struct Found<'a> {
 
 /// A segment whose samples have their places.
 enum Laid {
-    Out(Artifact),
+    Out(Box<Artifact>),
     /// Only its writing tells its length.
     Unmeasured(Muxed),
 }
@@ -293,7 +293,7 @@ impl<'a> Found<'a> {
             true => fmp4::iframe(&timeline, self.number, samples.start),
             false => fmp4::segment(&timeline, self.number, samples),
         };
-        Ok(Laid::Out(Artifact::new(Body::slices(source, layout), segment_type(cut))))
+        Ok(Laid::Out(Box::new(Artifact::new(Body::slices(source, layout), segment_type(cut)))))
     }
 
     fn mux(&self) -> Result<Mux> {
@@ -307,7 +307,7 @@ fn muxed(mux: Mux, (pictures, sound): (Option<Source>, Option<Source>)) -> Laid 
     let length = mux.len();
     let muxed = Muxed { pictures, sound, mux: Arc::new(mux), range: 0..length.unwrap_or_default() };
     match length {
-        Some(_) => Laid::Out(Artifact::new(Body::Muxed(muxed), TS_TYPE)),
+        Some(_) => Laid::Out(Box::new(Artifact::new(Body::Muxed(muxed), TS_TYPE))),
         None => Laid::Unmeasured(muxed),
     }
 }

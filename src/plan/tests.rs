@@ -244,7 +244,7 @@ fn broken_flavors_are_passed_over() {
     let stage = Stage::ladder().flavor("bad", broken()).with(|stage| stage.flavor_mut("bad").is_original = true);
     stage.shows("", "thumbnail frame \"low\"@v at 3");
     stage.shows("/flavor_id/bad", "thumbnail frame \"low\"@v at 3");
-    assert_eq!(stage.plan("").unwrap().freshness, Freshness::Public(3600));
+    assert_eq!(stage.plan("").unwrap().freshness, Freshness::Lenient(3600, Grace::default()));
     let video = || Stage::new(EntryKind::Video);
     video().flavor("bad", broken()).refuses("", Code::ImageResizeFailed, "text is no video");
     let sound = Facts { picture: None, ..video_facts(1, 1, 1) };
@@ -334,7 +334,7 @@ fn other_kinds() {
     covered
         .shows("/vid_sec/5", "thumbnail picture \"cover\"@v")
         .shows("/vid_slices/2", "strip 2 of picture \"cover\"@v");
-    assert_eq!(covered.plan("").unwrap().freshness, Freshness::Public(3600));
+    assert_eq!(covered.plan("").unwrap().freshness, Freshness::Lenient(3600, Grace::default()));
     covered.cuts("/src_x/50/src_w/50/rel_width/100", "500x500+0+0 of 500x500 to 90x90+0+0 on 90x90");
     let document = Stage::new(EntryKind::Document).flavor("paper", broken());
     document.refuses("", Code::MissingParameter, "flavor_id");
@@ -453,7 +453,10 @@ fn formats_follow_accept() {
 fn ages() {
     let stage = Stage::ladder();
     let plan = stage.plan("").unwrap();
-    assert_eq!((plan.freshness, plan.modified, plan.partner), (Freshness::Public(3600), 500, PartnerId(7)));
+    assert_eq!(
+        (plan.freshness, plan.modified, plan.partner),
+        (Freshness::Lenient(3600, Grace::default()), 500, PartnerId(7))
+    );
     for status in [Status::Import, Status::Preconvert, Status::Pending, Status::Moderate, Status::ErrorConverting] {
         let unready = stage.clone().with(|stage| stage.entry.status = status);
         assert_eq!(unready.plan("").unwrap().freshness, Freshness::Public(60));
