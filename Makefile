@@ -19,6 +19,8 @@ test:
 	@scripts/setup.sh build media
 	@{ scripts/setup.sh players && tests/browser/install.sh; } || \
 	  echo "the tests with players, parsers and GStreamer are LEFT OUT: what they need is not installed" >&2
+	@{ scripts/setup.sh clouds && tests/clouds/install.sh; } || \
+	  echo "the tests with the stores of Azure and Google are LEFT OUT: what they need is not installed" >&2
 	@testdata/make.sh
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings

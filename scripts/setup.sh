@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing for the given purposes: build, media (sample media and tests), players (tests with a browser,
-# parsers and GStreamer), bench. Says what it does.
+# parsers and GStreamer), clouds (tests with servers of object stores), bench. Says what it does.
 set -euo pipefail
 
 packages() {
@@ -11,8 +11,9 @@ packages() {
     players) echo chromium:chromium node:nodejs npm:npm venv:python3-venv gst-launch-1.0:gstreamer1.0-tools \
       gst=playbin3:gstreamer1.0-plugins-base gst=hlsdemux2:gstreamer1.0-plugins-good \
       gst=checksumsink:gstreamer1.0-plugins-bad gst=avdec_h264:gstreamer1.0-libav ;;
+    clouds) echo node:nodejs npm:npm venv:python3-venv ;;
     bench) echo nginx:nginx-light wrk:wrk npm:npm curl:curl ;;
-    *) echo "setup.sh: what is \"$1\"? build, media, players and bench are known" >&2; exit 2 ;;
+    *) echo "setup.sh: what is \"$1\"? build, media, players, clouds and bench are known" >&2; exit 2 ;;
   esac
 }
 
