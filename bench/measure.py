@@ -1,5 +1,6 @@
 """How much a process and all that it started have used, and how soon they answer: the one place where that is counted."""
 
+import atexit
 import os
 import re
 import subprocess
@@ -11,6 +12,17 @@ import urllib.error
 import urllib.request
 
 TICK = os.sysconf("SC_CLK_TCK")
+
+
+# What runs still is ended with this program, however that ends.
+running = []
+
+
+@atexit.register
+def end_all():
+    for process in running:
+        if process.poll() is None:
+            process.terminate()
 
 
 def tree(pid):
@@ -87,6 +99,7 @@ class Server:
             text=True,
             env={**os.environ, **(environment or {})},
         )
+        running.append(self.process)
         self.pid = self.process.pid
         self.address = address or self.read_address()
         self.wait_for_port()
@@ -199,6 +212,7 @@ class Worker:
     def __init__(self, name, command, line):
         self.name, self.line = name, line
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        running.append(self.process)
 
     def warm(self):
         self.ask(-1)

@@ -192,8 +192,8 @@ def photo_makers(suffix):
         line = lambda i: f"{file(i)} 640 360 {output}"
         makers.append(Worker("sharp (libvips)", ["node", os.path.join(HERE, "sharp.js")], line))
     if installed("ipx", IPX):
-        form = "" if suffix == "jpg" else ",f_webp"
-        makers.append(Http("ipx", ipx(), lambda i: f"/s_640x360,q_75{form}/{name(i)}"))
+        wanted = "/s_640x360,q_75" + ("" if suffix == "jpg" else ",f_webp")
+        makers.append(Http("ipx", ipx(), lambda i: f"{wanted}/{name(i)}"))
     if installed("vipsthumbnail", shutil.which("vipsthumbnail")):
         command = ["vipsthumbnail", "--size", "640x360", "--smartcrop", "centre", "-o", f"{output}[Q=75,strip]"]
         makers.append(Commands("vipsthumbnail", lambda i: ([[*command, file(i)]], output)))
@@ -202,8 +202,8 @@ def photo_makers(suffix):
     makers.append(Commands("ImageMagick, told the size beforehand", lambda i: ([[CONVERT, *hint, file(i), *crop]], output)))
     makers.append(Commands("ImageMagick", lambda i: ([[CONVERT, file(i), *crop]], output)))
     if installed("thumbor", THUMBOR):
-        form = "jpeg" if suffix == "jpg" else suffix
-        makers.append(Http("thumbor", thumbor(), lambda i: f"/unsafe/640x360/filters:format({form})/{name(i)}"))
+        place = f"/unsafe/640x360/filters:format({'jpeg' if suffix == 'jpg' else suffix})"
+        makers.append(Http("thumbor", thumbor(), lambda i: f"{place}/{name(i)}"))
     if suffix == "jpg" and installed("nginx image_filter", IMAGE_FILTER):
         location = "image_filter crop 640 360; image_filter_jpeg_quality 75; image_filter_buffer 64M;"
         server = nginx(LIBRARY, location, f"load_module {IMAGE_FILTER};")
