@@ -3,6 +3,7 @@
 import atexit
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,9 @@ def end_all():
     for process in running:
         if process.poll() is None:
             process.terminate()
+
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
 
 
 def tree(pid):

@@ -29,7 +29,7 @@ def floor(file, times, *options):
     command = [os.path.join(DATA, "floor"), *options, file, *map(str, times)]
     each = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     figures = Figures()
-    figures.add(len(times), len(times) * each / 1000, len(times) * each, 0)
+    figures.add(len(times), 0, len(times) * each, 0)
     return figures
 
 
@@ -64,10 +64,11 @@ def cage(table):
     shares = []
     for title, entry, duration, count in CLIPS:
         what, times = f"cold 640x360, {title}, by where it is decoded", moments(duration, 2 * count)
-        sides = [peers.vedette_frames(name, entry, times, extra=("--decode-isolation", name)) for name in ("process", "none")]
+        names = {"process": "vedette, in processes of its own", "none": "vedette, in the service"}
+        sides = [peers.vedette_frames(name, entry, times, extra=("--decode-isolation", way)) for way, name in names.items()]
         figures = compare(what, sides, 2 * count, same_pictures("JPEG", 640, 360, 60))
         table.rows(what, figures)
-        shares.append(figures["process"].cpu_each / figures["none"].cpu_each)
+        shares.append(figures[names["process"]].cpu_each / figures[names["none"]].cpu_each)
     print(f"the cage costs {(statistics.geometric_mean(shares) - 1) * 100:.1f} % of CPU", file=sys.stderr)
     table.ratio("a cold thumbnail in the cage, CPU as a share of one without", "mean of the three clips",
                 statistics.geometric_mean(shares))
@@ -145,7 +146,7 @@ def play(table):
         is_text = "segment" not in kind
         if is_text:
             sides.append(("nginx, static file of 21 KB", nginx, "/21"))
-        what = f"{kind}, {len(body) / 1000:,.0f} KB, 32 connections, one core"
+        what = f"{kind}, {len(body) / 1000:,.1f} KB, 32 connections, one core"
         figures = contest(what, sides, 32, SECONDS, 3)
         nginx.stop()
         table.rows(what, figures)
@@ -217,12 +218,15 @@ class Table:
         """Figures by name; the first is what the others are compared with."""
         ours = next(iter(figures.values()))
         for number, (name, figure) in enumerate(figures.items()):
-            rate = f"{figure.rate:,.0f}" if figure.rate >= 100 else f"{figure.rate:.2f}"
             cpu = f"{figure.cpu_each * 1000:,.1f} µs" if figure.cpu_each < 1 else f"{figure.cpu_each:,.1f} ms"
             memory = f"{figure.kib / 1024:,.0f} MiB" if figure.kib else "–"
-            by_rate, by_cpu = ours.rate / figure.rate, figure.cpu_each / max(ours.cpu_each, 1e-9)
-            ratios = ["", ""] if number == 0 else [f"{by_rate:.2f}", f"{by_cpu:.2f}"]
-            self.row(what, name, rate, ratios[0], cpu, ratios[1], memory)
+            # What was not asked of a server has no rate.
+            rate = by_rate = ""
+            if figure.seconds:
+                rate = f"{figure.rate:,.0f}" if figure.rate >= 100 else f"{figure.rate:.2f}"
+                by_rate = "" if number == 0 else f"{ours.rate / figure.rate:.2f}"
+            by_cpu = "" if number == 0 else f"{figure.cpu_each / max(ours.cpu_each, 1e-9):.2f}"
+            self.row(what, name, rate, by_rate, cpu, by_cpu, memory)
 
 
 PARTS = {"cold": cold, "cage": cage, "first": first, "strip": strip, "photo": photo, "hits": hits, "play": play, "files": files}

@@ -36,7 +36,8 @@ pub(super) fn open(url: &Url, talk: Talk, retry: RetryConfig, environment: &Vari
     match url.scheme() {
         "s3" => {
             let settings = amazon(environment)?.into_iter();
-            let builder = settings.fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
+            let builder =
+                settings.fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
             builder.with_url(url.as_str()).with_http_connector(talk).with_retry(retry).build().map(cloud)
         }
         "gs" => {
@@ -169,7 +170,8 @@ mod tests {
             &[("AZURE_STORAGE_ACCOUNT", "a"), ("AZURE_STORAGE_SAS_TOKEN", "sv=1")],
             &[(AccountName, "a"), (SasKey, "sv=1")],
         );
-        let portal = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=k/==;EndpointSuffix=core.usgovcloudapi.net";
+        let portal =
+            "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=k/==;EndpointSuffix=core.usgovcloudapi.net";
         check_azure(
             &[("AZURE_STORAGE_CONNECTION_STRING", portal)],
             &[(AccountName, "a"), (AccessKey, "k/=="), (Endpoint, "https://a.blob.core.usgovcloudapi.net")],
@@ -180,7 +182,10 @@ mod tests {
             &[(AccountName, "a"), (SasKey, "sv=1&sig=x%3D"), (Endpoint, "http://127.0.0.1:10000/a")],
         );
         check_azure(&[("AZURE_STORAGE_CONNECTION_STRING", "UseDevelopmentStorage=true")], &[(UseEmulator, "true")]);
-        check_azure(&[("IDENTITY_ENDPOINT", "http://host/"), ("AZURE_CONFIG_DIR", "x")], &[(MsiEndpoint, "http://host/")]);
+        check_azure(
+            &[("IDENTITY_ENDPOINT", "http://host/"), ("AZURE_CONFIG_DIR", "x")],
+            &[(MsiEndpoint, "http://host/")],
+        );
         let error = azure(&variables(&[("AZURE_STORAGE_CONNECTION_STRING", "secret")])).unwrap_err().to_string();
         assert!(error.contains("AZURE_STORAGE_CONNECTION_STRING") && !error.contains("secret"), "{error}");
     }

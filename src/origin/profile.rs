@@ -51,7 +51,9 @@ pub(super) fn read(environment: &[(String, String)]) -> Result<Vec<(Key, String)
         take("aws_session_token", Key::Token);
         let elsewhere = ELSEWHERE.iter().find(|name| values.contains_key(**name));
         if let Some(elsewhere) = elsewhere.filter(|_| !values.contains_key("aws_access_key_id")) {
-            return Err(format!("the profile {name:?} has {elsewhere}, which is not supported: give AWS_ACCESS_KEY_ID"));
+            return Err(format!(
+                "the profile {name:?} has {elsewhere}, which is not supported: give AWS_ACCESS_KEY_ID"
+            ));
         }
     }
     Ok(settings)

@@ -189,8 +189,11 @@ impl Store {
                 page_token: page_token.take(),
                 ..PaginatedListOptions::default()
             };
-            let page =
-                cloud.names.list_paginated(Some(&within), options).await.map_err(|error| self.no_names(prefix, error))?;
+            let page = cloud
+                .names
+                .list_paginated(Some(&within), options)
+                .await
+                .map_err(|error| self.no_names(prefix, error))?;
             let folders = page.result.common_prefixes.iter().filter_map(Path::filename);
             let mut folders: Vec<String> = folders.map(str::to_owned).collect();
             let files = page.result.objects.iter().filter_map(|meta| {

@@ -8,11 +8,11 @@ use self::far::{Far, Fault};
 use super::*;
 use crate::error::Code;
 
+#[path = "../../tests/it/cloud.rs"]
+pub(crate) mod cloud;
 #[allow(dead_code, reason = "the tests of the whole use the rest")]
 #[path = "../../tests/it/far.rs"]
 pub(crate) mod far;
-#[path = "../../tests/it/cloud.rs"]
-pub(crate) mod cloud;
 #[path = "../../tests/it/s3.rs"]
 pub(crate) mod s3;
 
@@ -298,7 +298,8 @@ async fn wrong_credentials_of_azures_are_told() {
         "AZURE_STORAGE_KEY" => (name, "d3Jvbmc=".to_owned()),
         _ => (name, value),
     });
-    let origin = Origin::with_environment(Path::new(&server.url("lib")), &config(), &wrong.collect::<Vec<_>>()).unwrap();
+    let origin =
+        Origin::with_environment(Path::new(&server.url("lib")), &config(), &wrong.collect::<Vec<_>>()).unwrap();
     let error = origin.list("", 10).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
     assert!(origin.can_list(), "it is not that names are kept secret");

@@ -99,8 +99,7 @@ impl Cloud {
 
     fn azure(&self, (name, value): (&str, &str)) -> Vec<(String, String)> {
         let endpoint = format!("http://{}/{ACCOUNT}/", self.address);
-        let pairs =
-            [("AZURE_STORAGE_ACCOUNT", ACCOUNT), ("AZURE_STORAGE_ENDPOINT", endpoint.as_str()), (name, value)];
+        let pairs = [("AZURE_STORAGE_ACCOUNT", ACCOUNT), ("AZURE_STORAGE_ENDPOINT", endpoint.as_str()), (name, value)];
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
     }
 
