@@ -1,5 +1,6 @@
 """Records the service with perf while it is asked for one thing, and prints what took the most, by function."""
 
+import collections
 import os
 import subprocess
 import sys
@@ -48,6 +49,14 @@ def work(server, target):
     return count
 
 
+def taken(recording, processes):
+    """How often each function was met in these processes."""
+    script = ["perf", "script", "-i", recording, "-F", "pid,ip,sym,dso"]
+    lines = subprocess.run(script, check=True, capture_output=True, text=True, errors="replace").stdout.splitlines()
+    met = (line.split(maxsplit=2) for line in lines if line.strip())
+    return collections.Counter(rest for pid, _, rest in met if int(pid) in processes)
+
+
 def main():
     if len(sys.argv) != 2 or sys.argv[1] not in {*LOADS, *WORKS}:
         raise SystemExit(f"usage: bench/profile.sh PATH, where PATH is one of {', '.join([*LOADS, *WORKS])}")
@@ -56,24 +65,24 @@ def main():
     server = peers.vedette()
     server.get(LOADS[name].replace("{}", "60000") if name in LOADS else WORKS[name](0))
     # Decoding is done by processes below the service's own.
-    processes = ",".join(map(str, measure.tree(server.pid)))
+    processes = set(measure.tree(server.pid))
     recording = os.path.join(DATA, f"profile-{name}.perf")
-    record = ["perf", "record", "-q", "-F", "499", "-o", recording, "-p", processes]
+    # Whole cores are recorded: what runs for less than a period at a time would never be met by a clock of its own.
+    record = ["perf", "record", "-q", "-a", "-e", "cpu-clock", "-F", "999", "-o", recording, "--", "sleep", str(SECONDS)]
     perf, cpu = subprocess.Popen(record), measure.cpu_ms(server.pid)
     if name in LOADS:
         count = measure.load(server, LOADS[name], 32, SECONDS).count
     else:
         count = work(server, WORKS[name])
     cpu = measure.cpu_ms(server.pid) - cpu
-    perf.send_signal(2)
+    processes.update(measure.tree(server.pid))
     perf.wait()
     server.stop()
     print(f"{name}: {count} requests in {SECONDS} s, {cpu / count * 1000:,.0f} µs of CPU each\n")
-    report = ["perf", "report", "--stdio", "-i", recording, "--no-children", "-g", "none", "--sort", "dso,symbol"]
-    lines = subprocess.run(report, check=True, capture_output=True, text=True).stdout.splitlines()
-    print("  share  object                      function")
-    for line in [line for line in lines if line.strip() and not line.startswith("#")][:SHOWN]:
-        print(line[:160].rstrip())
+    samples = taken(recording, processes)
+    print("  share  function, object")
+    for what, seen in samples.most_common(SHOWN):
+        print(f"{100 * seen / samples.total():6.1f} %  {what[:150]}")
 
 
 if __name__ == "__main__":

@@ -27,9 +27,8 @@ const SKIPPED_MAX: u64 = 8 << 20;
 /// Most bytes of an answer that is an error.
 const ERROR_BYTES_MAX: usize = 64 << 10;
 
-/// What stores say under 403 where who asks is known, and may not: the first of S3 and Google's store, the others of Azure's.
-const DENIALS: [&str; 3] =
-    ["<Code>AccessDenied</Code>", "<Code>AuthorizationPermissionMismatch</Code>", "<Code>AuthorizationFailure</Code>"];
+/// What stores say under 403 where who asks is known, and may not: S3 and Google's, and Azure's.
+const DENIALS: [&str; 2] = ["<Code>AccessDenied</Code>", "<Code>AuthorizationPermissionMismatch</Code>"];
 
 /// A body that brings less than this in the time that a piece may take is given up.
 const PROGRESS_MIN: u64 = 16 << 10;

@@ -154,12 +154,15 @@ impl Store {
             ..GetOptions::default()
         };
         let location = Arc::clone(&source.location);
-        let got = self.files(target)?.get_opts(&target.path, options).await;
-        let got = got.map_err(|error| match error {
-            // What the catalog saw is not there any more.
-            object_store::Error::NotFound { .. } => not_there(&location).caused_by("404"),
-            error => failure(&location, error),
-        })?;
+        let files = self.files(target)?;
+        let got = match files.get_opts(&target.path, options).await {
+            Ok(got) => got,
+            Err(error) if is_gone(&error, &*files, target).await => {
+                // What the catalog saw is not there any more.
+                return Err(not_there(&location).caused_by(root(&error)));
+            }
+            Err(error) => return Err(failure(&location, error)),
+        };
         if !is_same(&got.meta, source) {
             return Err(changed(&location));
         }
@@ -265,6 +268,18 @@ impl Store {
 
 fn closed(cause: AcquireError) -> Error {
     Error::new(Kind::Internal, "the origin is closed").caused_by(cause)
+}
+
+/// Whether a part of a file was not given because it is not there. Azure's stores say the same of what is gone as of what has
+/// changed, and are asked once more.
+async fn is_gone(error: &object_store::Error, files: &dyn ObjectStore, target: &Target) -> bool {
+    match error {
+        object_store::Error::NotFound { .. } => true,
+        object_store::Error::Precondition { .. } => {
+            matches!(files.head(&target.path).await, Err(object_store::Error::NotFound { .. }))
+        }
+        _ => false,
+    }
 }
 
 fn source(location: &str, meta: &ObjectMeta) -> Source {
