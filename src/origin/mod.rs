@@ -4,10 +4,12 @@ mod answer;
 mod blocks;
 mod breaker;
 mod client;
+mod cloud;
 mod disk;
 mod folder;
 mod guard;
 mod place;
+mod profile;
 mod remote;
 mod store;
 

@@ -7,6 +7,8 @@ mod access_table;
 mod assets;
 mod cache;
 mod cage;
+#[allow(dead_code, reason = "the tests of origins use the rest")]
+mod cloud;
 mod conditional;
 mod decoded;
 mod eyes;
