@@ -1,11 +1,13 @@
 # make run    build, make sample media, serve it on 127.0.0.1:8080
 # make test   everything that CI runs
 # make bench  this service beside its peers on this machine
+# make soak   everything at once for SECONDS, with faults: nothing may grow
 .DEFAULT_GOAL := run
-.PHONY: run test bench fmt media clean-media
+.PHONY: run test bench soak fmt media clean-media
 
 LISTEN ?= 127.0.0.1:8080
 MEDIA ?= testdata/library
+SECONDS ?= 300
 CARGO ?= cargo
 
 run:
@@ -32,6 +34,12 @@ test:
 bench:
 	@scripts/setup.sh build media bench
 	@bench/run.sh
+
+soak:
+	@scripts/setup.sh build media
+	@testdata/make.sh
+	@$(CARGO) build --release --bin vedette
+	@bench/soak.py $(SECONDS)
 
 media:
 	@scripts/setup.sh media
