@@ -112,14 +112,14 @@ fn row_19_records_of_a_byte_and_other_oddities() {
     let folder = Folder::new("tls-row-19-odd");
     certificate(folder.path());
     let running = Running::new(config(folder.path()), DeliverConfig::default());
-    let text = format!("GET {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", target("0_avc", "width/160/vid_sec/1"));
+    let text =
+        format!("GET {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", target("0_avc", "width/160/vid_sec/1"));
     let whole = Running::usual().get(&target("0_avc", "width/160/vid_sec/1")).body;
     let mut roots = rustls::RootCertStore::empty();
     let pem = std::fs::read(folder.path().join("cert.pem")).unwrap();
     roots.add(rustls::pki_types::pem::PemObject::from_pem_slice(&pem).unwrap()).unwrap();
     for has_name in [true, false] {
-        let mut tls =
-            rustls::ClientConfig::builder().with_root_certificates(roots.clone()).with_no_client_auth();
+        let mut tls = rustls::ClientConfig::builder().with_root_certificates(roots.clone()).with_no_client_auth();
         tls.enable_sni = has_name;
         let mut session = rustls::ClientConnection::new(tls.into(), "localhost".try_into().unwrap()).unwrap();
         let mut socket = std::net::TcpStream::connect(running.address).unwrap();

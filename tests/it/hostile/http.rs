@@ -160,14 +160,20 @@ fn row_15_requests_that_are_two() {
             ("a negative chunk", head(chunked) + "-1\r\n\r\n" + &inner),
             ("a huge chunk", head(chunked) + "fffffffffffffffff\r\n" + &inner),
             ("a chunk of no size", head(chunked) + "\r\n" + &inner),
-            ("a flood of extensions", head(chunked) + &format!("1;{}\r\na\r\n0\r\n\r\n", "a=b;".repeat(20_000)) + &inner),
+            (
+                "a flood of extensions",
+                head(chunked) + &format!("1;{}\r\na\r\n0\r\n\r\n", "a=b;".repeat(20_000)) + &inner,
+            ),
         ] {
             let mut client = running.connect();
             client.try_send(&sent);
             let said = String::from_utf8_lossy(&client.rest()).into_owned();
             let answers = said.matches("HTTP/1.1 ").count();
             assert!(answers <= 1, "{method}, {what}: {said}");
-            assert!(!said.contains("nothing is served under this path"), "{method}, {what}: what is behind is asked: {said}");
+            assert!(
+                !said.contains("nothing is served under this path"),
+                "{method}, {what}: what is behind is asked: {said}"
+            );
             let is_refused = said.is_empty() || said.starts_with("HTTP/1.1 4");
             // The body of a GET is not looked at: it is answered, and the connection ends with it.
             assert!(is_refused || method == "GET" && said.starts_with("HTTP/1.1 200"), "{method}, {what}: {said}");

@@ -229,7 +229,8 @@ fn row_38_this_machine_under_other_names() {
     }
     assert!(strict.get(&target("0_user", "width/160")).status >= 400);
     assert_eq!(far.take_connections(), 0, "no connection is made");
-    let open = Server::start(folder.path(), &[&["--origins", &origins, "--origin-private", "true"], &quick[..]].concat());
+    let open =
+        Server::start(folder.path(), &[&["--origins", &origins, "--origin-private", "true"], &quick[..]].concat());
     assert_eq!(open.frame("0_0", "width/160/vid_sec/1"), 25, "where it may be, it is found");
     assert!(open.get(&target("0_user", "width/160")).status >= 400, "a user is no host");
 }

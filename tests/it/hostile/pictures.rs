@@ -206,7 +206,13 @@ fn full(kind: &[u8; 4], version: u8, body: &[u8]) -> Vec<u8> {
 
 /// A HEIF file of items: their places as `iloc` has them, their number, and which properties they have.
 fn heif(iloc: &[u8], count: u16, ipma: &[u8]) -> Vec<u8> {
-    let item = |number: u16| full(b"infe", 2, &[&number.to_be_bytes()[..], &[0, 0], if number == 1 { b"grid" } else { b"av01" }, &[0]].concat());
+    let item = |number: u16| {
+        full(
+            b"infe",
+            2,
+            &[&number.to_be_bytes()[..], &[0, 0], if number == 1 { b"grid" } else { b"av01" }, &[0]].concat(),
+        )
+    };
     let items: Vec<u8> = (1..=count).flat_map(item).collect();
     let tiles: Vec<u8> = (2..=count).flat_map(u16::to_be_bytes).collect();
     let references = boxed(b"dimg", &[&[0, 1], &(count - 1).to_be_bytes()[..], &tiles].concat());
@@ -227,7 +233,12 @@ fn heif(iloc: &[u8], count: u16, ipma: &[u8]) -> Vec<u8> {
 fn row_27_avif_and_heic_that_loop() {
     // One place an item: number, construction method, source, one extent of an offset and a length.
     let place = |item: u16, method: u16| {
-        [item, method, 0, 1].into_iter().flat_map(u16::to_be_bytes).chain([0; 4]).chain([0, 0, 0, 8]).collect::<Vec<u8>>()
+        [item, method, 0, 1]
+            .into_iter()
+            .flat_map(u16::to_be_bytes)
+            .chain([0; 4])
+            .chain([0, 0, 0, 8])
+            .collect::<Vec<u8>>()
     };
     let places = |count: u16, method: u16| {
         let all: Vec<u8> = (1..=count).flat_map(|item| place(item, method)).collect();
@@ -263,13 +274,17 @@ fn row_27_avif_and_heic_that_loop() {
 fn row_28_drawings_that_run_fetch_or_grow() {
     let svg = |inside: &str| format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 4 3\">{inside}</svg>");
     let entities = (1..10).map(|n| format!("<!ENTITY a{n} \"{}\">", format!("&a{};", n - 1).repeat(10)));
-    let laughs = format!("<!DOCTYPE svg [<!ENTITY a0 \"ha\">{}]>{}", entities.collect::<String>(), svg("<text>&a9;</text>"));
+    let laughs =
+        format!("<!DOCTYPE svg [<!ENTITY a0 \"ha\">{}]>{}", entities.collect::<String>(), svg("<text>&a9;</text>"));
     let files = [
         ("0_laughs.svg", laughs),
         ("0_script.svg", svg("<script>alert(1)</script><image href=\"x\" onerror=\"alert(1)\"/>")),
         ("0_fetch.svg", svg("<image href=\"http://127.0.0.1:1/x.png\"/><image href=\"file:///etc/passwd\"/>")),
         ("0_foreign.svg", svg("<foreignObject><iframe src=\"https://evil.example\"/></foreignObject>")),
-        ("0_include.svg", "<!DOCTYPE svg [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>".to_owned() + &svg("<text>&x;</text>")),
+        (
+            "0_include.svg",
+            "<!DOCTYPE svg [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>".to_owned() + &svg("<text>&x;</text>"),
+        ),
     ];
     let files = files.map(|(file, text)| (file, text.into_bytes()));
     let (folder, server) = library("row-28", &files);

@@ -39,7 +39,6 @@ fn row_45_no_more_open_files() {
     assert_eq!(server.frame("0_hills", "width/160/vid_sec/2"), 50);
 }
 
-
 /// On one processor everything is served, and an end under load cuts nobody off.
 #[test]
 fn row_45_one_processor_and_an_end_under_load() {
@@ -183,17 +182,28 @@ fn row_44_a_clock_that_jumps() {
         (answer.status, answer.header("x-kaltura").map(str::to_owned))
     };
     let over = (403, Some("error-31".to_owned()));
-    for (number, (later, is_over)) in
-        [(0, false), (DAY, true), (0, false), (-DAY, false), (20 * 365 * DAY, true), (3599, false), (3700, true), (0, false)]
-            .into_iter()
-            .enumerate()
+    for (number, (later, is_over)) in [
+        (0, false),
+        (DAY, true),
+        (0, false),
+        (-DAY, false),
+        (20 * 365 * DAY, true),
+        (3599, false),
+        (3700, true),
+        (0, false),
+    ]
+    .into_iter()
+    .enumerate()
     {
         clock.set(later);
         // The first of a second may still be from the one before.
         soon(|| ask(&hour) == if is_over { over.clone() } else { (200, None) });
         assert_eq!(ask(&late).0, 200, "{later}");
         let kept = server.get(open);
-        assert!(kept.status == 200 && kept.body == before.body && kept.header("etag") == before.header("etag"), "{later}");
+        assert!(
+            kept.status == 200 && kept.body == before.body && kept.header("etag") == before.header("etag"),
+            "{later}"
+        );
         // What is made takes neither longer nor shorter than before: nothing is given up, nothing hangs.
         let made = server.get(&format!("/p/101/thumbnail/entry_id/0_open/width/{}/vid_sec/2", 61 + number));
         assert_eq!(made.status, 200, "{later}: {}", made.text());

@@ -68,7 +68,8 @@ fn row_35_captions_of_a_hundred_thousand_cues() {
 }
 
 /// What would be a tag, an attribute or an element, were it taken as it is.
-const EVIL: &str = r#"x",URI="http://evil.example/",NAME="y\n#EXT-X-ENDLIST\r\nhttp://evil.example/a.ts\u2028<evil a='b'>&evil;]]>"#;
+const EVIL: &str =
+    r#"x",URI="http://evil.example/",NAME="y\n#EXT-X-ENDLIST\r\nhttp://evil.example/a.ts\u2028<evil a='b'>&evil;]]>"#;
 
 /// Every line of a playlist is a tag or an address, quotes come in pairs, and nothing of a stranger leads anywhere.
 #[track_caller]
@@ -76,7 +77,8 @@ fn check_playlist(text: &str) {
     assert!(text.starts_with("#EXTM3U\n"), "{text}");
     for line in text.lines().filter(|line| !line.is_empty()) {
         let is_tag = line.starts_with("#EXT") && line.matches('"').count() % 2 == 0;
-        let is_address = !line.starts_with('#') && !line.contains(['"', ' ', '<', '\r']) && !line.contains("evil.example/");
+        let is_address =
+            !line.starts_with('#') && !line.contains(['"', ' ', '<', '\r']) && !line.contains("evil.example/");
         assert!(is_tag || is_address, "{line:?} in {text}");
         for value in line.split("URI=\"").skip(1) {
             assert!(!value.starts_with("http://evil"), "{line}");
@@ -101,7 +103,9 @@ fn row_36_names_that_would_be_tags() {
     for path in [
         "/p/1/sp/100/playManifest/entryId/0_x/format/applehttp/a.m3u8".to_owned(),
         format!("/p/1/sp/100/playManifest/entryId/0_x/format/applehttp/name/{inject}/a.m3u8"),
-        format!("/p/1/sp/100/playManifest/entryId/0_x/format/applehttp/{inject}/{inject}/a.m3u8?uiConfId={inject}&referrer={inject}"),
+        format!(
+            "/p/1/sp/100/playManifest/entryId/0_x/format/applehttp/{inject}/{inject}/a.m3u8?uiConfId={inject}&referrer={inject}"
+        ),
         format!("/hls/p/1/sp/100/serveFlavor/entryId/0_x/{flavor}/name/{inject}.mp4/master.m3u8"),
         format!("/hls/p/1/sp/100/serveFlavor/entryId/0_x/{flavor}/name/{inject}.mp4/index-v1.m3u8"),
     ] {

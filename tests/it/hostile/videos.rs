@@ -121,7 +121,8 @@ fn row_32_fragments_that_loop() {
     let empty = boxed(b"moof", b"").repeat(100_000);
     std::fs::write(folder.path().join("0_many.mp4"), [head, &empty, rest].concat()).unwrap();
     // One reference of no length, to a further index, which is this one (ISO/IEC 14496-12 section 8.16.3).
-    let index = [&[0; 4][..], &[0, 0, 0, 1], &[0, 0, 3, 232], &[0; 8], &[0, 0, 0, 1], &[0x80, 0, 0, 0], &[0; 8]].concat();
+    let index =
+        [&[0; 4][..], &[0, 0, 0, 1], &[0, 0, 3, 232], &[0; 8], &[0, 0, 0, 1], &[0x80, 0, 0, 0], &[0; 8]].concat();
     std::fs::write(folder.path().join("0_index.mp4"), [head, &boxed(b"sidx", &index), rest].concat()).unwrap();
     // Random access that points at itself (section 8.8.10).
     let access = [&[0; 4][..], &[0, 0, 0, 1], &[0; 4], &[0, 0, 0, 1], &[0; 8], &[1, 1, 1]].concat();
@@ -169,11 +170,26 @@ fn row_33_damaged_pictures_of_every_codec() {
 #[test]
 fn advisory_2026_8461_decoders_that_are_not_on_the_list() {
     let folder = Folder::new("advisory-magicyuv");
-    for (codec, format, container) in
-        [("magicyuv", "yuv444p", "avi"), ("magicyuv", "yuv444p", "mkv"), ("utvideo", "yuv420p", "avi"), ("ffv1", "yuv420p", "mkv")]
-    {
+    for (codec, format, container) in [
+        ("magicyuv", "yuv444p", "avi"),
+        ("magicyuv", "yuv444p", "mkv"),
+        ("utvideo", "yuv420p", "avi"),
+        ("ffv1", "yuv420p", "mkv"),
+    ] {
         let made = std::process::Command::new("ffmpeg")
-            .args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=s=64x64:d=0.2", "-pix_fmt", format, "-c:v", codec])
+            .args([
+                "-v",
+                "error",
+                "-y",
+                "-f",
+                "lavfi",
+                "-i",
+                "testsrc=s=64x64:d=0.2",
+                "-pix_fmt",
+                format,
+                "-c:v",
+                codec,
+            ])
             .arg(folder.path().join(format!("0_{codec}_{container}.{container}")))
             .status()
             .unwrap();
@@ -194,16 +210,19 @@ fn advisory_2016_1897_media_that_name_other_files() {
     far.put("a.ts", &std::fs::read(media("0_ts.ts")).unwrap());
     let (here, there) = (media("0_ts.ts"), far.url("a.ts"));
     let list = |place: &str| format!("#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{place}\n#EXT-X-ENDLIST\n");
-    for (number, place) in [here.to_str().unwrap(), &format!("concat:{there}|file:///etc/passwd"), &there].iter().enumerate() {
+    for (number, place) in
+        [here.to_str().unwrap(), &format!("concat:{there}|file:///etc/passwd"), &there].iter().enumerate()
+    {
         for (kind, text) in [
             ("list", list(place)),
             ("concat", format!("ffconcat version 1.0\nfile '{place}'\n")),
             ("dash", format!("<?xml version=\"1.0\"?><MPD><Period><BaseURL>{place}</BaseURL></Period></MPD>")),
             ("sdp", format!("v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\na=control:{place}\n")),
-            ("mixed", format!("RIFF\u{{10}}\0\0\0AVI {}", list(place))),
+            ("mixed", format!("RIFF\x10\0\0\0AVI {}", list(place))),
         ] {
             for extension in ["mp4", "avi", "ts", "mkv"] {
-                std::fs::write(folder.path().join(format!("0_{kind}_{number}_{extension}.{extension}")), &text).unwrap();
+                std::fs::write(folder.path().join(format!("0_{kind}_{number}_{extension}.{extension}")), &text)
+                    .unwrap();
             }
         }
     }
