@@ -35,6 +35,8 @@ ALLOWED = {"memory, MiB": (24, 0.10), "descriptors": (24, 0.25), "threads": (4, 
 TAIL_RATIO_MAX = 2.0
 # Below this a tail is the noise of the machine.
 TAIL_MS_MIN = 2.0
+# What is shorter than this tells nothing of growth, only of wrong answers.
+JUDGED_FROM_S = 60
 CLIENTS, THREADS = 3, 4
 FAR = 4
 
@@ -538,6 +540,8 @@ class Soak:
     def growth(self):
         """Name, before, after, whether it may be."""
         rows = []
+        if self.end - self.begun < JUDGED_FROM_S:
+            return rows
         for name, (allowed, share) in ALLOWED.items():
             before, after = self.halves([(at, taken[name]) for at, taken in self.taken])
             if before and after:

@@ -212,3 +212,17 @@ fn row_44_a_clock_that_jumps() {
     house.replace("0_open/source.mp4", "0_long.mp4");
     soon(|| server.get(open).body != before.body);
 }
+
+/// A few seconds of what `make soak` does for as long as one likes: no answer is wrong. Growth takes longer to be told.
+#[test]
+fn row_48_everything_at_once() {
+    assert!(library().is_dir(), "there is something to ask for");
+    let output = Command::new("python3")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/soak.py"))
+        .arg("8")
+        .env("VEDETTE", env!("CARGO_BIN_EXE_vedette"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{said}");
+}
