@@ -159,7 +159,8 @@ fn row_18_work_of_streams_that_are_taken_back_ends() {
     for stream in &streams {
         let path = target("0_long", &format!("width/640/vid_slices/{}", 100 + stream));
         // Method, scheme, the path as it is, and the host.
-        let block = [b"\x82\x86\x04", &[u8::try_from(path.len()).unwrap()], path.as_bytes(), b"\x41\x01x"].concat();
+        let block =
+            [&b"\x82\x86\x04"[..], &[u8::try_from(path.len()).unwrap()], path.as_bytes(), b"\x41\x01x"].concat();
         client.send_bytes(&frame(HEADERS, END_STREAM | END_HEADERS, *stream, &block));
     }
     let load = || running.delivery().load();

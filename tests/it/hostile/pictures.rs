@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
-use super::videos::{RESIDENT_MAX, check_refused};
+use super::videos::{RESIDENT_MAX, boxed, check_refused};
 use crate::support::{Folder, Server, media, target};
 
 #[test]
@@ -75,14 +75,14 @@ fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     sum.update(kind);
     sum.update(body);
     let length = u32::try_from(body.len()).unwrap();
-    [&length.to_be_bytes(), &kind[..], body, &sum.sum().to_be_bytes()].concat()
+    [&length.to_be_bytes()[..], kind, body, &sum.sum().to_be_bytes()].concat()
 }
 
 /// A PNG of 8 by 8 grey pixels, with chunks of others behind its header and behind its data.
 fn png(before: &[u8], after: &[u8]) -> Vec<u8> {
     let header = chunk(b"IHDR", &[0, 0, 0, 8, 0, 0, 0, 8, 8, 0, 0, 0, 0]);
     let data = chunk(b"IDAT", &packed(&[[0, 128, 128, 128, 128, 128, 128, 128, 128]; 8].concat()));
-    [b"\x89PNG\r\n\x1a\n", &header[..], before, &data, after, &chunk(b"IEND", b"")].concat()
+    [&b"\x89PNG\r\n\x1a\n"[..], &header, before, &data, after, &chunk(b"IEND", b"")].concat()
 }
 
 fn packed(bytes: &[u8]) -> Vec<u8> {
@@ -141,7 +141,7 @@ fn row_25_animations_of_other_formats() {
         let one = [&[0; 6][..], &side(shape), &side(shape), &[0; 4], &lossless[12..]].concat();
         let head = [&[2, 0, 0, 0][..], &side(1), &side(1)].concat();
         let parts = [riff(b"VP8X", &head), riff(b"ANIM", &[0; 6]), riff(b"ANMF", &one).repeat(frames)].concat();
-        riff(b"RIFF", &[b"WEBP", &parts[..]].concat())
+        riff(b"RIFF", &[&b"WEBP"[..], &parts].concat())
     };
     let files = [
         ("0_apng_many.png", many),
@@ -195,13 +195,8 @@ fn row_26_jpeg_of_other_kinds() {
     }
 }
 
-fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len() + 8).unwrap();
-    [&length.to_be_bytes(), &kind[..], body].concat()
-}
-
 fn full(kind: &[u8; 4], version: u8, body: &[u8]) -> Vec<u8> {
-    boxed(kind, &[&[version, 0, 0, 0], body].concat())
+    boxed(kind, &[&[version, 0, 0, 0][..], body].concat())
 }
 
 /// A HEIF file of items: their places as `iloc` has them, their number, and which properties they have.
@@ -215,7 +210,7 @@ fn heif(iloc: &[u8], count: u16, ipma: &[u8]) -> Vec<u8> {
     };
     let items: Vec<u8> = (1..=count).flat_map(item).collect();
     let tiles: Vec<u8> = (2..=count).flat_map(u16::to_be_bytes).collect();
-    let references = boxed(b"dimg", &[&[0, 1], &(count - 1).to_be_bytes()[..], &tiles].concat());
+    let references = boxed(b"dimg", &[&[0, 1][..], &(count - 1).to_be_bytes(), &tiles].concat());
     let properties = [full(b"ispe", 0, &[0, 0, 0, 64, 0, 0, 0, 64]), boxed(b"av1C", &[0x81, 0, 0, 0])].concat();
     let parts = [
         full(b"pitm", 0, &[0, 1]),

@@ -87,9 +87,9 @@ fn row_33_larger_than_the_site_allows() {
 }
 
 /// Boxes of ISO BMFF one after the other.
-fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+pub(super) fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 8).unwrap();
-    [&length.to_be_bytes(), &kind[..], body].concat()
+    [&length.to_be_bytes()[..], kind, body].concat()
 }
 
 /// Metadata beyond what is read is refused by its size alone: these files are long, and hold nothing.
