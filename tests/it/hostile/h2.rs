@@ -35,7 +35,7 @@ fn ended(running: &Running, frames: &[Vec<u8>]) -> Option<u32> {
     client.send_bytes(&preface);
     frames.chunks(100).for_each(|frames| client.try_send_bytes(&frames.concat()));
     check_served(running);
-    let said = frames(&client.rest());
+    let said = frames_in(&client.rest());
     let end = said.into_iter().find(|frame| frame.kind == GOAWAY)?;
     Some(u32::from_be_bytes(end.payload[4..8].try_into().unwrap()))
 }
@@ -47,7 +47,7 @@ struct Frame {
 }
 
 /// The whole frames among `bytes`.
-fn frames(mut bytes: &[u8]) -> Vec<Frame> {
+fn frames_in(mut bytes: &[u8]) -> Vec<Frame> {
     let mut frames = Vec::new();
     while let Some((head, after)) = bytes.split_at_checked(9) {
         let length = usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).unwrap();
@@ -131,7 +131,7 @@ fn row_18_heads_that_unpack_to_more_than_is_allowed() {
         client.try_send_bytes(&frame(HEADERS, END_STREAM | END_HEADERS, stream, &block));
     }
     check_served(&running);
-    let said = frames(&client.rest());
+    let said = frames_in(&client.rest());
     assert!(said.iter().any(|frame| matches!(frame.kind, HEADERS | RST_STREAM | GOAWAY)), "it has an answer");
     let answered_with_ok = said.iter().any(|frame| frame.kind == HEADERS && frame.payload.first() == Some(&0x88));
     assert!(!answered_with_ok, "none of these is taken for a request");

@@ -8,7 +8,7 @@ use vedette::server::Config;
 use vedette::server::forwarded::Proxies;
 
 use crate::http::{Client, Running, request};
-use crate::support::{Server, library, target};
+use crate::support::target;
 
 pub(super) fn running(config: Config) -> Running {
     Running::new(config, DeliverConfig::default())

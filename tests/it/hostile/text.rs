@@ -92,7 +92,7 @@ fn check_playlist(text: &str) {
 fn row_36_names_that_would_be_tags() {
     let sidecar = format!(
         "name = \"{0}\"\n[[captions]]\nfile = 'a.en.vtt'\nlabel = \"{0}\"\n[[flavors]]\nfile = 'source.mp4'\nlabel = \"{0}\"\n",
-        EVIL.replace('"', "\\\"").replace("\\\\\"", "\\\"")
+        EVIL.replace('"', "\\\"")
     );
     let (_folder, server) = entry("row-36", &sidecar, |file| {
         file.write_all(b"WEBVTT\n\n00:00.000 --> 00:01.000\na\n").unwrap();
@@ -142,7 +142,7 @@ fn check_xml(text: &str) {
         match reader.read_event().unwrap_or_else(|error| panic!("{error}: {text}")) {
             Event::Eof => return,
             Event::Start(element) | Event::Empty(element) => {
-                assert!(!element.name().as_ref().starts_with(b"evil"), "{text}");
+                assert!(!element.name().as_ref().starts_with("evil"), "{text}");
                 element.attributes().for_each(|attribute| drop(attribute.unwrap()));
             }
             Event::DocType(_) => panic!("{text}"),
