@@ -16,7 +16,8 @@ fn lasting(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
 
 fn refused(server: &Server, target: &str, session: &str) -> (u16, String) {
     let answer = server.ask("GET", target, &[("x-kaltura-ks", session)]);
-    assert!(!answer.text().contains(session), "{target}: an error is no echo");
+    let is_echoed = session.len() > 20 && answer.text().contains(session);
+    assert!(!is_echoed, "{target}: an error is no echo: {}", answer.text());
     (answer.status, answer.header("x-kaltura").unwrap_or_default().to_owned())
 }
 

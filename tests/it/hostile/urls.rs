@@ -82,7 +82,9 @@ fn row_05_ten_thousand_parts() {
     assert_eq!(server.get(&with(200)).header("etag"), server.get(&with(0)).header("etag"));
     for parts in [300, 2_000, 10_000] {
         let answer = server.get(&with(parts));
-        assert_eq!(answer.status, 414, "{parts}: {}", answer.text());
+        // Of the longest the whole head is too long.
+        let expected = if parts == 10_000 { 431 } else { 414 };
+        assert_eq!(answer.status, expected, "{parts}: {}", answer.text());
     }
 }
 
