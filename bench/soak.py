@@ -402,7 +402,7 @@ def request(target):
 
 
 FILM = open(os.path.join(LIBRARY, "0_long.mp4"), "rb").read() if os.path.exists(LIBRARY) else b""
-GOOD = ["0_hills", "0_long", "0_avc", "0_hevc", "0_vp9", "0_mkv", "0_ladder", "0_jpeg", "0_webp_lossy", "0_av1"]
+GOOD = ["0_hills", "0_long", "0_avc", "0_hevc", "0_vp9", "0_mkv", "0_ladder", "0_jpeg", "0_webp", "0_av1"]
 BROKEN = sorted(name.split(".")[0] for name in os.listdir(LIBRARY) if name.startswith("0_broken_")) if FILM else []
 # The picture that must always be there; nobody purges it.
 PROBED = "/p/1/thumbnail/entry_id/0_multi/width/200/vid_sec/2"

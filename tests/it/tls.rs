@@ -112,7 +112,8 @@ fn row_19_handshakes_that_do_not_end() {
 fn row_19_records_of_a_byte_and_other_oddities() {
     let folder = Folder::new("tls-row-19-odd");
     certificate(folder.path());
-    let running = Running::new(config(folder.path()), DeliverConfig::default());
+    let config = Config { idle_timeout: Duration::from_secs(2), ..config(folder.path()) };
+    let running = Running::new(config, DeliverConfig::default());
     let text =
         format!("GET {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", target("0_avc", "width/160/vid_sec/1"));
     let whole = Running::usual().get(&target("0_avc", "width/160/vid_sec/1")).body;

@@ -100,7 +100,8 @@ fn row_18_windows_that_stay_shut() {
 
 #[test]
 fn row_18_streams_beyond_their_limit_are_refused() {
-    let running = running(Config { streams_max: 5, idle_timeout: Duration::from_secs(2), ..Config::default() });
+    let quick = Duration::from_secs(2);
+    let running = running(Config { streams_max: 5, idle_timeout: quick, write_timeout: quick, ..Config::default() });
     let mut client = running.connect();
     client.send_bytes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     // No window: no answer ends.
