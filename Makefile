@@ -1,11 +1,13 @@
 # make run          build, make sample media, serve it on 127.0.0.1:8080
 # make test         everything that CI runs
 # make bench-peers  this service beside its peers on this machine; PARTS="cold hits" for some of it
+# make soak         everything at once for SECONDS, with faults: nothing may grow
 .DEFAULT_GOAL := run
-.PHONY: run test bench-peers fmt media clean-media
+.PHONY: run test bench-peers soak fmt media clean-media
 
 LISTEN ?= 127.0.0.1:8080
 MEDIA ?= testdata/library
+SECONDS ?= 300
 CARGO ?= cargo
 
 run:
@@ -34,6 +36,12 @@ test:
 bench-peers:
 	@scripts/setup.sh build media bench >&2
 	@bench/run.sh $(PARTS)
+
+soak:
+	@scripts/setup.sh build media
+	@testdata/make.sh
+	@$(CARGO) build --release --bin vedette
+	@bench/soak.py $(SECONDS)
 
 media:
 	@scripts/setup.sh media

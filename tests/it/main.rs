@@ -18,7 +18,6 @@ mod fmp4;
 mod frames;
 mod guards;
 mod hostile;
-mod hostile_http;
 mod http;
 mod index;
 mod limits;
