@@ -39,12 +39,16 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
             "cache",
         ],
     ),
-    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "country", "deliver"]),
+    ("trace", Layer::Shell, &["error", "origin"]),
+    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "country", "deliver", "trace"]),
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
     (
         "config",
         Layer::Shell,
-        &["error", "entry", "media", "access", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"],
+        &[
+            "error", "entry", "media", "access", "plan", "catalog", "origin", "decode", "cache", "deliver", "server",
+            "trace",
+        ],
     ),
     ("lib", Layer::Core, &[]),
     (
@@ -59,9 +63,9 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
 
 /// Foreign crates with owners; no other module names them.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("hyper", &["server", "origin"]),
-    ("hyper_util", &["server", "origin"]),
-    ("hyper_rustls", &["origin"]),
+    ("hyper", &["server", "origin", "trace"]),
+    ("hyper_util", &["server", "origin", "trace"]),
+    ("hyper_rustls", &["origin", "trace"]),
     ("listenfd", &["main"]),
     ("rustls", &["origin", "server"]),
     ("tokio_rustls", &["server"]),
@@ -86,8 +90,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("pdf_writer", &["thumbnail"]),
     ("quantette", &["thumbnail"]),
     ("ravif", &["thumbnail"]),
-    ("blake3", &["plan", "origin"]),
-    ("percent_encoding", &["request", "access"]),
+    ("blake3", &["plan", "cache"]),
+    ("percent_encoding", &["request", "access", "trace"]),
     ("aes", &["access"]),
     ("cbc", &["access"]),
     ("hmac", &["access"]),

@@ -317,7 +317,7 @@ fn what_changes_shows() {
 #[test]
 fn what_does_not_change_is_not_read_again() {
     let folder = Folder::with(&[("0_a/a.mp4", ""), ("0_a/entry.toml", "name = 'A'"), ("0_b.mp4", "")]);
-    let far = Arc::new(Far::new(Origin::folder(&folder.0).unwrap(), LONG));
+    let far = Arc::new(Far::new(Origin::folder(&folder.0).unwrap(), LONG, LONG));
     let library = Library::open(&folder.0, far).unwrap();
     let read = |entry, now| library.sight().read(&id(entry), None, now).unwrap().unwrap();
     let later = SystemTime::now() + Duration::from_secs(10);

@@ -59,7 +59,7 @@ impl Rest {
     fn origin(&self, config: &Config) -> Origin {
         let origins = |base: &str, environment: &[(String, String)]| {
             let remote = Some(Arc::new(Origins::new(Some(base), config, environment).unwrap()));
-            Origin { folder: None, remote, held: None }
+            Origin { library: "".into(), folder: None, remote, held: None }
         };
         match self {
             Rest::Folder(folder) => Origin::new(&folder.0, config).unwrap(),

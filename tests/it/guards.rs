@@ -505,8 +505,9 @@ fn partners_have_a_word() {
     let server = house.serve(&[]);
     let kept = |target: &str| server.get(target).header("cache-control").unwrap().to_owned();
     let picture = |entry: &str, rest: &str| format!("/p/1/thumbnail/entry_id/{entry}/width/60{rest}");
-    assert_eq!(kept(&picture("0_open", "")), "public, max-age=3600");
-    assert_eq!(kept(&picture("0_theirs", "")), "public, max-age=300");
+    let stale = "stale-while-revalidate=86400, stale-if-error=86400";
+    assert_eq!(kept(&picture("0_open", "")), format!("public, max-age=3600, {stale}"));
+    assert_eq!(kept(&picture("0_theirs", "")), format!("public, max-age=300, {stale}"));
     assert_eq!(kept(&manifest("0_open", "format/applehttp")), "private, max-age=60, max-stale=0");
     assert_eq!(kept(&manifest("0_theirs", "format/url")), "private, max-age=7, max-stale=0");
     assert_eq!(error(&server.get(&picture("0_theirs", "/vid_sec/1"))), (404, "error-38"));

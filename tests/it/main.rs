@@ -11,6 +11,7 @@ mod cage;
 mod cloud;
 mod conditional;
 mod decoded;
+mod disk;
 mod eyes;
 #[allow(dead_code, reason = "the tests of origins use the rest")]
 mod far;
@@ -37,7 +38,9 @@ mod s3;
 mod samples;
 mod sequence;
 mod sessions;
+mod stale;
 mod support;
 mod thumbnail;
 mod tls;
+mod traces;
 mod whole;
