@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# This service beside its peers, on this machine, in one run: make bench, or bench/run.sh [cold] [first] [strip] [photo] [hits].
+# This service beside its peers, on this machine, in one run: make bench, or bench/run.sh [cold] [first] [strip] [photo] [hits] [files] [play] [saturation].
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bench/prepare.sh

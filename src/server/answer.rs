@@ -213,7 +213,7 @@ async fn answered(
     let unknown = |error| Failure { error, is_for_all: true, message: None };
     let admission = house.delivery.admit(wanted.1, asker).await.map_err(unknown)?;
     let message = told(&admission);
-    let answer = admitted(house, head, wanted, (client, &admission, &message)).await;
+    let answer = admitted(house, head, wanted, (client, asker, &admission, &message)).await;
     answer.map_err(|error| Failure { error, is_for_all: admission.is_for_all(), message })
 }
 
@@ -227,7 +227,7 @@ async fn admitted(
     house: &House,
     head: &Head,
     (target, request): (&str, &request::Request),
-    (client, admission, message): (Client<'_>, &Admission<'_>, &Option<HeaderValue>),
+    (client, asker, admission, message): (Client<'_>, &Asker<'_>, &Admission<'_>, &Option<HeaderValue>),
 ) -> Result<Response<Body>, Error> {
     let begun = Instant::now();
     let plan = match house.delivery.plan(request, client, admission).await? {
@@ -248,9 +248,9 @@ async fn admitted(
         }
         Verdict::Proceed => {}
     }
-    let delivered = house.delivery.artifact(&plan).await?;
+    let delivered = house.delivery.artifact(&plan, asker.address).await?;
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
-    tell(&plan, delivered.outcome, begun);
+    tell(&plan, &delivered, begun);
     let (body, content) = content(&plan, &delivered.artifact, is_gzip);
     let wanted = wanted(head, current, &content, house.ranges_max);
     let Some((part, layout)) = arranged(wanted, &content, etag.trim_matches('"')) else {
@@ -289,7 +289,7 @@ pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Aske
     }
     let anybody = Asker { target: Some(target), now, ..Asker::default() };
     let (plan, delivered) = house.delivery.at_once(&request, &anybody)?;
-    tell(&plan, delivered.outcome, begun);
+    tell(&plan, &delivered, begun);
     let is_gzip = plan.work.is_text() && wanted.gzip;
     let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };
     let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
@@ -342,13 +342,17 @@ fn content(plan: &Plan, artifact: &Artifact, is_gzip: bool) -> (artifact::Body, 
 }
 
 /// Tells the log of what was made.
-fn tell(plan: &Plan, outcome: Outcome, begun: Instant) {
-    match outcome {
+fn tell(plan: &Plan, delivered: &Delivered, begun: Instant) {
+    let ms = millis(begun.elapsed());
+    match delivered.outcome {
         Outcome::Hit => {}
         _ if plan.work.is_light() => {
-            tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
+            tracing::debug!(target: "vedette::made", work = %plan.work, ms);
         }
-        _ => tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed())),
+        _ => {
+            let priced_ms = millis(delivered.artifact.timings.priced);
+            tracing::info!(target: "vedette::made", work = %plan.work, ms, priced_ms);
+        }
     }
 }
 

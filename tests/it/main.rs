@@ -8,6 +8,7 @@ mod assets;
 mod cache;
 mod cage;
 mod conditional;
+mod crowded;
 mod decoded;
 mod eyes;
 #[allow(dead_code, reason = "the tests of origins use the rest")]
