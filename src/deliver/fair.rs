@@ -214,6 +214,12 @@ mod tests {
             place
         }
 
+        fn add_all(&mut self, count: usize, flow: Flow, cost: u64) {
+            for _ in 0..count {
+                self.add(flow, cost);
+            }
+        }
+
         /// Whose work is served next.
         fn serve(&mut self, count: usize) -> Vec<Flow> {
             (0..count).filter_map(|_| self.line.pop()).map(|(flow, _)| flow).collect()
@@ -224,7 +230,7 @@ mod tests {
     fn a_client_waits_for_no_more_than_one_piece_of_a_greedy_one() {
         let mut turns = Turns::default();
         let (greedy, other) = (flow(1, 1), flow(1, 2));
-        (0..100).for_each(|_| drop(turns.add(greedy, 100)));
+        turns.add_all(100, greedy, 100);
         assert_eq!(turns.serve(10), [greedy; 10]);
         turns.add(other, 100);
         turns.add(other, 100);
@@ -234,10 +240,12 @@ mod tests {
     #[test]
     fn a_partner_waits_for_no_more_than_one_piece_of_another_with_many_clients() {
         let mut turns = Turns::default();
-        (0..100).for_each(|client| drop(turns.add(flow(1, client), 100)));
+        for client in 0..100 {
+            turns.add(flow(1, client), 100);
+        }
         turns.serve(10);
         let other = flow(2, 1);
-        (0..3).for_each(|_| drop(turns.add(other, 100)));
+        turns.add_all(3, other, 100);
         let served = turns.serve(6);
         assert_eq!(served.iter().filter(|flow| **flow == other).count(), 3, "{served:?}");
         assert_eq!(served[0], other);
@@ -259,9 +267,9 @@ mod tests {
     fn nobody_saves_up_turns_nor_loses_a_debt() {
         let mut turns = Turns::default();
         let (steady, late) = (flow(1, 1), flow(1, 2));
-        (0..100).for_each(|_| drop(turns.add(steady, 10)));
+        turns.add_all(100, steady, 10);
         turns.serve(50);
-        (0..10).for_each(|_| drop(turns.add(late, 10)));
+        turns.add_all(10, late, 10);
         assert_eq!(turns.serve(6).iter().filter(|flow| **flow == late).count(), 3, "not all of its turns at once");
         let debtor = flow(1, 3);
         turns.add(debtor, 1_000);
