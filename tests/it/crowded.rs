@@ -22,7 +22,7 @@ const CONNECTIONS: usize = 20;
 fn server(arguments: &[&str]) -> Server {
     let usual = ["--http2-streams-max", "1000", "--proxies-trusted", "127.0.0.1", "--workers", "1"];
     let patient = ["--decode-timeout", "2m", "--request-timeout", "5m"];
-    Server::start(library(), &[&usual, &patient, arguments].concat())
+    Server::start(library(), &[&usual[..], &patient, arguments].concat())
 }
 
 /// Holds the processes that decode, so that nothing is finished until they are let go.
