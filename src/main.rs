@@ -2,8 +2,12 @@
 
 #[path = "main/ks.rs"]
 mod ks;
+#[path = "main/secret.rs"]
+mod secret;
 #[path = "main/serve.rs"]
 mod serve;
+#[path = "main/sign.rs"]
+mod sign;
 #[path = "main/systemd.rs"]
 mod systemd;
 
@@ -68,6 +72,7 @@ fn run(matches: &ArgMatches) -> Outcome {
         Some(("check-config", given)) => check_config(&settings(given)?),
         Some(("health", given)) => health(given),
         Some(("ks", given)) => ks::run(given),
+        Some(("sign", given)) => sign::run(given),
         _ => Err(vec!["no such command".to_owned()]),
     }
 }
@@ -95,7 +100,8 @@ fn command() -> Command {
             Command::new("check-config").about("Prints the settings, and what is wrong with them or the library"),
         )
         .subcommand(Command::new("health").about("Asks a running service whether it is well").arg(health_url))
-        .subcommand(ks::command());
+        .subcommand(ks::command())
+        .subcommand(sign::command());
     with_settings(command)
 }
 
@@ -158,10 +164,7 @@ fn delivery(settings: &Settings) -> Result<(Catalog, Delivery), Vec<String>> {
 /// Prints what would be done for a URL.
 fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
     let url = given.get_one::<String>("url").map(String::as_str).unwrap_or_default();
-    let target = match url.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("/", |start| &rest[start..]),
-        None => url,
-    };
+    let (_, target) = target(url);
     let unknown = || vec![format!("{target}: no URL of this service begins like that")];
     let request = request::parse(target).ok_or_else(unknown)?.map_err(fault)?;
     runtime()?.block_on(async {
@@ -181,6 +184,16 @@ fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
         };
         left_out.iter().try_for_each(|reason| print(format_args!("left out {reason}\n")))
     })
+}
+
+/// What of a URL is before its path, and the rest.
+fn target(url: &str) -> (&str, &str) {
+    let host = url.find("://").map_or(0, |scheme| scheme + "://".len());
+    if host == 0 {
+        return ("", url);
+    }
+    let path = url[host..].find('/').map_or(url.len(), |path| host + path);
+    url.split_at(path)
 }
 
 /// Prints what a media file holds, in a folder or at an origin.

@@ -28,8 +28,8 @@ pub struct Admission<'a> {
     /// What it depends on beside the URL and the time.
     read: Read,
     now: u64,
-    /// Whether the session, if one is given, is in the URL and good for whoever holds it.
-    is_in_url: bool,
+    /// Whether the session, if one is given, is good for whoever holds it.
+    is_bearers: bool,
     /// The session that it counts as a use of.
     pub(super) used: Option<Arc<Session>>,
 }
@@ -66,11 +66,10 @@ impl Admission<'_> {
         !(session || referrer || address || user_agent)
     }
 
-    /// Whether whoever sends the same target in this second, with no session beside it, is let in alike: no fact had a say that
-    /// is not in it.
+    /// Whether whoever sends the same target and session in this second is let in alike: no other fact had a say.
     pub fn is_for_holders(&self) -> bool {
         let Read { session, referrer, address, user_agent, until: _ } = self.read;
-        !(referrer || address || user_agent) && (!session || self.is_in_url)
+        !(referrer || address || user_agent) && (!session || self.is_bearers)
     }
 
     /// How long an answer may be kept that could be for so long if everybody were let in for good.
@@ -253,7 +252,7 @@ impl Delivery {
     }
 
     /// The same for a request that names `entry` and no other, without a moment's waiting. `None` where the URL has expired, or
-    /// anything but the target has a say.
+    /// anything but the target and the session has a say.
     pub(super) fn admit_at_once<'a>(
         &'a self,
         entry: Arc<Entry>,
@@ -293,14 +292,13 @@ impl Delivery {
                 Ok((main, others))
             });
         }
-        let is_good =
+        let is_bearers =
             session.as_ref().is_none_or(|session| session.as_ref().is_ok_and(|session| session.is_for_holders()));
-        let is_in_url = caller.asker.session.is_none() && is_good;
         let used = session.and_then(std::result::Result::ok);
         if let Some(session) = used.as_ref().filter(|_| !read.session || admitted.is_err()) {
             self.door.sessions.give_back(session);
         }
         let used = used.filter(|_| read.session && admitted.is_ok());
-        Admission { admitted, messages, read, now: caller.asker.now, is_in_url, used }
+        Admission { admitted, messages, read, now: caller.asker.now, is_bearers, used }
     }
 }

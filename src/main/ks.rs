@@ -1,21 +1,19 @@
 //! The command `ks`: sessions shown and made.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
-use vedette::access::secret::Secret;
 use vedette::access::session::{self, Claims, Invalid, Privileges, Role, Session, Version, v1, v2};
 use vedette::entry::PartnerId;
 
+use super::secret::{no_secret, secrets, standard_input, with_secret};
 use super::{Outcome, fault, print};
 
 /// Where a secret is looked for that no argument gives.
 const SECRET_VARIABLE: &str = "VEDETTE_KS_SECRET";
 
-/// More than the longest list of secrets.
-const SECRETS_BYTES_MAX: u64 = 64 * 1024;
+/// The secret of sessions, for people.
+const SECRET: &str = "The partner's admin secret, or a list with commas whose first one makes sessions";
 
 pub(super) fn command() -> Command {
     Command::new("ks")
@@ -28,7 +26,8 @@ pub(super) fn command() -> Command {
 
 fn show_command() -> Command {
     let text = Arg::new("ks").value_name("KS").required(true).help("A session; - is one on the standard input");
-    with_secret(Command::new("show").about("Prints what a session claims, if the secret made it").arg(text))
+    let show = Command::new("show").about("Prints what a session claims, if the secret made it").arg(text);
+    with_secret(show, SECRET, SECRET_VARIABLE)
 }
 
 fn make_command() -> Command {
@@ -49,19 +48,7 @@ fn make_command() -> Command {
         .arg(option("privileges", "LIST", "Such as sview:0_abc12345,list:*").default_value(""))
         .arg(option("rand", "HEX", "16 bytes in hexadecimal digits, any text in v1; what chance gives without it"))
         .arg(option("format", "FORMAT", "v1 or v2").value_parser(["v1", "v2"]).default_value("v2"));
-    with_secret(make)
-}
-
-fn with_secret(command: Command) -> Command {
-    let secret = Arg::new("secret").long("secret").value_name("SECRET");
-    let file = Arg::new("secret_file").long("secret-file").value_name("FILE").conflicts_with("secret");
-    command
-        .arg(secret.help("The partner's admin secret, or a list with commas whose first one makes sessions"))
-        .arg(file.help("A file that holds it; - is the standard input"))
-        .after_help(format!(
-            "Everybody on this machine can see a secret on the command line. Without one, it is read from the file, or \
-             from the variable {SECRET_VARIABLE}."
-        ))
+    with_secret(make, SECRET, SECRET_VARIABLE)
 }
 
 /// Shows or makes a session.
@@ -74,7 +61,7 @@ pub(super) fn run(given: &ArgMatches) -> Outcome {
 }
 
 fn show(given: &ArgMatches) -> Outcome {
-    let secrets = secrets(given)?;
+    let secrets = secrets(given, SECRET_VARIABLE)?;
     let text = match argument(given, "ks") {
         "-" => standard_input()?,
         text => text.to_owned(),
@@ -118,8 +105,8 @@ fn description(session: &Session, now: u64) -> String {
 }
 
 fn make(given: &ArgMatches) -> Outcome {
-    let secrets = secrets(given)?;
-    let secret = secrets.first().ok_or_else(no_secret)?;
+    let secrets = secrets(given, SECRET_VARIABLE)?;
+    let secret = secrets.first().ok_or_else(|| no_secret(SECRET_VARIABLE))?;
     let role = argument(given, "type");
     let claims = Claims {
         partner: PartnerId(given.get_one("partner").copied().unwrap_or_default()),
@@ -160,42 +147,13 @@ fn bytes(hex: &str) -> Result<[u8; 16], Vec<String>> {
     number.map(u128::to_be_bytes).ok_or_else(wrong)
 }
 
-fn secrets(given: &ArgMatches) -> Result<Vec<Secret>, Vec<String>> {
-    let text = match (given.get_one::<String>("secret"), argument(given, "secret_file")) {
-        (Some(secret), _) => secret.clone(),
-        (None, "") => std::env::var(SECRET_VARIABLE).unwrap_or_default(),
-        (None, "-") => standard_input()?,
-        (None, file) => content(File::open(file)).map_err(|error| vec![format!("{file}: {error}")])?,
-    };
-    let secrets = Secret::list(&text);
-    if secrets.is_empty() { Err(no_secret()) } else { Ok(secrets) }
-}
-
-fn no_secret() -> Vec<String> {
-    vec![format!("there is no secret: give --secret-file, --secret or the variable {SECRET_VARIABLE}")]
-}
-
-fn standard_input() -> Result<String, Vec<String>> {
-    content(Ok(io::stdin().lock())).map_err(|error| vec![format!("standard input: {error}")])
-}
-
-/// What a short text holds, without the end of its last line.
-fn content(source: io::Result<impl Read>) -> io::Result<String> {
-    let mut text = String::new();
-    source?.take(SECRETS_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use vedette::access::secret::Secret;
+
     use super::*;
 
     const SECRET: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90";
-
-    fn given(arguments: &[&str]) -> ArgMatches {
-        let matches = command().try_get_matches_from([&["ks"], arguments].concat()).unwrap();
-        matches.subcommand().unwrap().1.clone()
-    }
 
     #[test]
     fn what_is_shown() {
@@ -215,19 +173,6 @@ mod tests {
                         expiry      190000 (in 1 d 1 h 0 min 0 s)\nprivileges  sview:0_a,edit\n";
         assert!(shown.starts_with(expected), "{shown}");
         assert!(description(&session, 190_000).contains("(it has expired)"));
-    }
-
-    #[test]
-    fn secrets_come_from_where_they_are_kept() {
-        let file = std::env::temp_dir().join(format!("vedette-secret-{}", std::process::id()));
-        std::fs::write(&file, "new, old\n").unwrap();
-        let found = secrets(&given(&["show", "--secret-file", file.to_str().unwrap(), "x"]));
-        std::fs::remove_file(&file).unwrap();
-        assert_eq!(found, Ok(Secret::list("new,old")));
-        assert_eq!(secrets(&given(&["show", "--secret", "s", "x"])), Ok(Secret::list("s")));
-        assert_eq!(secrets(&given(&["show", "--secret", "", "x"])), Err(no_secret()));
-        let missing = secrets(&given(&["show", "--secret-file", "/nowhere/secret", "x"])).unwrap_err();
-        assert!(missing[0].starts_with("/nowhere/secret: "), "{missing:?}");
     }
 
     #[test]

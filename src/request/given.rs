@@ -13,10 +13,13 @@ pub(super) struct Given<'a> {
     of_path: usize,
 }
 
+/// As many as most have.
+const PAIRS_FEW: usize = 12;
+
 impl<'a> Given<'a> {
     /// Those of the pairs of a path and of a query.
     pub(super) fn read(of_path: &'a str, query: &'a str) -> Result<Given<'a>> {
-        let mut given = Given::default();
+        let mut given = Given { pairs: Vec::with_capacity(PAIRS_FEW), of_path: 0 };
         path::pairs(of_path, "", |name, value| {
             given.pairs.push((path::decode(name)?, path::decode(value)?));
             Ok(())

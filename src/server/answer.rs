@@ -6,7 +6,7 @@ use hyper::body::Body as HttpBody;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::asker::asker;
+use super::asker::{self, asker};
 use super::body::Body;
 use super::coding;
 use super::conditional::{self, Validators, Verdict};
@@ -15,6 +15,7 @@ use super::field;
 use super::file;
 use super::form;
 use super::forwarded::Way;
+use super::head;
 use super::house::House;
 use super::ident::{self, X_REQUEST_ID};
 use super::journal::{self, millis};
@@ -36,7 +37,7 @@ use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision, Plan};
 use crate::request::path::TARGET_MAX;
-use crate::request::{self, Accepts, stale};
+use crate::request::{self, Accepts};
 
 /// What the service is, for who asks for something else.
 const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a frame of any video, at any size, by URL: \
@@ -270,7 +271,8 @@ async fn admitted(
     let is_at_hand =
         admission.is_for_holders() && !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
     if let Some(held) = held.filter(|_| is_at_hand) {
-        let wanted = recent::Wanted { target: target.as_bytes(), gzip: takes_gzip(&head.headers) };
+        let session = asker::session(&head.headers).map(str::as_bytes);
+        let wanted = head::Wanted { target: target.as_bytes(), session, gzip: takes_gzip(&head.headers) };
         let now = field::now();
         house.recent.remember((wanted, kind), now, || recent::fields(response.headers(), now), held);
     }
@@ -279,7 +281,7 @@ async fn admitted(
 
 /// The answer to a plain request and what it is of, where that is a matter of microseconds: as it would be answered otherwise,
 /// and without a moment's waiting. `None` for everything else.
-pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
+pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
     let (begun, now) = (Instant::now(), field::now());
     let target = std::str::from_utf8(wanted.target).ok()?;
     let request = request::parse(target)?.ok()?;
@@ -287,22 +289,30 @@ pub(super) fn at_once(house: &House, wanted: recent::Wanted<'_>) -> Option<(Aske
     if !matches!(kind, Asked::Thumbnail | Asked::Playlist) {
         return None;
     }
-    let anybody = Asker { target: Some(target), now, ..Asker::default() };
-    let (plan, delivered) = house.delivery.at_once(&request, &anybody)?;
+    let session = wanted.session.map(std::str::from_utf8).transpose().ok()?;
+    let holder = Asker { target: Some(target), session, now, ..Asker::default() };
+    let (plan, delivered) = house.delivery.at_once(&request, &holder)?;
     tell(&plan, &delivered, begun);
     let is_gzip = plan.work.is_text() && wanted.gzip;
     let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };
-    let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
-    response::describe(&mut fields, &standing(&plan, &etag(&plan, is_gzip), None), &content);
-    response::cache_fields(&mut fields, delivered.outcome);
-    match delivered.outcome {
-        Outcome::Hit => response::hit_timing_field(&mut fields),
-        Outcome::Made | Outcome::Shared => response::timing_field(&mut fields, &[("total", begun.elapsed())]),
-    }
-    let (fields, held) = (reply::finished(fields, now), Held::Bytes(body));
-    let reply = Reply::whole(&fields, held.clone());
+    let etag = etag(&plan, is_gzip);
+    let describe = |fields: &mut Vec<u8>| {
+        response::describe(fields, &standing(&plan, &etag, None), &content);
+        response::cache_fields(fields, delivered.outcome);
+        match delivered.outcome {
+            Outcome::Hit => response::hit_timing_field(fields),
+            Outcome::Made | Outcome::Shared => response::timing_field(fields, &[("total", begun.elapsed())]),
+        }
+        reply::finish(fields, now);
+    };
+    let reply = Reply::whole(describe, Held::Bytes(body.clone()));
     if delivered.outcome == Outcome::Hit {
-        house.recent.remember((wanted, kind), now, || fields, held);
+        let fields = || {
+            let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
+            describe(&mut fields);
+            fields
+        };
+        house.recent.remember((wanted, kind), now, fields, Held::Bytes(body));
     }
     Some((kind, delivered.outcome, reply))
 }
@@ -312,17 +322,18 @@ fn etag(plan: &Plan, is_gzip: bool) -> String {
     if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) }
 }
 
-fn standing(plan: &Plan, etag: &str, message: Option<HeaderValue>) -> Standing {
+fn standing<'a>(plan: &'a Plan, etag: &'a str, message: Option<HeaderValue>) -> Standing<'a> {
     let vary = match plan.work.is_text() {
         true => Some(response::ACCEPT_ENCODING),
         false => plan.negotiated.then_some("Accept"),
     };
     Standing {
-        etag: field::text(format_args!("{etag}")),
+        etag,
         modified: plan.modified,
         freshness: plan.freshness,
         vary,
-        tags: stale::tags(&plan.entry, plan.partner),
+        entry: &plan.entry,
+        partner: plan.partner,
         message,
     }
 }

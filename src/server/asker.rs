@@ -16,14 +16,22 @@ pub(super) fn asker<'a>(
     (address, country): (IpAddr, Option<&'a str>),
     target: Option<&'a str>,
 ) -> Asker<'a> {
-    let field = |name| headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
     Asker {
-        session: field(X_KALTURA_KS),
-        referrer: field(header::REFERER),
-        user_agent: field(header::USER_AGENT),
+        session: session(headers),
+        referrer: field(headers, header::REFERER),
+        user_agent: field(headers, header::USER_AGENT),
         address: Some(address),
         country,
         target,
         now: now(),
     }
+}
+
+/// The session that stands beside the URL.
+pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
+    field(headers, X_KALTURA_KS)
+}
+
+fn field(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
 }

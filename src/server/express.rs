@@ -19,12 +19,12 @@ use tokio::sync::watch::Receiver;
 
 use super::answer;
 use super::field;
-use super::head::{self, Head};
+use super::head::{self, Head, Wanted};
 use super::house::House;
 use super::ident;
 use super::line::FileLine;
 use super::pulse::{OpenRequest, Pulse};
-use super::recent::{Reply, Wanted};
+use super::recent::Reply;
 use super::siding::{Siding, Waiting};
 use super::telemetry::{self, Asked};
 use crate::deliver::Outcome;
@@ -40,6 +40,8 @@ pub(super) struct Express<S> {
     phase: Phase,
     input: Input,
     output: Option<Output>,
+    /// Room for the head of the next answer.
+    head: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +65,9 @@ struct Input {
 /// An answer that is being sent.
 #[derive(Debug)]
 struct Output {
-    /// What goes before `bytes`.
-    first: Bytes,
+    /// What goes before `bytes`, of which so many bytes are gone.
+    head: Vec<u8>,
+    head_sent: usize,
     bytes: Bytes,
     file: Option<Sending>,
     /// What is counted when it is sent.
@@ -91,7 +94,8 @@ const BYTES_AT_ONCE: u64 = 2 << 20;
 impl<S: FileLine> Express<S> {
     /// A stream at a boundary. A request is answered by the house that there is when it comes.
     pub(super) fn new(stream: S, pulse: Arc<Pulse>, houses: Receiver<Arc<House>>, siding: Arc<Siding>) -> Express<S> {
-        Express { stream, pulse, houses, siding, phase: Phase::Boundary, input: Input::default(), output: None }
+        let (phase, input) = (Phase::Boundary, Input::default());
+        Express { stream, pulse, houses, siding, phase, input, output: None, head: Vec::new() }
     }
 
     /// Sends what is left of an answer. One that cannot be sent to its end breaks the connection off.
@@ -104,7 +108,7 @@ impl<S: FileLine> Express<S> {
             }),
             Err(_) => self.pulse.break_off(),
         }
-        self.output = None;
+        self.head = self.output.take().map_or_else(Vec::new, |output| output.head);
         Poll::Ready(sent)
     }
 
@@ -135,7 +139,7 @@ impl<S: FileLine> Express<S> {
     fn next(&mut self) {
         let (begun, at) = (self.pulse.requests().0, Instant::now());
         let (length, wanted, (range, name)) = match head::head(self.input.rest()) {
-            Head::Plain { length, target, gzip, range, name } => (length, Wanted { target, gzip }, (range, name)),
+            Head::Plain { length, wanted, range, name } => (length, wanted, (range, name)),
             Head::Bodyless { length } => return self.lend(length, begun),
             Head::Other => {
                 self.siding.close();
@@ -144,16 +148,19 @@ impl<S: FileLine> Express<S> {
                 return;
             }
         };
-        let Some((kind, outcome, reply)) = self.at_hand(wanted, range) else {
+        let Some((kind, outcome, mut reply)) = self.at_hand(wanted, range) else {
             return self.lend(length, begun);
         };
         tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = reply.status.as_u16());
-        let (first, bytes) = reply.named(&ident::name(name));
+        let mut head = std::mem::take(&mut self.head);
+        let (status, file) = (reply.status, reply.file.take());
+        let bytes = reply.named(&ident::name(name), &mut head);
         self.output = Some(Output {
-            first,
+            head,
+            head_sent: 0,
             bytes,
-            file: reply.file.map(Extent::send),
-            counted: Some(Counted { kind, status: reply.status, outcome, begun: at }),
+            file: file.map(Extent::send),
+            counted: Some(Counted { kind, status, outcome, begun: at }),
             _open: OpenRequest::new(&self.pulse, Version::HTTP_11),
         });
         self.input.start += length;
@@ -195,14 +202,18 @@ impl<S: FileLine> Express<S> {
 
 impl Output {
     fn poll(&mut self, stream: &mut impl FileLine, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !(self.first.is_empty() && self.bytes.is_empty()) {
-            let both = [io::IoSlice::new(&self.first), io::IoSlice::new(&self.bytes)];
+        loop {
+            let head = &self.head[self.head_sent..];
+            if head.is_empty() && self.bytes.is_empty() {
+                break;
+            }
+            let both = [io::IoSlice::new(head), io::IoSlice::new(&self.bytes)];
             match ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &both))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 sent => {
-                    let of_first = sent.min(self.first.len());
-                    self.first.advance(of_first);
-                    self.bytes.advance(sent - of_first);
+                    let of_head = sent.min(head.len());
+                    self.head_sent += of_head;
+                    self.bytes.advance(sent - of_head);
                 }
             }
         }
@@ -220,7 +231,7 @@ impl Output {
 
 impl From<Waiting> for Output {
     fn from(Waiting { head, body, open }: Waiting) -> Output {
-        Output { first: Bytes::new(), bytes: head, file: Some(body.send()), counted: None, _open: open }
+        Output { head: Vec::new(), head_sent: 0, bytes: head, file: Some(body.send()), counted: None, _open: open }
     }
 }
 

@@ -47,6 +47,11 @@ const HTTP_DATE_MAX: u64 = 253_402_300_799;
 /// A field value of what may be foreign text: anything but printable ASCII becomes `?`.
 pub(super) fn text(arguments: std::fmt::Arguments<'_>) -> HeaderValue {
     let mut value = arguments.to_string().into_bytes();
-    value.iter_mut().filter(|byte| !(0x20..0x7f).contains(*byte)).for_each(|byte| *byte = b'?');
+    make_plain(&mut value);
     HeaderValue::from_maybe_shared(Bytes::from(value)).unwrap_or(HeaderValue::from_static("?"))
+}
+
+/// Makes a field value of what may be foreign text.
+pub(super) fn make_plain(value: &mut [u8]) {
+    value.iter_mut().filter(|byte| !(0x20..0x7f).contains(*byte)).for_each(|byte| *byte = b'?');
 }

@@ -6,14 +6,12 @@ use super::coding;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head<'a> {
     /// A complete head of so many bytes that asks for a target with `GET` and says nothing that changes the answer, but
-    /// whether it may be compressed and what part of it is wanted. What it calls itself changes nothing.
+    /// whose session it is, whether it may be compressed and what part of it is wanted. What it calls itself changes nothing.
     Plain {
         /// Bytes.
         length: usize,
-        /// What is asked for, as it stands on the request line.
-        target: &'a [u8],
-        /// Whether the answer may be compressed.
-        gzip: bool,
+        /// What the answer depends on.
+        wanted: Wanted<'a>,
         /// The value of its `Range`.
         range: Option<&'a [u8]>,
         /// The name that its sender gave it.
@@ -28,10 +26,22 @@ pub enum Head<'a> {
     Other,
 }
 
+/// What the answer to a plain request depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wanted<'a> {
+    /// What is asked for, as it stands on the request line.
+    pub target: &'a [u8],
+    /// The session beside it.
+    pub session: Option<&'a [u8]>,
+    /// Whether the answer may be compressed.
+    pub gzip: bool,
+}
+
 /// What one field does to a head.
 enum Effect<'a> {
     None,
     Range(&'a [u8]),
+    Session(&'a [u8]),
     Matters,
     Frames,
     Host,
@@ -54,7 +64,8 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
     }
     let mut at = first.len() + 2;
     let mut plain = method == b"GET" && target.first() == Some(&b'/') && target.iter().all(is_plain);
-    let (mut hosts, mut gzip, mut range, mut name) = (0, false, None, None);
+    let mut wanted = Wanted { target, session: None, gzip: false };
+    let (mut hosts, mut range, mut name) = (0, None, None);
     loop {
         let field = line(buffer.get(at..)?)?;
         at += field.len() + 2;
@@ -64,16 +75,17 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
         match effect(field)? {
             Effect::None => {}
             Effect::Range(value) if range.is_none() => range = Some(value),
-            Effect::Range(_) => plain = false,
+            Effect::Session(value) if wanted.session.is_none() => wanted.session = Some(value),
+            Effect::Range(_) | Effect::Session(_) => plain = false,
             Effect::Matters => plain = false,
             Effect::Frames => return None,
             Effect::Host => hosts += 1,
-            Effect::Gzip => gzip = true,
+            Effect::Gzip => wanted.gzip = true,
             Effect::Name(value) => name = name.or(Some(value)),
         }
     }
     Some(match plain && hosts == 1 {
-        true => Head::Plain { length: at, target, gzip, range, name },
+        true => Head::Plain { length: at, wanted, range, name },
         false => Head::Bodyless { length: at },
     })
 }
@@ -118,7 +130,10 @@ fn effect(field: &[u8]) -> Option<Effect<'_>> {
         b'r' if is(b"range") => Effect::Range(value),
         b't' if is(b"te") || begins(b"transfer-") || begins(b"trailer") => Effect::Frames,
         b'u' if is(b"upgrade") => Effect::Frames,
-        b'x' if is(b"x-kaltura-ks") => Effect::Matters,
+        b'x' if is(b"x-kaltura-ks") => match !value.is_empty() && value.iter().all(u8::is_ascii_graphic) {
+            true => Effect::Session(value),
+            false => Effect::Matters,
+        },
         b'x' if is(b"x-request-id") => Effect::Name(value),
         _ => Effect::None,
     };
@@ -145,12 +160,10 @@ mod tests {
 
     #[test]
     fn plain_heads() {
-        let target = b"/p/1/thumbnail/entry_id/0_x";
-        check(PLAIN, Head::Plain { length: PLAIN.len(), target, gzip: false, range: None, name: None });
-        check(
-            &format!("{PLAIN}GET"),
-            Head::Plain { length: PLAIN.len(), target, gzip: false, range: None, name: None },
-        );
+        let wanted = Wanted { target: b"/p/1/thumbnail/entry_id/0_x", session: None, gzip: false };
+        check(PLAIN, Head::Plain { length: PLAIN.len(), wanted, range: None, name: None });
+        check(&format!("{PLAIN}GET"), Head::Plain { length: PLAIN.len(), wanted, range: None, name: None });
+        let root = Wanted { target: b"/", ..wanted };
         for field in [
             "Cookie: a=b",
             "Accept: image/webp",
@@ -160,13 +173,15 @@ mod tests {
             "Empty:",
         ] {
             let text = with(field);
-            let gzip = field == "Accept-Encoding: gzip";
-            check(&text, Head::Plain { length: text.len(), target: b"/", gzip, range: None, name: None });
+            let wanted = Wanted { gzip: field == "Accept-Encoding: gzip", ..root };
+            check(&text, Head::Plain { length: text.len(), wanted, range: None, name: None });
         }
         let (text, name) = (with("X-Request-Id: 7"), Some(&b"7"[..]));
-        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range: None, name });
+        check(&text, Head::Plain { length: text.len(), wanted: root, range: None, name });
         let (text, range) = (with("range:  bytes=0-1 "), Some(&b"bytes=0-1"[..]));
-        check(&text, Head::Plain { length: text.len(), target: b"/", gzip: false, range, name: None });
+        check(&text, Head::Plain { length: text.len(), wanted: root, range, name: None });
+        let (text, wanted) = (with("X-Kaltura-Ks: djJ8 "), Wanted { session: Some(b"djJ8"), ..root });
+        check(&text, Head::Plain { length: text.len(), wanted, range: None, name: None });
     }
 
     #[test]
@@ -176,7 +191,9 @@ mod tests {
             "If-None-Match: \"x\"",
             "if-range: x",
             "Host: y",
-            "X-Kaltura-Ks: x",
+            "X-Kaltura-Ks: x\r\nX-Kaltura-Ks: x",
+            "X-Kaltura-Ks: x y",
+            "X-Kaltura-Ks:",
         ] {
             let text = with(field);
             check(&text, Head::Bodyless { length: text.len() });

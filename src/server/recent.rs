@@ -3,10 +3,11 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
+use super::head::Wanted;
 use super::ident::X_REQUEST_ID;
 use super::telemetry::Asked;
 use super::{field, range, reply};
@@ -32,19 +33,11 @@ struct Place {
     answer: Option<Arc<Answer>>,
 }
 
-/// What a request of HTTP/1.1 that says nothing else that matters asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Wanted<'a> {
-    /// The target, as it stands on the request line.
-    pub(super) target: &'a [u8],
-    /// Whether it may be compressed.
-    pub(super) gzip: bool,
-}
-
 /// An answer to `GET` over HTTP/1.1.
 #[derive(Debug)]
 pub(super) struct Answer {
     target: Box<[u8]>,
+    session: Option<Box<[u8]>>,
     gzip: bool,
     /// What it is an answer of.
     pub(super) kind: Asked,
@@ -67,13 +60,14 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The same in two parts, of which the first names the request.
-    pub(super) fn named(&self, name: &HeaderValue) -> (Bytes, Bytes) {
+    /// The same in two parts, of which the first names the request and stands in `head` then.
+    pub(super) fn named(mut self, name: &HeaderValue, head: &mut Vec<u8>) -> Bytes {
         let line = self.bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        let mut first = Vec::with_capacity(line + 160);
-        first.extend_from_slice(&self.bytes[..line]);
-        reply::field(&mut first, &X_REQUEST_ID, name.as_bytes());
-        (first.into(), self.bytes.slice(line..))
+        head.clear();
+        head.extend_from_slice(&self.bytes[..line]);
+        reply::field(head, &X_REQUEST_ID, name.as_bytes());
+        self.bytes.advance(line);
+        self.bytes
     }
 }
 
@@ -91,8 +85,7 @@ impl Recent {
         if place.target != hash || place.second != second {
             return None;
         }
-        let is_meant = |answer: &&Arc<Answer>| Wanted { target: &answer.target, gzip: answer.gzip } == wanted;
-        place.answer.as_ref().filter(is_meant).cloned()
+        place.answer.as_ref().filter(|answer| answer.wanted() == wanted).cloned()
     }
 
     /// Holds the answer of a kind, given in `second` with these [`fields`] and the whole of this or a part, if it is asked for
@@ -142,9 +135,15 @@ impl Recent {
 
 impl Answer {
     fn new(wanted: Wanted<'_>, kind: Asked, fields: Vec<u8>, held: Held) -> Answer {
-        let whole = Reply::whole(&fields, held.clone());
-        let Wanted { target, gzip } = wanted;
-        Answer { target: target.into(), gzip, kind, fields: fields.into(), held, whole }
+        let whole = Reply::whole(|bytes| bytes.extend_from_slice(&fields), held.clone());
+        let Wanted { target, session, gzip } = wanted;
+        let (target, session) = (target.into(), session.map(Box::from));
+        Answer { target, session, gzip, kind, fields: fields.into(), held, whole }
+    }
+
+    /// What it is the answer to.
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { target: &self.target, session: self.session.as_deref(), gzip: self.gzip }
     }
 
     /// What is sent to whoever wants all of it, or with a `Range` field a part; `None` where that asks for anything else.
@@ -154,7 +153,8 @@ impl Answer {
             range::Wanted::Whole => Some(self.whole.clone()),
             range::Wanted::Part(part) => {
                 let said = field::content_range(&part, self.held.len());
-                Some(reply(&self.fields, StatusCode::PARTIAL_CONTENT, Some(said), self.held.part(part)))
+                let write_fields = |bytes: &mut Vec<u8>| bytes.extend_from_slice(&self.fields);
+                Some(reply(write_fields, (StatusCode::PARTIAL_CONTENT, Some(said)), self.held.part(part)))
             }
             range::Wanted::Parts(_) | range::Wanted::Unsatisfiable => None,
         }
@@ -162,9 +162,9 @@ impl Answer {
 }
 
 impl Reply {
-    /// All of an answer with these [`fields`].
-    pub(super) fn whole(fields: &[u8], held: Held) -> Reply {
-        reply(fields, StatusCode::OK, None, held)
+    /// All of an answer, with [`fields`] as they are written.
+    pub(super) fn whole(write_fields: impl FnOnce(&mut Vec<u8>), held: Held) -> Reply {
+        reply(write_fields, (StatusCode::OK, None), held)
     }
 }
 
@@ -172,17 +172,22 @@ impl Reply {
 pub(super) fn fields(headers: &HeaderMap, second: u64) -> Vec<u8> {
     let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
     reply::fields(&mut fields, headers, |name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_RANGE);
-    reply::finished(fields, second)
+    reply::finish(&mut fields, second);
+    fields
 }
 
-fn reply(fields: &[u8], status: StatusCode, content_range: Option<HeaderValue>, held: Held) -> Reply {
+fn reply(
+    write_fields: impl FnOnce(&mut Vec<u8>),
+    (status, content_range): (StatusCode, Option<HeaderValue>),
+    held: Held,
+) -> Reply {
     let more = if let Held::Bytes(body) = &held { body.len() } else { 0 };
     let mut bytes = reply::begun(status, more);
     reply::field(&mut bytes, &header::CONTENT_LENGTH, HeaderValue::from(held.len()).as_bytes());
     if let Some(content_range) = content_range {
         reply::field(&mut bytes, &header::CONTENT_RANGE, content_range.as_bytes());
     }
-    bytes.extend_from_slice(fields);
+    write_fields(&mut bytes);
     let file = match held {
         Held::Bytes(body) => {
             bytes.extend_from_slice(&body);
@@ -204,7 +209,7 @@ mod tests {
     }
 
     fn wanted(target: &str) -> Wanted<'_> {
-        Wanted { target: target.as_bytes(), gzip: false }
+        Wanted { target: target.as_bytes(), session: None, gzip: false }
     }
 
     /// Remembers twice within one second of the clock.
@@ -240,6 +245,7 @@ mod tests {
         assert!(recent.get(wanted("/a"), second + 1).is_none());
         assert!(recent.get(wanted("/b"), second).is_none());
         assert!(recent.get(Wanted { gzip: true, ..wanted("/a") }, second).is_none());
+        assert!(recent.get(Wanted { session: Some(b"a"), ..wanted("/a") }, second).is_none());
     }
 
     #[test]

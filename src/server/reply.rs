@@ -1,16 +1,20 @@
 //! Answers of HTTP/1.1 as they are written (RFC 9112 section 2.1).
 
+use std::fmt;
+use std::io::Write;
+
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderName};
 
-use super::field::{http_date, now};
+use super::field::{http_date, make_plain, now};
 
 /// The head of an answer that is given now with these fields.
 pub(super) fn head(status: StatusCode, headers: &HeaderMap) -> Bytes {
     let mut head = begun(status, 0);
     fields(&mut head, headers, |_| true);
-    finished(head, now()).into()
+    finish(&mut head, now());
+    head.into()
 }
 
 /// The head of an answer up to its first field, with room for the others and for so many bytes behind them.
@@ -39,9 +43,19 @@ pub(super) fn field(head: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
     }
 }
 
-/// The same head with its date, and at its end.
-pub(super) fn finished(mut head: Vec<u8>, second: u64) -> Vec<u8> {
-    field(&mut head, &header::DATE, http_date(second).as_bytes());
+/// Adds a field with a value that may be foreign text, as [`field::text`](super::field::text) has it.
+pub(super) fn text_field(head: &mut Vec<u8>, name: &HeaderName, value: fmt::Arguments<'_>) {
+    head.extend_from_slice(name.as_str().as_bytes());
+    head.extend_from_slice(b": ");
+    let begin = head.len();
+    // Writing to memory cannot fail.
+    let _ = head.write_fmt(value);
+    make_plain(&mut head[begin..]);
     head.extend_from_slice(b"\r\n");
-    head
+}
+
+/// Ends a head with its date.
+pub(super) fn finish(head: &mut Vec<u8>, second: u64) {
+    field(head, &header::DATE, http_date(second).as_bytes());
+    head.extend_from_slice(b"\r\n");
 }

@@ -1,8 +1,9 @@
 //! Artifacts to responses: the fields that leave this service.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt;
 use std::ops::Range;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,21 +14,25 @@ use super::body::Body;
 use super::field::{content_range, http_date, now, text};
 use super::{file, reply};
 use crate::deliver::Outcome;
+use crate::entry::{EntryId, PartnerId};
 use crate::plan::Freshness;
+use crate::request::stale;
 
 /// What a plan says of its answer, as fields: sent with the answer and with a 304 for it (RFC 9110 section 15.4.5).
 #[derive(Clone, Debug)]
-pub(super) struct Standing {
+pub(super) struct Standing<'a> {
     /// The strong entity tag.
-    pub(super) etag: HeaderValue,
+    pub(super) etag: &'a str,
     /// When the answer last changed, in seconds since 1970.
     pub(super) modified: u64,
     /// How long it may be kept.
     pub(super) freshness: Freshness,
     /// The field of the request that had a say, if one had.
     pub(super) vary: Option<&'static str>,
-    /// What it is about, for those who keep it: the tags by which it may be declared stale.
-    pub(super) tags: [String; 2],
+    /// What it is about, for those who keep it and may hear that it is stale.
+    pub(super) entry: &'a EntryId,
+    /// Whose that is.
+    pub(super) partner: PartnerId,
     /// What the viewer may be told.
     pub(super) message: Option<HeaderValue>,
 }
@@ -90,11 +95,23 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 pub(super) trait Fields {
     /// Adds a field.
     fn put(&mut self, name: HeaderName, value: HeaderValue);
+    /// Adds a field whose value is written as [`text`] does it.
+    fn put_text(&mut self, name: HeaderName, value: fmt::Arguments<'_>);
+    /// Adds those of every answer: that it is for every site's pages.
+    fn put_shared(&mut self);
 }
 
 impl Fields for HeaderMap {
     fn put(&mut self, name: HeaderName, value: HeaderValue) {
         self.insert(name, value);
+    }
+
+    fn put_text(&mut self, name: HeaderName, value: fmt::Arguments<'_>) {
+        self.insert(name, text(value));
+    }
+
+    fn put_shared(&mut self) {
+        self.extend(shared());
     }
 }
 
@@ -102,11 +119,34 @@ impl Fields for Vec<u8> {
     fn put(&mut self, name: HeaderName, value: HeaderValue) {
         reply::field(self, &name, value.as_bytes());
     }
+
+    fn put_text(&mut self, name: HeaderName, value: fmt::Arguments<'_>) {
+        reply::text_field(self, &name, value);
+    }
+
+    fn put_shared(&mut self) {
+        static WRITTEN: LazyLock<Vec<u8>> = LazyLock::new(|| {
+            let mut written = Vec::new();
+            shared().iter().for_each(|(name, value)| reply::field(&mut written, name, value.as_bytes()));
+            written
+        });
+        self.extend_from_slice(&WRITTEN);
+    }
+}
+
+fn shared() -> [(HeaderName, HeaderValue); 5] {
+    [
+        (header::SERVER, HeaderValue::from_static("vedette")),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED),
+        (TIMING_ALLOW_ORIGIN, ANY),
+        (CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin")),
+    ]
 }
 
 /// The answer with all its fields. `body` has the bytes of `part`; `headers` is an empty map with room.
 pub(super) fn success(
-    standing: &Standing,
+    standing: &Standing<'_>,
     content: &Content,
     part: &Part<'_>,
     body: Body,
@@ -130,7 +170,7 @@ pub(super) fn success(
 }
 
 /// The fields of an answer but those that tell how much of it is sent.
-pub(super) fn describe(fields: &mut impl Fields, standing: &Standing, content: &Content) {
+pub(super) fn describe(fields: &mut impl Fields, standing: &Standing<'_>, content: &Content) {
     fields.put(header::CONTENT_TYPE, file::media_type(content.media_type.clone()));
     fields.put(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     fields.put(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -147,7 +187,7 @@ pub(super) fn describe(fields: &mut impl Fields, standing: &Standing, content: &
         fields.put(header::CONTENT_DISPOSITION, attachment.clone());
     }
     stand(fields, standing);
-    share(fields);
+    fields.put_shared();
 }
 
 /// 302: the answer is at `location`. The dialect sends a line of nothing with it.
@@ -156,15 +196,15 @@ pub(super) fn redirect(location: &str, freshness: Freshness) -> Response<Body> {
     headers.insert(header::LOCATION, text(format_args!("{}", location.replace(' ', "%20"))));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("1"));
     keep(&mut headers, freshness, now());
-    share(&mut headers);
+    headers.put_shared();
     respond(StatusCode::FOUND, headers, Bytes::from_static(b"\n"))
 }
 
 /// 304: the client has it.
-pub(super) fn not_modified(standing: &Standing) -> Response<Body> {
+pub(super) fn not_modified(standing: &Standing<'_>) -> Response<Body> {
     let mut headers = HeaderMap::with_capacity(FIELDS_FEW);
     stand(&mut headers, standing);
-    share(&mut headers);
+    headers.put_shared();
     respond(StatusCode::NOT_MODIFIED, headers, Bytes::new())
 }
 
@@ -186,7 +226,7 @@ pub(super) fn options() -> Response<Body> {
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-    share(&mut headers);
+    headers.put_shared();
     respond(StatusCode::OK, headers, Bytes::new())
 }
 
@@ -220,7 +260,7 @@ pub(super) fn document(media_type: HeaderValue, text: String) -> Response<Body> 
     headers.insert(header::CONTENT_TYPE, media_type);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    share(&mut headers);
+    headers.put_shared();
     respond(StatusCode::OK, headers, body)
 }
 
@@ -252,28 +292,26 @@ pub(super) fn hit_timing_field(fields: &mut impl Fields) {
 
 /// Names the steps that took any time, in milliseconds (W3C Server Timing section 2), of an answer that was not kept.
 pub(super) fn timing_field(fields: &mut impl Fields, steps: &[(&'static str, Duration)]) {
-    let mut value = String::with_capacity(32 * (1 + steps.len()));
-    value.push_str("cache;desc=miss");
-    for (name, took) in steps.iter().filter(|(_, took)| !took.is_zero()) {
-        // Writing to a string cannot fail.
-        let _ = write!(value, ", {name};dur={:.2}", took.as_secs_f64() * 1000.0);
-    }
-    fields.put(SERVER_TIMING, text(format_args!("{value}")));
+    let taken = fmt::from_fn(|f| {
+        let mut steps = steps.iter().filter(|(_, took)| !took.is_zero());
+        steps.try_for_each(|(name, took)| write!(f, ", {name};dur={:.2}", took.as_secs_f64() * 1000.0))
+    });
+    fields.put_text(SERVER_TIMING, format_args!("cache;desc=miss{taken}"));
 }
 
 /// The fields of most answers but a picture's.
 const FIELDS_FEW: usize = 16;
 
-fn stand(fields: &mut impl Fields, standing: &Standing) {
-    fields.put(header::ETAG, standing.etag.clone());
+fn stand(fields: &mut impl Fields, standing: &Standing<'_>) {
+    fields.put_text(header::ETAG, format_args!("{}", standing.etag));
     fields.put(header::LAST_MODIFIED, http_date(standing.modified));
     keep(fields, standing.freshness, now());
     if let Some(field) = standing.vary {
         fields.put(header::VARY, HeaderValue::from_static(field));
     }
-    let [entry, partner] = &standing.tags;
-    fields.put(SURROGATE_KEY, text(format_args!("{entry} {partner}")));
-    fields.put(CACHE_TAG, text(format_args!("{entry},{partner}")));
+    let (entry, partner) = (standing.entry, standing.partner);
+    fields.put_text(SURROGATE_KEY, format_args!("{}", stale::tags(entry, partner, ' ')));
+    fields.put_text(CACHE_TAG, format_args!("{}", stale::tags(entry, partner, ',')));
     if let Some(message) = &standing.message {
         fields.put(X_KALTURA_MESSAGE, message.clone());
     }
@@ -283,26 +321,22 @@ fn stand(fields: &mut impl Fields, standing: &Standing) {
 const YEAR: u32 = 31_536_000;
 
 fn keep(fields: &mut impl Fields, freshness: Freshness, now: u64) {
-    let (value, seconds) = match freshness {
-        Freshness::Public(seconds) => (text(format_args!("public, max-age={seconds}")), seconds),
-        Freshness::Private(seconds) => (text(format_args!("private, max-age={seconds}, max-stale=0")), seconds),
-        Freshness::Immutable => (HeaderValue::from_static("public, max-age=31536000, immutable"), YEAR),
-        Freshness::Unkept => {
-            fields.put(header::CACHE_CONTROL, UNKEPT);
-            return;
+    let seconds = match freshness {
+        Freshness::Public(seconds) => {
+            fields.put_text(header::CACHE_CONTROL, format_args!("public, max-age={seconds}"));
+            seconds
         }
+        Freshness::Private(seconds) => {
+            fields.put_text(header::CACHE_CONTROL, format_args!("private, max-age={seconds}, max-stale=0"));
+            seconds
+        }
+        Freshness::Immutable => {
+            fields.put(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+            YEAR
+        }
+        Freshness::Unkept => return fields.put(header::CACHE_CONTROL, UNKEPT),
     };
-    fields.put(header::CACHE_CONTROL, value);
     fields.put(header::EXPIRES, http_date(now.saturating_add(seconds.into())));
-}
-
-/// Answers are for every site's pages.
-fn share(fields: &mut impl Fields) {
-    fields.put(header::SERVER, HeaderValue::from_static("vedette"));
-    fields.put(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
-    fields.put(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-    fields.put(TIMING_ALLOW_ORIGIN, ANY);
-    fields.put(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
 }
 
 fn respond(status: StatusCode, headers: HeaderMap, body: impl Into<Body>) -> Response<Body> {
@@ -318,14 +352,16 @@ mod tests {
 
     use super::*;
 
-    fn standing() -> Standing {
-        let etag = HeaderValue::from_static("\"abc\"");
+    static ENTRY: LazyLock<EntryId> = LazyLock::new(|| EntryId::new("0_a").unwrap());
+
+    fn standing() -> Standing<'static> {
         Standing {
-            etag,
+            etag: "\"abc\"",
             modified: 784_111_777,
             freshness: Freshness::Public(3600),
             vary: None,
-            tags: ["entry_0_a".to_owned(), "p_1".to_owned()],
+            entry: &ENTRY,
+            partner: PartnerId(1),
             message: None,
         }
     }
@@ -364,6 +400,8 @@ mod tests {
             ("cross-origin-resource-policy", "cross-origin"),
             ("x-content-type-options", "nosniff"),
             ("x-vedette-time", "12.48"),
+            ("surrogate-key", "entry_0_a p_1"),
+            ("cache-tag", "entry_0_a,p_1"),
             ("vary", ""),
         ] {
             assert_eq!(field(&response, name), expected, "{name}");
@@ -371,6 +409,29 @@ mod tests {
         let expires = httpdate::parse_http_date(field(&response, "expires")).unwrap();
         let ahead = expires.duration_since(SystemTime::now()).unwrap().as_secs();
         assert!((3590..=3600).contains(&ahead), "{ahead}");
+    }
+
+    #[test]
+    fn what_is_written_at_once_is_what_a_map_holds() {
+        let (mut map, mut written) = (HeaderMap::new(), Vec::new());
+        let took = [("total", Duration::from_micros(1500))];
+        for freshness in [Freshness::Public(1), Freshness::Private(2), Freshness::Immutable, Freshness::Unkept] {
+            (map, written) = Default::default();
+            let standing = Standing { freshness, ..standing() };
+            describe(&mut map, &standing, &content());
+            describe(&mut written, &standing, &content());
+            timing_field(&mut map, &took);
+            timing_field(&mut written, &took);
+            let mut of_map = Vec::new();
+            reply::fields(&mut of_map, &map, |_| true);
+            let lines = |text: &[u8]| {
+                let mut lines: Vec<_> = String::from_utf8(text.to_vec()).unwrap().lines().map(str::to_owned).collect();
+                lines.sort();
+                lines
+            };
+            assert_eq!(lines(&written), lines(&of_map));
+        }
+        assert!(map.len() > 10 && written.ends_with(b"\r\n"));
     }
 
     #[test]

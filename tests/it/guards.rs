@@ -529,8 +529,14 @@ fn signed_urls_need_no_session() {
         assert_eq!(refused.header("x-kaltura"), Some("error-27"), "{signed}");
     }
     let soon = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 100;
-    let target = format!("/p/101/thumbnail/entry_id/0_members/width/60/expiry/{soon}");
-    let answer = server.get(&with_kt(&target, &secret));
+    let target = "/p/101/thumbnail/entry_id/0_members/width/60";
+    let made = Command::new(env!("CARGO_BIN_EXE_vedette"))
+        .args(["sign", "--secret", "of urls", "--expiry", &soon.to_string(), &format!("https://cdn.example{target}")])
+        .output()
+        .unwrap();
+    let signed = String::from_utf8(made.stdout).unwrap();
+    let answer = server.get(signed.trim_end().strip_prefix("https://cdn.example").unwrap());
+    assert_eq!(answer.status, 200, "{signed}");
     let kept = answer.header("cache-control").and_then(|kept| kept.strip_prefix("public, max-age="));
     assert!(kept.is_some_and(|seconds| (60..=100).contains(&seconds.parse::<u32>().unwrap())), "{kept:?}");
     let over = with_kt(&manifest("0_members", "format/url/expiry/1000/a.mp4"), &secret);
@@ -597,20 +603,38 @@ fn what_is_at_hand_is_for_whom_the_session_is_for() {
     let house = House::new("holders");
     let server = house.serve(&["--proxies-trusted", "127.0.0.1"]);
     let mut line = Line::to(&server);
-    let picture = |privileges: &str| {
-        let session = session(101, LATE, Role::User, &format!("sview:*,{privileges}"));
-        format!("/p/101/thumbnail/entry_id/0_members/width/60?ks={session}")
-    };
-    let mut statuses = |privileges: &str, clients: &[&str]| -> Vec<u16> {
-        let target = picture(privileges);
-        let ask = |client: &&str| line.get(&target, &[("x-forwarded-for", client)]).status;
-        clients.iter().map(ask).collect()
-    };
+    let picture = "/p/101/thumbnail/entry_id/0_members/width/60";
     let [home, away] = ["192.0.2.1", "192.0.2.2"];
-    assert_eq!(statuses("list:*", &[home, away, home, away, home]), [200; 5]);
-    let expected = [200, 200, 200, 404, 200, 404, 404];
-    assert_eq!(statuses("iprestrict:192.0.2.1", &[home, home, home, away, home, away, away]), expected);
-    assert_eq!(statuses("actionslimit:4", &[home, home, home, away, home, home]), [200, 200, 200, 200, 404, 404]);
+    for (by, way) in [(By::Header, "header"), (By::Query, "query")] {
+        let mut statuses = |privileges: &str, clients: &[&str]| -> Vec<u16> {
+            let session = session(101, LATE, Role::User, &format!("sview:*,list:{way},{privileges}"));
+            let mut ask = |client: &str| match by {
+                By::Header => line.get(picture, &[("x-forwarded-for", client), ("x-kaltura-ks", &session)]).status,
+                _ => line.get(&format!("{picture}?ks={session}"), &[("x-forwarded-for", client)]).status,
+            };
+            clients.iter().map(|client| ask(client)).collect()
+        };
+        assert_eq!(statuses("edit:*", &[home, away, home, away, home]), [200; 5]);
+        let expected = [200, 200, 200, 404, 200, 404, 404];
+        assert_eq!(statuses("iprestrict:192.0.2.1", &[home, home, home, away, home, away, away]), expected);
+        let at_most = [200, 200, 200, 200, 404, 404];
+        assert_eq!(statuses("actionslimit:4", &[home, home, home, away, home, home]), at_most);
+    }
+    // One target, many who ask: each is answered as who they are, however often another was.
+    let (member, over) = (member(), session(101, 1, Role::User, "sview:*"));
+    for _ in 0..4 {
+        for (fields, status) in [
+            (vec![("x-kaltura-ks", member.as_str())], 200),
+            (vec![], 404),
+            (vec![("x-kaltura-ks", over.as_str())], 404),
+            (vec![("x-kaltura-ks", "")], 404),
+            (vec![("x-kaltura-ks", ""), ("x-kaltura-ks", member.as_str())], 404),
+            (vec![("x-kaltura-ks", member.as_str()), ("x-kaltura-ks", over.as_str())], 200),
+            (vec![("x-kaltura-ks", over.as_str()), ("x-kaltura-ks", member.as_str())], 404),
+        ] {
+            assert_eq!(line.get(picture, &fields).status, status, "{fields:?}");
+        }
+    }
 }
 
 #[test]

@@ -22,7 +22,13 @@ pub struct Key(pub [u8; 16]);
 /// 32 hexadecimal digits.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -45,8 +51,9 @@ pub fn version(source: &Source, pace: &Pace) -> String {
     form.number(FORMAT_VERSION.into());
     form.source(source);
     form.pace(pace);
-    let digest = blake3::hash(form.bytes());
-    digest.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut number = [0; 8];
+    number.copy_from_slice(&blake3::hash(form.bytes()).as_bytes()[..8]);
+    format!("{:016x}", u64::from_be_bytes(number))
 }
 
 /// Whether a version is the one of `source`; false for none, and for one that is not of this service's making. Fails for
