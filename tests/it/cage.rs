@@ -71,7 +71,11 @@ fn a_hanging_decoder_costs_one_request_and_keeps_its_file_away_from_others() {
 #[test]
 fn a_worker_that_ends_without_work_costs_nobody_anything() {
     let server = server(&[]);
-    signal("KILL", &server.decoders().1);
+    let (_, workers) = server.decoders();
+    signal("KILL", &workers);
+    let has_ended =
+        |id: &u32| std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| stat.contains(") Z "));
+    eventually("they end", || workers.iter().all(has_ended));
     server.thumbnail("0_avc", "vid_sec/1");
     assert_eq!(server.metric("vedette_decode_workers_lost_total"), 0.0);
 }

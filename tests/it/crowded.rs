@@ -2,6 +2,7 @@
 //! of it felt by who asks for what is there.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
@@ -86,7 +87,17 @@ impl Crowd {
 
 /// Waits until so many requests are being answered.
 async fn in_progress(server: &Server, count: usize) {
-    soon(|| server.metric("vedette_requests_in_progress") >= count as f64);
+    patiently(|| server.metric("vedette_requests_in_progress") >= count as f64);
+}
+
+/// Waits until something is so, for as long as thousands of requests may take on a busy machine.
+#[track_caller]
+fn patiently(is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "it takes too long");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -131,8 +142,8 @@ fn ten_thousand_sizes_are_one_index_and_a_bounded_queue_and_hits_do_not_wait() {
                 tokio::spawn(crowd.ask(number, &path, &format!("192.0.2.{}", number % 200)))
             })
             .collect();
-        // All but those that wait have been refused while nothing moves.
-        soon(|| server.metric("vedette_shed_total") + server.metric("vedette_queue_length") >= MANY as f64);
+        // One is at work, and all others that do not wait have been refused, while nothing moves.
+        patiently(|| server.metric("vedette_shed_total") + server.metric("vedette_queue_length") >= MANY as f64 - 1.0);
         let waiting = server.metric("vedette_queue_length");
         assert!((100.0..=129.0).contains(&waiting), "{waiting}");
         for number in 0..1000 {
@@ -149,7 +160,7 @@ fn ten_thousand_sizes_are_one_index_and_a_bounded_queue_and_hits_do_not_wait() {
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!((made, refused), (waiting as usize, MANY - waiting as usize));
+        assert_eq!((made, refused), (waiting as usize + 1, MANY - waiting as usize - 1));
     });
     assert_eq!(server.metric("vedette_cache_misses_total{cache=\"indexes\"}"), indexes + 1.0);
     assert_eq!(server.metric("vedette_queue_length"), 0.0);
@@ -229,11 +240,11 @@ fn clients_that_leave_take_their_work_along() {
 
 #[test]
 fn what_takes_too_much_memory_is_refused_in_words() {
-    let server = server(&["--work-memory-size", "4MiB"]);
+    let server = server(&["--work-memory-size", "16MiB"]);
     let (code, text) = server.refusal("0_hills", "width/2000/vid_sec/1");
     assert!(code == "error-17" && text.contains("MiB of memory"), "{code} {text}");
     server.thumbnail("0_hills", "width/160/vid_sec/1");
-    assert_eq!(server.metric("vedette_work_memory_bytes_max"), f64::from(4 << 20));
+    assert_eq!(server.metric("vedette_work_memory_bytes_max"), f64::from(16 << 20));
     assert_eq!(server.metric("vedette_shed_total{reason=\"memory\"}"), 1.0);
 }
 
@@ -247,8 +258,8 @@ fn what_making_takes_is_explained() {
         let line = text.lines().find_map(|line| line.strip_prefix("takes"));
         line.unwrap_or_else(|| panic!("{text}")).trim().to_owned()
     };
-    // Half a second into a GOP of ten, from its keyframe on: 13 pictures of 320x180.
-    assert!(explain("width/160/vid_sec/0.5").contains(": 0.7 Mpx decoded of "), "{}", explain("width/160/vid_sec/0.5"));
+    // Half a second into a GOP of ten, from its keyframe on: 13 pictures of 320x180, and one that the last refers to.
+    assert!(explain("width/160/vid_sec/0.5").contains(": 0.8 Mpx decoded of "), "{}", explain("width/160/vid_sec/0.5"));
     let (keyframe, avif) = (explain("width/160/vid_sec/9/exact/0"), explain("width/640/vid_sec/9/format/avif"));
     assert!(keyframe.contains(": 0.1 Mpx decoded of "), "{keyframe}");
     assert!(avif.contains("0.23 Mpx written"), "{avif}");

@@ -173,7 +173,7 @@ fn numbers_have_the_names_that_are_looked_for() {
         "vedette_queue_length_max 128",
         "vedette_queue_cost_seconds 0",
         "vedette_queue_wait_seconds ",
-        "vedette_work_memory_bytes 0",
+        "vedette_work_memory_bytes ",
         "vedette_work_memory_bytes_max 2147483648",
         "vedette_decode_samples_total ",
         "vedette_connections ",
