@@ -8,6 +8,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
 
 import measure
 import peers
@@ -112,6 +116,84 @@ def hits(table):
     table.rows(what, contest(what, sides, 64, SECONDS, 3))
     for _, server, _ in sides:
         server.stop()
+
+
+def latencies(address, target, seconds, every=0.002):
+    """Milliseconds from a request to the end of its answer, one each `every` seconds on one connection, sorted."""
+    host, port = address.rsplit(":", 1)
+    request = f"GET {target} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode()
+    took = []
+    with socket.create_connection((host, int(port))) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begun = time.perf_counter()
+        while (elapsed := time.perf_counter() - begun) < seconds:
+            time.sleep(max(0, len(took) * every - elapsed))
+            sent = time.perf_counter()
+            connection.sendall(request)
+            head, body = connection.recv(65536), b""
+            while b"\r\n\r\n" not in head:
+                head += connection.recv(65536)
+            head, body = head.split(b"\r\n\r\n", 1)
+            length = int(next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split()[1])
+            while len(body) < length:
+                body += connection.recv(65536)
+            took.append((time.perf_counter() - sent) * 1000)
+            if not head.startswith(b"HTTP/1.1 200") or b"hit" not in head.lower():
+                raise SystemExit(f"{target} was no hit: {head.decode()}")
+    return sorted(took)
+
+
+def misses(address, stop, made, number):
+    """Asks for one frame after another that nobody has seen, and stays away for as long as it is told."""
+    count = 0
+    while not stop.is_set():
+        count += 1
+        at = (number * 0.611 + count * 0.0341) % 59
+        url = f"http://{address}/p/1/thumbnail/entry_id/2s/width/{600 + number % 50}/vid_sec/{at:.3f}"
+        try:
+            with urllib.request.urlopen(url) as answer:
+                answer.read()
+            made[0] += 1
+        except urllib.error.HTTPError as refusal:
+            if refusal.code != 503:
+                raise
+            made[1] += 1
+            stop.wait(min(5, int(refusal.headers["Retry-After"])))
+
+
+def saturation(table):
+    """Hits while nothing else happens, and while more misses come than can be made: all on the same cores."""
+    seconds, clients = SECONDS, 96
+    target = "/p/1/thumbnail/entry_id/2s/width/480/vid_sec/7"
+    server = vedette()
+    server.get(target)
+    latencies(server.address, target, min(1, seconds))
+    idle = latencies(server.address, target, seconds)
+    # A process of its own: it would hold up the clock of this one.
+    crowd = subprocess.Popen([sys.executable, __file__, "--misses", server.address, str(clients)], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)
+    time.sleep(2)
+    saturated = latencies(server.address, target, seconds)
+    made, refused = map(int, crowd.communicate("stop\n")[0].split())
+    server.stop()
+    what = f"hits at 500 a second beside {clients} clients with misses ({made} made, {refused} refused)"
+    for name, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)):
+        before, during = (side[min(len(side) - 1, int(len(side) * share))] for side in (idle, saturated))
+        table.row(what, f"{name} of a hit, idle", "", "", f"{before:.2f} ms", "", "")
+        table.row(what, f"{name} of a hit, saturated (aim: under twice as long)", "", "", f"{during:.2f} ms", f"{during / before:.2f}", "")
+
+
+def crowd(address, clients):
+    """What `saturation` starts: clients with misses until a line comes in."""
+    stop, made = threading.Event(), [0, 0]
+    threads = [threading.Thread(target=misses, args=(address, stop, made, number)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    sys.stdin.readline()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    print(*made)
 
 
 # nginx-vod-module is not in Debian. Where it was built and measured, at 32 connections, it made so many of these a second for
@@ -229,10 +311,13 @@ class Table:
             self.row(what, name, rate, by_rate, cpu, by_cpu, memory)
 
 
-PARTS = {"cold": cold, "cage": cage, "first": first, "strip": strip, "photo": photo, "hits": hits, "play": play, "files": files}
+PARTS = {"cold": cold, "cage": cage, "first": first, "strip": strip, "photo": photo, "hits": hits, "saturation": saturation,
+         "play": play, "files": files}
 
 
 def main():
+    if sys.argv[1:2] == ["--misses"]:
+        return crowd(sys.argv[2], int(sys.argv[3]))
     wanted = sys.argv[1:] or list(PARTS)
     unknown = [name for name in wanted if name not in PARTS]
     if unknown:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # This service beside its peers, on this machine, in one run: make bench-peers, or bench/run.sh PART... (cold, cage, first,
-# strip, photo, hits, play, files).
+# strip, photo, hits, saturation, play, files).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bench/prepare.sh >&2

@@ -10,6 +10,7 @@ mod cage;
 #[allow(dead_code, reason = "the tests of origins use the rest")]
 mod cloud;
 mod conditional;
+mod crowded;
 mod decoded;
 mod disk;
 mod eyes;
