@@ -170,7 +170,7 @@ fn hits(c: &mut Criterion) {
         let get = || async {
             let admission = delivery.admit(&request, asker).await?;
             match delivery.plan(&request, Client::default(), &admission).await? {
-                Decision::Make(plan) => delivery.artifact(&plan).await.map(|_| ()),
+                Decision::Make(plan) => delivery.artifact(&plan, None).await.map(|_| ()),
                 Decision::Redirect { .. } => Ok(()),
             }
         };

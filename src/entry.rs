@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The account that owns an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct PartnerId(pub i64);
 
 /// The name of an entry: 1 to 128 of `A-Z a-z 0-9 _ - .`, not starting with a dot.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -215,6 +216,7 @@ struct Inner {
     kind: Kind,
     code: Option<Code>,
     message: String,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -224,12 +226,18 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A failure of `kind` whose `message` may be shown to a stranger: what was given, and what is allowed.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error(Arc::new(Inner { kind, code: None, message: message.into(), source: None }))
+        Error(Arc::new(Inner { kind, code: None, message: message.into(), retry_after: None, source: None }))
     }
 
     /// A failure with a number of the dialect; the kind follows from it.
     pub fn coded(code: Code, message: impl Into<String>) -> Error {
-        Error(Arc::new(Inner { kind: code.kind(), code: Some(code), message: message.into(), source: None }))
+        Error(Arc::new(Inner {
+            kind: code.kind(),
+            code: Some(code),
+            message: message.into(),
+            retry_after: None,
+            source: None,
+        }))
     }
 
     /// The same failure with its cause, which only the log sees. The first cause given stays.
@@ -251,7 +259,21 @@ impl Error {
         }
         let message = self.0.message.clone();
         let kind = self.0.kind;
-        Error(Arc::new(Inner { kind, code: Some(code), message, source: Some(Box::new(self)) }))
+        Error(Arc::new(Inner { kind, code: Some(code), message, retry_after: None, source: Some(Box::new(self)) }))
+    }
+
+    /// The same failure, which will have passed after so long, as far as that can be told. What others share already stays as
+    /// it is.
+    pub fn retried_after(self, wait: Duration) -> Error {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => Error(Arc::new(Inner { retry_after: Some(wait), ..inner })),
+            Err(shared) => Error(shared),
+        }
+    }
+
+    /// When to try again, where that can be told.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 
     /// What the caller can do about it.

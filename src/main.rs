@@ -175,6 +175,9 @@ fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
         print(admission.explain())?;
         let decision = delivery.plan(&request, Client::default(), &admission).await.map_err(fault)?;
         print(plan::explain(&decision))?;
+        if let Decision::Make(plan) = &decision {
+            print(plan::explain_cost(&delivery.price(plan).await.map_err(fault)?))?;
+        }
         let left_out = match &decision {
             Decision::Make(plan) => delivery.left_out(&request, plan).await.map_err(fault)?,
             Decision::Redirect { .. } => Vec::new(),

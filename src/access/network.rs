@@ -1,7 +1,7 @@
 //! Addresses of a network: one, a block, or a range.
 
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 /// Addresses of one family that follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,14 @@ impl Network {
     /// Whether `address` is one of them. One of IPv4 written as IPv6 (RFC 4291 section 2.5.5.2) is what it stands for.
     pub fn contains(&self, address: IpAddr) -> bool {
         (self.first..=self.last).contains(&address.to_canonical())
+    }
+}
+
+/// Who is at an address: a subscriber has one of IPv4, and of IPv6 a network of 64 bits at least (RFC 6177 section 2).
+pub fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        v4 => v4,
     }
 }
 
@@ -101,6 +109,19 @@ mod tests {
         check("::/0", &["::1", "ffff::"], &["10.0.0.1", "::ffff:10.0.0.1"]);
         check("2001:db8::1/128", &["2001:db8::1"], &["2001:db8::2"]);
         check("2001:db8::1 - 2001:db8::3", &["2001:db8::2"], &["2001:db8::4"]);
+    }
+
+    #[test]
+    fn a_subscriber_has_an_address_or_a_network_of_them() {
+        for (address, expected) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("::1", "::"),
+        ] {
+            let of = |text: &str| text.parse::<IpAddr>().unwrap();
+            assert_eq!(subscriber(of(address)), of(expected));
+        }
     }
 
     #[test]

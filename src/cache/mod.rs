@@ -126,6 +126,11 @@ where
         self.0.kept.get(key)
     }
 
+    /// Whether the value is kept or being made.
+    pub fn is_coming(&self, key: &K) -> bool {
+        self.0.kept.contains_key(key) || self.0.open().flights.contains_key(key)
+    }
+
     /// Keeps a value that was made at once.
     pub fn keep(&self, key: K, value: V) {
         self.0.kept.insert(key, value);
@@ -387,11 +392,13 @@ mod tests {
         settle().await;
         let second = tokio::spawn(Arc::clone(&counted).ask(7, Ok(2)));
         settle().await;
+        assert!(counted.cache.is_coming(&7) && !counted.cache.is_coming(&8));
         first.abort();
         settle().await;
         counted.gate.notify_one();
         assert_eq!(second.await.unwrap().unwrap(), (1, Outcome::Shared));
         assert_eq!(counted.made(), 1);
+        assert!(counted.cache.is_coming(&7));
     }
 
     #[tokio::test(start_paused = true)]

@@ -115,9 +115,11 @@ const GENERAL: &[Row] = &[
         COUNT,
         length,
         usize::to_string,
-        "Most pieces of work that wait for a worker"
+        "Most requests that wait for a worker, but for what is left for other partners"
     ),
-    row!("queue_timeout", deliver.queue_wait, DURATION, wait, span, "How long a piece of work may wait for a worker"),
+    row!("queue_client_length", deliver.client_queue_max, COUNT, length, usize::to_string, "Most of one client"),
+    row!("queue_timeout", deliver.queue_wait, DURATION, wait, span, "How long a request may wait for a worker"),
+    row!("work_memory_size", deliver.work_memory_max, SIZE, size, bytes, "Most bytes of memory that work takes"),
     row!("request_timeout", deliver.work_timeout, DURATION, wait, span, "How long an answer may take to make"),
     row!("cache_memory_size", deliver.artifacts_bytes_max, SIZE, size, bytes, "Most bytes of finished pictures kept"),
     row!("cache_frames_size", deliver.frames_bytes_max, SIZE, size, bytes, "Most bytes of decoded frames kept"),

@@ -1,5 +1,6 @@
 //! Where foreign bytes are decoded: in the cage, or in this process.
 
+use std::cell::Cell;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -72,6 +73,16 @@ impl Default for Config {
     }
 }
 
+/// How far what decodes and encodes stands back behind what answers requests, in the system's steps of niceness: a core that
+/// both want goes to the answer nine times of ten.
+const NICENESS: i32 = 10;
+
+/// Makes the calling thread, and the processes that it starts, stand back behind those that answer requests. Where the
+/// system does not let it, all are equal.
+pub fn give_way() {
+    let _ = rustix::process::setpriority_process(None, NICENESS);
+}
+
 /// Where foreign bytes are decoded. Clones share it. Everything blocks.
 #[derive(Clone, Debug)]
 pub struct Place(Arc<Inner>);
@@ -86,6 +97,11 @@ struct Inner {
 enum Kind {
     Here(Decoders),
     Caged(Cage),
+}
+
+/// Counts samples that decoders passed on the way to frames.
+pub(super) fn count_passed(samples: u64) {
+    metrics::counter!("vedette_decode_samples_total").increment(samples);
 }
 
 impl Place {
@@ -131,7 +147,18 @@ impl Place {
         on_frame: &mut dyn FnMut(Ticks, Picture) -> Result<()>,
     ) -> Result<()> {
         match &self.0.kind {
-            Kind::Here(decoders) => decoders.decode(run, stop, on_frame),
+            Kind::Here(decoders) => {
+                let passed = Cell::new(0);
+                let counted = || {
+                    stop() || {
+                        passed.set(passed.get() + 1);
+                        false
+                    }
+                };
+                let outcome = decoders.decode(run, &counted, on_frame);
+                count_passed(passed.get());
+                outcome
+            }
             Kind::Caged(cage) => cage.frames(run, stop, on_frame),
         }
     }

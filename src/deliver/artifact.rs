@@ -14,6 +14,7 @@ use crate::entry::Source;
 use crate::media::time::Micros;
 use crate::packager::layout::{Layout, Slice};
 use crate::packager::mpegts::Mux;
+use crate::plan::cost::Cost;
 
 /// Bytes of a time and of whether there is one.
 const SHOWN_BYTES: usize = 9;
@@ -193,9 +194,16 @@ pub struct Timings {
     pub scale: Duration,
     /// Writing the picture.
     pub encode: Duration,
+    /// The CPU time that all of it was estimated to take; no step.
+    pub priced: Duration,
 }
 
 impl Timings {
+    /// Those of steps that were estimated to take so much.
+    pub(super) fn priced(cost: Cost) -> Timings {
+        Timings { priced: Duration::from_micros(cost.micros), ..Timings::default() }
+    }
+
     /// Each step by name, in order.
     pub fn steps(&self) -> [(&'static str, Duration); 7] {
         [
@@ -218,6 +226,7 @@ impl Timings {
         self.decode += other.decode;
         self.scale += other.scale;
         self.encode += other.encode;
+        self.priced += other.priced;
     }
 }
 

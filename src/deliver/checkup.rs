@@ -5,20 +5,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+use super::fair::Flow;
 use super::kit::Kit;
-use super::pool::{Admission, Stop};
 use super::reading::Reading;
+use super::stop::Stop;
 use super::{Delivery, make};
 use crate::access::Grant;
 use crate::decode::limits::Limits;
 use crate::decode::stills;
-use crate::entry::{Entry, EntryId, EntryKind, Flavor, FlavorId, Source};
+use crate::entry::{Entry, EntryId, EntryKind, Flavor, FlavorId, PartnerId, Source};
 use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
 use crate::origin::Origin;
+use crate::plan::cost::Cost;
 use crate::plan::{self, Client, Decision};
 use crate::request;
 use crate::thumbnail::Pixels;
+
+/// Who it is for.
+const HOUSE: Flow = Flow { partner: PartnerId(0), client: None };
 
 /// Two seconds of 64x36 pixels, white on the left and black on the right, and a tone. Made by `ffmpeg -f lavfi -i
 /// color=white:s=32x36:r=10:d=2,pad=64:36:0:0:black -f lavfi -i sine=440:r=16000:d=2 -g 10 -b:a 16k -ac 1`.
@@ -41,7 +46,7 @@ impl Delivery {
         let entry = film(source).ok_or_else(|| wrong("the film has no name"))?;
         let picture = self.made(&kit, &entry, PICTURE).await?;
         let shown = |_: &Stop| stills::decode(picture, 0, Limits::default());
-        let (shown, _) = self.kit.pool.run(Admission::Begin, shown).await?;
+        let (shown, _) = self.kit.pool.enter(HOUSE, Cost::NOTHING)?.run(Cost::NOTHING, shown).await?;
         check_picture(shown.pixels)?;
         let playlist = self.made(&kit, &entry, PLAYLIST).await?;
         if !playlist.starts_with(b"#EXTM3U") || !playlist.ends_with(b"#EXT-X-ENDLIST\n") {
@@ -63,7 +68,7 @@ impl Delivery {
         }
         let decision = plan::plan(&request, entry, &known, Grant::FULL, Client::default(), &self.policy)?;
         let Decision::Make(plan) = decision else { return Err(wrong("the film is elsewhere")) };
-        let body = make::artifact(kit.clone(), plan.work).await?.body;
+        let body = make::artifact(kit.clone(), plan.work, HOUSE).await?.body;
         let length = body.len();
         let mut reading = Reading::begin(&kit.origin, vec![body]).await?;
         let mut bytes = Vec::new();

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
 use super::sources::{Reading, reading};
+use super::stop::Stop;
 use crate::decode::demux::Passage;
 use crate::decode::frames::{Coded, Run};
 use crate::decode::place::Place;
@@ -67,6 +67,20 @@ pub struct Loaded {
     samples: Vec<Coded>,
 }
 
+impl Group {
+    /// Its samples, but for those that it may turn out to start earlier with.
+    pub fn samples(&self) -> Range<u32> {
+        self.from..self.targets.last().map_or(self.from, |target| target.number).saturating_add(1)
+    }
+
+    /// Where they are in a file with this index, as far as that is known.
+    fn places(&self, index: &Index) -> Vec<Range<u64>> {
+        let Some(track) = index.video().filter(|track| track.packing == Packing::Plain) else { return Vec::new() };
+        let samples: Vec<Sample> = track.samples.range(self.samples()).collect();
+        runs(&samples).map(span).map(|(start, end)| start..end).collect()
+    }
+}
+
 /// The groups that answer for `moments` of the video in `index`, in the order of the file; none where it shows nothing.
 pub fn groups(index: &Index, moments: &[Micros], precision: Precision) -> Vec<Group> {
     let Some(track) = index.video() else { return Vec::new() };
@@ -93,6 +107,12 @@ fn reach(track: &Track, at: Ticks, precision: Precision) -> Option<(Reach, Preci
         return keyframe();
     }
     Some((reach, Precision::Exact))
+}
+
+/// Waits until the samples of `group` have come, the first few MiB of them, where they rest at another origin. It is given up
+/// when nobody waits for it any more, as a thread that reads cannot be.
+pub async fn bring(origin: &Origin, source: &Source, index: &Index, group: &Group) -> Result<()> {
+    origin.open(source).await?.bring(&group.places(index)).await
 }
 
 /// Reads the samples of `group` of the video in `index`; where they are scattered, with the help of `place`.
@@ -134,14 +154,13 @@ struct Loading<'a> {
     opened: &'a Opened,
     place: &'a Place,
     track: &'a Track,
-    stop: &'a AtomicBool,
+    stop: &'a Stop,
 }
 
 impl Loading<'_> {
     fn load(&self, group: Group) -> Result<Loaded> {
+        let mut samples = self.samples(group.samples())?;
         let Group { from, mut targets } = group;
-        let last = targets.last().map_or(from, |target| target.number);
-        let mut samples = self.samples(from..last.saturating_add(1))?;
         let mut start = from;
         if !self.track.samples.names_keyframes() {
             start = self.start_earlier(from, &mut samples, &mut targets)?;
@@ -188,7 +207,7 @@ impl Loading<'_> {
             Packing::Plain => self.plain(&samples),
             Packing::Demuxed if samples.is_empty() => Ok(Vec::new()),
             Packing::Demuxed => {
-                let stop = || self.stop.load(Ordering::Relaxed);
+                let stop = || self.stop.is_set();
                 let passage = Passage::new(self.track, numbers.start..=numbers.end.saturating_sub(1));
                 self.place.demux(&mut Reading(self.opened), &passage, &stop)
             }
@@ -199,6 +218,7 @@ impl Loading<'_> {
         let mut coded = Vec::with_capacity(samples.len());
         self.opened.expect(|| runs(samples).map(span).map(|(start, end)| start..end).collect());
         for run in runs(samples) {
+            self.stop.check()?;
             let (start, end) = span(run);
             if end > self.opened.size() {
                 return Err(Error::unsupported("the file ends before its samples do"));

@@ -10,9 +10,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::Config;
 use super::artifact::Timings;
 use super::frames::{self, Group, Target};
-use super::pool::{Admission, Limits as PoolLimits, Pool, Stop};
+use super::pool::{Limits as PoolLimits, Pool, Turn};
 use super::quarantine::Quarantine;
 use super::sources::{self, Content};
+use super::stop::Stop;
 use crate::cache::{Cache, Limits, Outcome};
 use crate::decode::place::Place;
 use crate::decode::stills;
@@ -27,6 +28,7 @@ use crate::packager::segments::Pace;
 use crate::packager::timeline::Window;
 use crate::packager::view::{View, views};
 use crate::plan::Precision;
+use crate::plan::cost::{self, Cost};
 use crate::thumbnail::Picture;
 
 /// Most media indexes that are read at once in a folder: each may take hundreds of megabytes while it is parsed.
@@ -113,7 +115,13 @@ impl Kit {
     pub(super) fn new(config: &Config, origin: Origin) -> Result<Kit> {
         let limits =
             |bytes_max| Limits { bytes_max, age_max: config.work_timeout, failures_kept: config.failures_kept };
-        let pool = PoolLimits { workers: config.workers, queue_max: config.queue_max, queue_wait: config.queue_wait };
+        let pool = PoolLimits {
+            workers: config.workers,
+            queue_max: config.queue_max,
+            client_queue_max: config.client_queue_max,
+            queue_wait: config.queue_wait,
+            memory_max: config.work_memory_max,
+        };
         let pool = Arc::new(Pool::new(pool)?);
         Ok(Kit {
             origin,
@@ -227,50 +235,69 @@ impl Kit {
         turn(&self.clips).await
     }
 
-    /// The frame of `source` for the moment `at`, and what it took.
+    /// The frame of `source` for the moment `at`, and what it took: what is decoded is a part of `turn`.
     pub(super) async fn frame(
         &self,
+        turn: &Arc<Turn>,
         source: &Source,
-        at: Micros,
-        precision: Precision,
+        (at, precision): (Micros, Precision),
     ) -> Result<(Arc<Frame>, Timings)> {
         let begun = Instant::now();
-        let film = self.film(source).await?;
+        let film = self.near(turn, source, self.film(source)).await?;
         let mut timings = Timings { index: begun.elapsed(), ..Timings::default() };
-        let group = frames::groups(&film.index, &[at], precision).into_iter().next();
-        let group = group.ok_or_else(|| Error::unsupported("the video shows nothing"))?;
-        let target = group.targets.first().ok_or_else(|| Error::new(Kind::Internal, "a group without a frame"))?;
-        let key = FrameKey { source: source.clone(), what: Decoded::Sample(target.number, target.precision) };
-        let (frame, decoding) = self.kept(key, |kit| async move { kit.decode_one(&film, group).await }).await?;
+        let (key, group) = wanted(&film.index, source, at, precision)?;
+        if !self.frames.is_coming(&key) {
+            self.bring(turn, &film, &group).await?;
+        }
+        let turn = Arc::clone(turn);
+        let (frame, decoding) = self.kept(key, |kit| async move { kit.decode_one(&turn, &film, group).await }).await?;
         timings.add(decoding);
         Ok((frame, timings))
     }
 
-    async fn decode_one(&self, film: &Film, group: Group) -> Result<(Frame, Timings)> {
+    /// What [`Kit::frame`] takes, as far as that can be told at once: nothing where it is known or being decoded.
+    pub(super) fn frame_cost(&self, source: &Source, at: Micros, precision: Precision) -> Cost {
+        let cost = self.indexes.get(source).and_then(|index| {
+            let (key, group) = wanted(&index, source, at, precision).ok()?;
+            (!self.frames.is_coming(&key)).then(|| group_cost(&index, &group))
+        });
+        cost.unwrap_or_default()
+    }
+
+    /// What decoding the frames of moments takes, as far as that can be told at once.
+    pub(super) fn frames_cost(&self, source: &Source, moments: &[Micros], precision: Precision) -> Cost {
+        let Some(index) = self.indexes.get(source) else { return Cost::NOTHING };
+        let groups = frames::groups(&index, moments, precision);
+        groups.iter().fold(Cost::NOTHING, |sum, group| sum.then(group_cost(&index, group)))
+    }
+
+    async fn decode_one(&self, turn: &Turn, film: &Film, group: Group) -> Result<(Frame, Timings)> {
+        let cost = group_cost(&film.index, &group);
+        let part = turn.part(cost.within(cost.bytes_read)).await?;
         let each = |target: &Target, picture: Picture| Ok((target.time, picture));
-        let (frames, timings) = self.decode(film, group, Admission::Begin, each).await?;
+        let (frames, timings) = self.decode(&part, film, (group, cost), each).await?;
         let (time, picture) = frames.into_iter().next().ok_or_else(no_frame)?;
         let timescale = film.index.video().ok_or_else(no_frame)?.timescale;
         Ok((Frame { picture, time: Some(time.micros(timescale)) }, timings))
     }
 
-    /// Reads and decodes a group on a worker; what `each` makes of its frames, there and then, and what it took. The time that
-    /// `each` takes counts as scaling.
+    /// Reads and decodes a group on a worker, at `cost`; what `each` makes of its frames, there and then, and what it took. The
+    /// time that `each` takes counts as scaling. `turn` holds the memory of the samples.
     pub(super) async fn decode<T: Send + 'static>(
         &self,
+        turn: &Turn,
         film: &Film,
-        group: Group,
-        admission: Admission,
+        (group, cost): (Group, Cost),
         each: impl FnMut(&Target, Picture) -> Result<T> + Send + 'static,
     ) -> Result<(Vec<T>, Timings)> {
-        self.quarantine.around(&film.source, self.decode_group(film, group, admission, each)).await
+        self.quarantine.around(&film.source, self.decode_group(turn, film, (group, cost), each)).await
     }
 
     async fn decode_group<T: Send + 'static>(
         &self,
+        turn: &Turn,
         film: &Film,
-        group: Group,
-        admission: Admission,
+        (group, cost): (Group, Cost),
         mut each: impl FnMut(&Target, Picture) -> Result<T> + Send + 'static,
     ) -> Result<(Vec<T>, Timings)> {
         let begun = Instant::now();
@@ -288,20 +315,58 @@ impl Kit {
             })?;
             Ok((made, begun.elapsed().saturating_sub(scale), scale))
         };
-        let ((made, decode, scale), queue) = self.pool.run(admission, work).await?;
-        Ok((made, Timings { queue, read, decode, scale, ..Timings::default() }))
+        let ((made, decode, scale), queue) = turn.run(cost, work).await?;
+        Ok((made, Timings { queue, read, decode, scale, ..Timings::priced(cost) }))
     }
 
-    /// The stored picture `source`, not much larger than what covers `at_least`, and what it took.
-    pub(super) async fn still(&self, source: &Source, at_least: Size) -> Result<(Arc<Frame>, Timings)> {
-        let facts = self.facts(source).await?;
-        let halvings = facts.picture.map_or(0, |picture| stills::halvings(&picture, at_least));
-        let key = FrameKey { source: source.clone(), what: Decoded::Halved(halvings) };
-        let source = source.clone();
-        self.kept(key, move |kit| async move { kit.decode_still(source, halvings).await }).await
+    /// The stored picture `source`, not much larger than what covers `at_least`, and what it took: what is decoded is a part of
+    /// `turn`.
+    pub(super) async fn still(
+        &self,
+        turn: &Arc<Turn>,
+        source: &Source,
+        at_least: Size,
+    ) -> Result<(Arc<Frame>, Timings)> {
+        let facts = self.near(turn, source, self.facts(source)).await?;
+        let (key, halvings, cost) = halved(&facts, source, at_least);
+        if !self.frames.is_coming(&key) {
+            self.near(turn, source, sources::bring(&self.origin, source)).await?;
+        }
+        let (turn, source) = (Arc::clone(turn), source.clone());
+        self.kept(key, move |kit| async move { kit.decode_still(&turn, source, (halvings, cost)).await }).await
     }
 
-    async fn decode_still(&self, source: Source, halvings: u8) -> Result<(Frame, Timings)> {
+    /// What `reading` of `source` gives: where that rests elsewhere, `turn` stands aside.
+    pub(super) async fn near<T>(
+        &self,
+        turn: &Turn,
+        source: &Source,
+        reading: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        if self.origin.is_far(source) { turn.aside(reading).await } else { reading.await }
+    }
+
+    /// Waits until the samples of a group are near, before memory is held for them.
+    pub(super) async fn bring(&self, turn: &Turn, film: &Film, group: &Group) -> Result<()> {
+        self.near(turn, &film.source, frames::bring(&self.origin, &film.source, &film.index, group)).await
+    }
+
+    /// What [`Kit::still`] takes, as far as that can be told at once: nothing where it is known or being decoded.
+    pub(super) fn still_cost(&self, source: &Source, at_least: Size) -> Cost {
+        let cost = self.facts.get(source).and_then(|facts| {
+            let (key, _, cost) = halved(&facts, source, at_least);
+            (!self.frames.is_coming(&key)).then_some(cost)
+        });
+        cost.unwrap_or_default()
+    }
+
+    async fn decode_still(
+        &self,
+        turn: &Turn,
+        source: Source,
+        (halvings, cost): (u8, Cost),
+    ) -> Result<(Frame, Timings)> {
+        let part = turn.part(cost.within(source.size)).await?;
         let begun = Instant::now();
         let file = sources::read_still(&self.origin, &source).await?;
         let (read, place) = (begun.elapsed(), self.place.clone());
@@ -309,8 +374,8 @@ impl Kit {
             let begun = Instant::now();
             Ok((place.still(file, halvings, &|| stop.is_set())?, begun.elapsed()))
         };
-        let ((picture, decode), queue) = self.quarantine.around(&source, self.pool.run(Admission::Begin, work)).await?;
-        Ok((Frame { picture, time: None }, Timings { queue, read, decode, ..Timings::default() }))
+        let ((picture, decode), queue) = self.quarantine.around(&source, part.run(cost, work)).await?;
+        Ok((Frame { picture, time: None }, Timings { queue, read, decode, ..Timings::priced(cost) }))
     }
 
     /// The frame of that name, made by `make` unless it is kept, and what it took to make.
@@ -332,6 +397,27 @@ impl Kit {
         count(Remembered::Frames, outcome);
         Ok((frame, took.get().copied().unwrap_or_default()))
     }
+}
+
+/// The frame of `source` for a moment: its name, and what to decode for it.
+fn wanted(index: &Index, source: &Source, at: Micros, precision: Precision) -> Result<(FrameKey, Group)> {
+    let group = frames::groups(index, &[at], precision).into_iter().next();
+    let group = group.ok_or_else(|| Error::unsupported("the video shows nothing"))?;
+    let target = group.targets.first().ok_or_else(|| Error::new(Kind::Internal, "a group without a frame"))?;
+    let what = Decoded::Sample(target.number, target.precision);
+    Ok((FrameKey { source: source.clone(), what }, group))
+}
+
+/// What decoding a group takes.
+pub(super) fn group_cost(index: &Index, group: &Group) -> Cost {
+    index.video().map(|track| cost::decoding(track, group.samples())).unwrap_or_default()
+}
+
+/// A stored picture that covers a size: its name, how often its sides are halved, and what that takes.
+fn halved(facts: &Facts, source: &Source, at_least: Size) -> (FrameKey, u8, Cost) {
+    let halvings = facts.picture.map_or(0, |picture| stills::halvings(&picture, at_least));
+    let cost = facts.picture.map(|picture| cost::still(&picture, source.size, halvings)).unwrap_or_default();
+    (FrameKey { source: source.clone(), what: Decoded::Halved(halvings) }, halvings, cost)
 }
 
 async fn turn(of: &Semaphore) -> Result<SemaphorePermit<'_>> {

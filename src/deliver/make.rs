@@ -7,34 +7,38 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::artifact::{Artifact, Body, Timings};
+use super::fair::Flow;
 use super::frames::{self, Group, Target};
-use super::kit::{Film, Frame, Kit};
+use super::kit::{Film, Frame, Kit, group_cost};
 use super::package;
-use super::pool::{Admission, Stop};
+use super::pool::Turn;
+use super::stop::Stop;
 use super::strip::Strip;
 use crate::entry::Source;
 use crate::error::{Error, Result};
 use crate::media::picture::Size;
 use crate::media::time::Micros;
+use crate::plan::cost::{self, Cost};
 use crate::plan::{Precision, Subject, Tiles, Work};
 use crate::thumbnail::encode::encode;
 use crate::thumbnail::transform::{layout_for, render};
 use crate::thumbnail::{Encoding, Geometry, Packed, Picture, Pixels, Rgb, placeholder};
 
-/// The artifact of `work`.
-pub(super) async fn artifact(kit: Kit, work: Work) -> Result<Artifact> {
+/// The artifact of `work`, which is made for `flow`.
+pub(super) async fn artifact(kit: Kit, work: Work, flow: Flow) -> Result<Artifact> {
+    let cost = price(&kit, &work);
     match work {
         Work::Thumbnail { subject, geometry, encoding } => {
-            let (frame, mut timings) = subject_of(&kit, &subject, &geometry, encoding.background).await?;
-            let (body, finishing) = finish(&kit, Arc::clone(&frame), geometry, encoding).await?;
+            let turn = Arc::new(kit.pool.enter(flow, cost)?);
+            let (frame, mut timings) = subject_of(&kit, &turn, &subject, (&geometry, encoding.background)).await?;
+            let (body, finishing) = finish(&turn, Arc::clone(&frame), geometry, encoding).await?;
             timings.add(finishing);
             let artifact = Artifact::new(Body::Bytes(body), encoding.format.media_type());
             Ok(Artifact { shown: frame.time, timings, ..artifact })
         }
         Work::Strip { tiles, geometry, encoding } => {
-            let (strip, mut timings) = strip_of(&kit, tiles, geometry, encoding).await?;
-            let (body, finishing) = write_strip(&kit, strip, encoding).await?;
-            timings.add(finishing);
+            let turn = Arc::new(kit.pool.enter(flow, cost)?);
+            let (body, timings) = strip_of(&kit, &turn, tiles, (geometry, encoding)).await?;
             let artifact = Artifact::new(Body::Bytes(body), encoding.format.media_type());
             Ok(Artifact { timings, ..artifact })
         }
@@ -42,21 +46,51 @@ pub(super) async fn artifact(kit: Kit, work: Work) -> Result<Artifact> {
     }
 }
 
+/// What `work` takes, as far as that can be told at once: of a file that was not looked at yet, nobody knows.
+pub(super) fn price(kit: &Kit, work: &Work) -> Cost {
+    let decoding = match work {
+        Work::Thumbnail { subject, geometry, .. }
+        | Work::Strip { tiles: Tiles::Copies { subject, .. }, geometry, .. } => match subject {
+            Subject::Frame { source, at, precision } => kit.frame_cost(source, *at, *precision),
+            Subject::Still { source } => kit.still_cost(source, needed(geometry)),
+            Subject::Blank | Subject::Placeholder(_) => Cost::NOTHING,
+        },
+        Work::Strip { tiles: Tiles::Frames { source, moments, precision }, .. } => {
+            kit.frames_cost(source, moments, *precision)
+        }
+        _ => Cost::NOTHING,
+    };
+    decoding.then(cost::finishing(work))
+}
+
+/// Looks at the file that `work` is of, so that [`price`] knows it.
+pub(super) async fn look(kit: &Kit, work: &Work) -> Result<()> {
+    match work {
+        Work::Thumbnail { subject, .. } | Work::Strip { tiles: Tiles::Copies { subject, .. }, .. } => match subject {
+            Subject::Frame { source, .. } => kit.film(source).await.map(drop),
+            Subject::Still { source } => kit.facts(source).await.map(drop),
+            Subject::Blank | Subject::Placeholder(_) => Ok(()),
+        },
+        Work::Strip { tiles: Tiles::Frames { source, .. }, .. } => kit.film(source).await.map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// The picture that `subject` names, and what it took.
 async fn subject_of(
     kit: &Kit,
+    turn: &Arc<Turn>,
     subject: &Subject,
-    geometry: &Geometry,
-    background: Rgb,
+    (geometry, background): (&Geometry, Rgb),
 ) -> Result<(Arc<Frame>, Timings)> {
     let drawn = |picture| (Arc::new(Frame { picture, time: None }), Timings::default());
     match subject {
-        Subject::Frame { source, at, precision } => kit.frame(source, *at, *precision).await,
-        Subject::Still { source } => kit.still(source, needed(geometry)).await,
+        Subject::Frame { source, at, precision } => kit.frame(turn, source, (*at, *precision)).await,
+        Subject::Still { source } => kit.still(turn, source, needed(geometry)).await,
         Subject::Blank => Ok(drawn(blank(background))),
         Subject::Placeholder(what) => {
             let what = *what;
-            let (picture, _) = kit.pool.run(Admission::Begin, move |_: &Stop| Ok(placeholder::picture(what))).await?;
+            let (picture, _) = turn.run(Cost::NOTHING, move |_: &Stop| Ok(placeholder::picture(what))).await?;
             Ok(drawn(picture))
         }
     }
@@ -87,92 +121,123 @@ fn needed(geometry: &Geometry) -> Size {
 }
 
 /// Scales and writes a picture on a worker.
-async fn finish(kit: &Kit, frame: Arc<Frame>, geometry: Geometry, encoding: Encoding) -> Result<(Bytes, Timings)> {
-    let work = move |_: &Stop| {
+async fn finish(turn: &Turn, frame: Arc<Frame>, geometry: Geometry, encoding: Encoding) -> Result<(Bytes, Timings)> {
+    let format = encoding.format;
+    let cost = cost::scaling(&geometry, format).then(cost::writing(geometry.canvas.area(), format));
+    let work = move |stop: &Stop| {
+        stop.check()?;
         let begun = Instant::now();
         let layout = layout_for(&encoding, &frame.picture);
         let raster = render(&frame.picture, &geometry, encoding.background, layout)?;
         let scale = begun.elapsed();
+        stop.check()?;
         let body = encode(&raster, &encoding)?;
         Ok((Bytes::from(body), scale, begun.elapsed() - scale))
     };
-    let ((body, scale, encode), queue) = kit.pool.run(Admission::Continue, work).await?;
-    Ok((body, Timings { queue, scale, encode, ..Timings::default() }))
+    let ((body, scale, encode), queue) = turn.run(cost, work).await?;
+    Ok((body, Timings { queue, scale, encode, ..Timings::priced(cost) }))
 }
 
-/// The strip of `tiles`, with all of them in place, and what they took.
-async fn strip_of(kit: &Kit, tiles: Tiles, geometry: Geometry, encoding: Encoding) -> Result<(Arc<Strip>, Timings)> {
+/// A strip, written, and what it took. Its part of `turn` holds the tiles.
+async fn strip_of(
+    kit: &Kit,
+    turn: &Arc<Turn>,
+    tiles: Tiles,
+    (geometry, encoding): (Geometry, Encoding),
+) -> Result<(Bytes, Timings)> {
     match tiles {
         Tiles::Frames { source, moments, precision } => {
             let strip = Arc::new(Strip::new(moments.len(), geometry, encoding)?);
-            let timings = shoot_all(kit, &source, &moments, precision, &strip).await?;
-            Ok((strip, timings))
+            let (part, mut timings) = shoot_all(kit, turn, &source, (&moments, precision), &strip).await?;
+            let (body, writing) = write_strip(&part, strip).await?;
+            timings.add(writing);
+            Ok((body, timings))
         }
         Tiles::Copies { subject, count } => {
-            let (frame, mut timings) = subject_of(kit, &subject, &geometry, encoding.background).await?;
+            let (frame, mut timings) = subject_of(kit, turn, &subject, (&geometry, encoding.background)).await?;
             let strip = Arc::new(Strip::new(count as usize, geometry, encoding)?);
+            let cost = strip.tile_cost();
+            let part = turn.part(cost.within(strip.memory())).await?;
             let all = Arc::clone(&strip);
-            let work = move |_: &Stop| {
+            let work = move |stop: &Stop| {
+                stop.check()?;
                 let begun = Instant::now();
                 all.place(&(0..count).collect::<Vec<_>>(), &frame.picture)?;
                 Ok(begun.elapsed())
             };
-            let (scale, queue) = kit.pool.run(Admission::Continue, work).await?;
-            timings.add(Timings { queue, scale, ..Timings::default() });
-            Ok((strip, timings))
+            let (scale, queue) = part.run(cost, work).await?;
+            timings.add(Timings { queue, scale, ..Timings::priced(cost) });
+            let (body, writing) = write_strip(&part, strip).await?;
+            timings.add(writing);
+            Ok((body, timings))
         }
     }
 }
 
-/// Puts the frames of `moments` in their places, each group of them decoded once, side by side where workers are idle. One
-/// group more is read ahead.
+/// Puts the frames of `moments` in their places, each group of them decoded once, side by side where workers are idle beside
+/// the one that this takes. One group more is read ahead. Gives the part of `turn` that holds the strip.
 async fn shoot_all(
     kit: &Kit,
+    turn: &Turn,
     source: &Source,
-    moments: &[Micros],
-    precision: Precision,
+    (moments, precision): (&[Micros], Precision),
     strip: &Arc<Strip>,
-) -> Result<Timings> {
+) -> Result<(Arc<Turn>, Timings)> {
     let begun = Instant::now();
-    let film = kit.film(source).await?;
+    let film = kit.near(turn, source, kit.film(source)).await?;
     let timings = Timings { index: begun.elapsed(), ..Timings::default() };
-    let groups = frames::groups(&film.index, moments, precision);
+    let groups: Vec<(Group, Cost)> = frames::groups(&film.index, moments, precision)
+        .into_iter()
+        .map(|group| {
+            let tiles = strip.tile_cost().times(group.targets.len() as u64);
+            let cost = group_cost(&film.index, &group).then(tiles);
+            (group, cost)
+        })
+        .collect();
     if groups.is_empty() {
         return Err(Error::unsupported("the video shows nothing"));
     }
-    let at_once = kit.pool.load().idle().max(1) + 1;
-    let parts = groups.into_iter().enumerate().map(|(number, group)| {
-        let admission = if number == 0 { Admission::Begin } else { Admission::Continue };
-        shoot(kit.clone(), film.clone(), group, admission, Arc::clone(strip))
-    });
-    stream::iter(parts)
+    if let Some((first, _)) = groups.first() {
+        kit.bring(turn, &film, first).await?;
+    }
+    let at_once = kit.pool.load().idle() + 2;
+    let largest = groups.iter().map(|(_, cost)| cost.bytes_read).max().unwrap_or(0);
+    let held = strip.memory().saturating_add(largest.saturating_mul(at_once.min(groups.len()) as u64));
+    let all = groups.iter().fold(Cost::NOTHING, |sum, (_, cost)| sum.then(*cost));
+    let part = Arc::new(turn.part(all.within(held)).await?);
+    let shots = groups.into_iter().map(|group| shoot(kit, &part, &film, group, Arc::clone(strip)));
+    let timings = stream::iter(shots)
         .buffer_unordered(at_once)
-        .try_fold(timings, |mut sum, part| async move {
-            sum.add(part);
+        .try_fold(timings, |mut sum, shot| async move {
+            sum.add(shot);
             Ok(sum)
         })
-        .await
+        .await?;
+    Ok((part, timings))
 }
 
 /// Puts the frames of one group in their places.
-async fn shoot(kit: Kit, film: Film, group: Group, admission: Admission, strip: Arc<Strip>) -> Result<Timings> {
+async fn shoot(kit: &Kit, turn: &Turn, film: &Film, group: (Group, Cost), strip: Arc<Strip>) -> Result<Timings> {
     let each = move |target: &Target, picture: Picture| {
         let places: Vec<u32> = target.moments.iter().filter_map(|&place| u32::try_from(place).ok()).collect();
         strip.place(&places, &picture)
     };
-    let (_, timings) = kit.decode(&film, group, admission, each).await?;
+    let (_, timings) = kit.decode(turn, film, group, each).await?;
     Ok(timings)
 }
 
 /// Writes a strip on a worker.
-async fn write_strip(kit: &Kit, strip: Arc<Strip>, encoding: Encoding) -> Result<(Bytes, Timings)> {
-    let work = move |_: &Stop| {
+async fn write_strip(turn: &Turn, strip: Arc<Strip>) -> Result<(Bytes, Timings)> {
+    let cost = strip.writing_cost();
+    let work = move |stop: &Stop| {
+        stop.check()?;
         let begun = Instant::now();
         let raster = strip.finish()?;
         let scale = begun.elapsed();
-        let body = encode(&raster, &encoding)?;
+        stop.check()?;
+        let body = encode(&raster, &strip.encoding())?;
         Ok((Bytes::from(body), scale, begun.elapsed() - scale))
     };
-    let ((body, scale, encode), queue) = kit.pool.run(Admission::Continue, work).await?;
-    Ok((body, Timings { queue, scale, encode, ..Timings::default() }))
+    let ((body, scale, encode), queue) = turn.run(cost, work).await?;
+    Ok((body, Timings { queue, scale, encode, ..Timings::priced(cost) }))
 }

@@ -4,6 +4,7 @@ pub mod admission;
 pub mod artifact;
 mod checkup;
 pub mod extent;
+pub mod fair;
 pub mod frames;
 mod generation;
 mod journal;
@@ -12,6 +13,7 @@ mod kit;
 mod last;
 mod make;
 mod offer;
+mod pace;
 mod package;
 pub mod pool;
 mod quarantine;
@@ -19,11 +21,14 @@ pub mod reading;
 mod sequence;
 mod sessions;
 pub mod sources;
+mod standing;
+pub mod stop;
 mod stored;
 mod strip;
 mod transcript;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +38,7 @@ use futures_util::future::join_all;
 use self::admission::{Admission, Admitted, Door};
 use self::artifact::{Artifact, Body};
 use self::extent::Held;
+use self::fair::Flow;
 use self::generation::End;
 use self::kept::Kept;
 use self::kit::Kit;
@@ -40,6 +46,7 @@ use self::last::Lasts;
 use self::pool::Load;
 use self::reading::Reading;
 use self::sessions::Sessions;
+use crate::access::network::subscriber;
 use crate::access::partner::{Config as AccessConfig, Partner};
 use crate::access::viewer::Asker;
 use crate::cache::Outcome as Cached;
@@ -51,6 +58,7 @@ use crate::entry::{Entry, EntryId, PartnerId, Source};
 use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
+use crate::plan::cost::Cost;
 use crate::plan::playback::Rules;
 use crate::plan::sequence::Member;
 use crate::plan::{self, Client, Decision, Grace, Known, Plan, Policy, Work};
@@ -74,10 +82,14 @@ pub struct Config {
     pub facts_max: u64,
     /// Threads that decode and encode; zero for one a core.
     pub workers: usize,
-    /// Most pieces of work that wait for a worker; more are refused.
+    /// Most requests that wait for a worker; more are refused.
     pub queue_max: usize,
-    /// How long a piece of work may wait for a worker.
+    /// Most of those of one client, which is an address, or a network of IPv6 that one subscriber has.
+    pub client_queue_max: usize,
+    /// How long a request may wait for a worker; one that would wait longer is refused at once.
     pub queue_wait: Duration,
+    /// Most bytes of memory that work may take at once, by its estimates. What takes more than half is refused.
+    pub work_memory_max: u64,
     /// How long an artifact may take from the request on.
     pub work_timeout: Duration,
     /// How long a failure that cannot heal is remembered.
@@ -106,8 +118,12 @@ const INDEXES_BYTES_MAX: u64 = 256 << 20;
 const FACTS_MAX: u64 = 100_000;
 /// Longer queues only turn refusals into timeouts: eight seconds of common work a core.
 const QUEUE_MAX: usize = 128;
+/// Where one address asks for everybody, as a CDN does that does not say for whom, it still has half of the queue.
+const CLIENT_QUEUE_MAX: usize = 64;
 /// As long as people wait for a picture.
 const QUEUE_WAIT: Duration = Duration::from_secs(10);
+/// Half of it decodes a picture of 8K, or twenty of 1080p side by side.
+const WORK_MEMORY_MAX: u64 = 2 << 30;
 /// A strip over a long film takes this long on a slow machine.
 const WORK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Long enough that a page that reloads does not repeat the work, short enough that a repaired file shows at once.
@@ -143,7 +159,9 @@ impl Default for Config {
             facts_max: FACTS_MAX,
             workers: 0,
             queue_max: QUEUE_MAX,
+            client_queue_max: CLIENT_QUEUE_MAX,
             queue_wait: QUEUE_WAIT,
+            work_memory_max: WORK_MEMORY_MAX,
             work_timeout: WORK_TIMEOUT,
             failures_kept: FAILURES_KEPT,
             decoding: Decodable::default(),
@@ -400,6 +418,13 @@ impl Delivery {
         Ok(lines)
     }
 
+    /// What making the artifact of a plan takes, by an estimate; nothing for what is not about pictures. Reads the indexes of
+    /// files that were not looked at yet.
+    pub async fn price(&self, plan: &Plan) -> Result<Cost> {
+        make::look(&self.kit, &plan.work).await?;
+        Ok(make::price(&self.kit, &plan.work))
+    }
+
     /// The artifact of a request and its plan, where that is a matter of microseconds and the same for everyone who asks in
     /// these words; `None` for everything else, failures among it.
     pub fn at_once(&self, request: &Request, asker: &Asker<'_>) -> Option<(Plan, Delivered)> {
@@ -408,14 +433,16 @@ impl Delivery {
         Some((plan, delivered))
     }
 
-    /// The artifact of a plan: kept, or made now.
-    pub async fn artifact(&self, plan: &Plan) -> Result<Delivered> {
+    /// The artifact of a plan: kept, or made now, for `client` where nobody else has asked for it already. Fails with
+    /// [`Kind::Busy`] before it reads anything where too much is being made.
+    pub async fn artifact(&self, plan: &Plan, client: Option<IpAddr>) -> Result<Delivered> {
         if let Some(delivered) = self.artifact_at_once(plan) {
             return delivered;
         }
         let code = plan.failure;
         let (kit, work) = (self.kit.clone(), plan.work.clone());
-        let make = async move { make::artifact(kit, work).await.map_err(|error| numbered(error, code)) };
+        let flow = Flow { partner: plan.partner, client: client.map(subscriber) };
+        let make = async move { make::artifact(kit, work, flow).await.map_err(|error| numbered(error, code)) };
         let (artifact, outcome) = self.kept.get_or_make(plan, make).await?;
         let outcome = match outcome {
             Cached::Hit => Outcome::Hit,

@@ -1,11 +1,11 @@
 //! From a stored file to its index and its facts: what kind of file it is says its bytes, not its name.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::stop::Stop;
 use crate::decode::demux::Passage;
 use crate::decode::limits::Limits;
 use crate::decode::place::Place;
@@ -87,6 +87,11 @@ pub async fn read_still(origin: &Origin, source: &Source) -> Result<Bytes> {
     origin.read(source, 0..source.size).await
 }
 
+/// Waits until a file has come, the first few MiB of it, where it rests at another origin.
+pub(super) async fn bring(origin: &Origin, source: &Source) -> Result<()> {
+    origin.open(source).await?.bring(&[0..source.size]).await
+}
+
 /// What `source` is, by its first bytes.
 pub async fn recognise(origin: &Origin, source: &Source) -> Result<Content> {
     Ok(content(&origin.read(source, 0..source.size.min(HEAD_BYTES)).await?))
@@ -113,18 +118,10 @@ pub async fn index(origin: &Origin, place: &Place, source: &Source) -> Result<Ar
     .await
 }
 
-/// Runs `work` on a thread that may block. The flag it is given is set when nobody waits for it any more.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce(&AtomicBool) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    struct SetOnDrop(Arc<AtomicBool>);
-    impl Drop for SetOnDrop {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-    let guard = SetOnDrop(Arc::default());
-    let stop = Arc::clone(&guard.0);
+/// Runs `work` on a thread that may block, and tells it when nobody waits for it any more.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce(&Stop) -> Result<T> + Send + 'static) -> Result<T> {
+    let stop = Stop::default();
+    let guard = stop.on_drop();
     let outcome = tokio::task::spawn_blocking(move || work(&stop)).await;
     drop(guard);
     outcome.map_err(|cause| Error::new(Kind::Internal, "reading the file was given up").caused_by(cause))?
@@ -133,7 +130,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 /// The same for work that reads `opened`, in its turn.
 pub(super) async fn reading<T: Send + 'static>(
     opened: Opened,
-    work: impl FnOnce(&Opened, &AtomicBool) -> Result<T> + Send + 'static,
+    work: impl FnOnce(&Opened, &Stop) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let turn = opened.turn().await?;
     blocking(move |stop| {
@@ -144,7 +141,7 @@ pub(super) async fn reading<T: Send + 'static>(
     .await
 }
 
-fn read_mp4(opened: &Opened, stop: &AtomicBool) -> Result<Index> {
+fn read_mp4(opened: &Opened, stop: &Stop) -> Result<Index> {
     let (mut reader, mut range) = Reader::new(opened.size());
     let mut total = 0u64;
     loop {
@@ -152,9 +149,7 @@ fn read_mp4(opened: &Opened, stop: &AtomicBool) -> Result<Index> {
         if total > INDEX_BYTES_MAX {
             return Err(Error::too_large(format!("the file's tables take more than {INDEX_BYTES_MAX} bytes")));
         }
-        if stop.load(Ordering::Relaxed) {
-            return Err(given_up());
-        }
+        stop.check()?;
         match reader.feed(&opened.read(range)?)? {
             Step::Read(next) => range = next,
             Step::Done(index) => return Ok(*index),
@@ -162,13 +157,9 @@ fn read_mp4(opened: &Opened, stop: &AtomicBool) -> Result<Index> {
     }
 }
 
-fn scan_container(opened: &Opened, place: &Place, stop: &AtomicBool) -> Result<Index> {
+fn scan_container(opened: &Opened, place: &Place, stop: &Stop) -> Result<Index> {
     let deadline = Instant::now() + SCAN_TIME_MAX;
-    place.scan(&mut Reading(opened), &|| stop.load(Ordering::Relaxed) || Instant::now() > deadline)
-}
-
-fn given_up() -> Error {
-    Error::new(Kind::TimedOut, "reading the file was given up")
+    place.scan(&mut Reading(opened), &|| stop.is_set() || Instant::now() > deadline)
 }
 
 /// A file of the origin as the demuxer reads it.

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Kind, Result};
+use crate::plan::cost::{self, Cost};
 use crate::thumbnail::sheet::Sheet;
 use crate::thumbnail::transform::{layout_for, render};
 use crate::thumbnail::{Encoding, Geometry, Picture, Raster};
@@ -22,6 +23,30 @@ impl Strip {
     pub(super) fn new(count: usize, geometry: Geometry, encoding: Encoding) -> Result<Strip> {
         let count = u32::try_from(count).map_err(|_| Error::too_large("a strip of that many tiles"))?;
         Ok(Strip { count, geometry, encoding, sheet: Mutex::new(None) })
+    }
+
+    /// How it is written.
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// What it takes to scale a picture to a tile.
+    pub(super) fn tile_cost(&self) -> Cost {
+        cost::scaling(&self.geometry, self.encoding.format)
+    }
+
+    /// What it takes to write it.
+    pub(super) fn writing_cost(&self) -> Cost {
+        cost::writing(self.pixels(), self.encoding.format)
+    }
+
+    /// Bytes of memory that it takes until it is written.
+    pub(super) fn memory(&self) -> u64 {
+        cost::raster_memory(self.pixels(), self.encoding.format)
+    }
+
+    fn pixels(&self) -> u64 {
+        self.geometry.canvas.area().saturating_mul(self.count.into())
     }
 
     /// Scales `picture` and puts it at `places`. Blocks.

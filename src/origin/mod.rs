@@ -4,9 +4,11 @@ mod answer;
 mod blocks;
 mod breaker;
 mod client;
+mod cloud;
 mod folder;
 mod guard;
 mod place;
+mod profile;
 mod remote;
 mod store;
 
@@ -183,6 +185,11 @@ impl Origin {
         };
         let (folder, source) = (Arc::clone(folder), source.clone());
         tokio::task::spawn_blocking(move || folder.find(&source)).await.map_err(gave_up)?.map(Opened::Local)
+    }
+
+    /// Whether `source` rests neither in a folder nor in memory, and may take a while to come.
+    pub fn is_far(&self, source: &Source) -> bool {
+        self.held.is_none() && (self.folder.is_none() || place::is_url(&source.location))
     }
 
     /// The file at `location`, a URL or, where the library rests at an origin, a path beneath that. `None` where it is not

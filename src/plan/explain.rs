@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 
+use super::cost::Cost;
 use super::playback::{Cues, Cut, Presentation, Reel, Strand, Text, TrackPick};
 use super::sequence::{Clip, Words};
 use super::{Decision, Freshness, Grace, Placeholder, Precision, Style, Subject, Tiles, Work};
@@ -319,6 +320,24 @@ fn picture(what: String, geometry: &Geometry, encoding: &Encoding, negotiated: b
         ("written", Written(encoding).to_string()),
         ("format", if negotiated { "chosen from Accept" } else { "as asked for" }.to_string()),
     ]
+}
+
+/// What it takes to make something.
+pub(super) fn cost(cost: &Cost) -> String {
+    let Cost { pixels_decoded, pixels_written, bytes_read, micros, memory } = cost;
+    if *micros == 0 {
+        return String::new();
+    }
+    let millions = |pixels: &u64| *pixels as f64 / 1e6;
+    let value = format!(
+        "about {} ms of one core: {:.1} Mpx decoded of {} kB, {:.2} Mpx written; {} MiB of memory",
+        micros.div_ceil(1000),
+        millions(pixels_decoded),
+        bytes_read.div_ceil(1000),
+        millions(pixels_written),
+        memory.div_ceil(1 << 20)
+    );
+    lines(&[("takes", value)])
 }
 
 fn lines(rows: &[(&str, String)]) -> String {

@@ -4,6 +4,7 @@ mod asset;
 mod bounds;
 mod choice;
 mod content;
+pub mod cost;
 mod explain;
 mod filename;
 pub mod key;
@@ -24,6 +25,7 @@ mod work;
 
 use std::sync::Arc;
 
+use self::cost::Cost;
 use self::key::Key;
 use self::playback::Rules;
 pub use self::sequence::preceded;
@@ -237,6 +239,11 @@ pub fn plan(
 /// What a plan comes to, for people: a few lines of a name and a value each.
 pub fn explain(decision: &Decision) -> String {
     explain::text(decision)
+}
+
+/// What making it takes by an estimate, for people: a line, or none where it takes next to nothing.
+pub fn explain_cost(cost: &Cost) -> String {
+    explain::cost(cost)
 }
 
 /// The facts of a source among the known ones.

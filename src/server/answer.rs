@@ -221,7 +221,7 @@ async fn answered(
     let unknown = |error| Failure { error, is_for_all: true, message: None };
     let admission = house.delivery.admit(wanted.1, asker).await.map_err(unknown)?;
     let message = told(&admission);
-    let answer = match admitted(house, head, wanted, (client, &admission, &message)).await {
+    let answer = match admitted(house, head, wanted, (client, asker, &admission, &message)).await {
         Err(error) => before(house, head, wanted, (client, &admission, &message), error).await,
         answer => answer,
     };
@@ -238,7 +238,7 @@ async fn admitted(
     house: &House,
     head: &Head,
     (target, request): (&str, &request::Request),
-    (client, admission, message): (Client<'_>, &Admission<'_>, &Option<HeaderValue>),
+    (client, asker, admission, message): (Client<'_>, &Asker<'_>, &Admission<'_>, &Option<HeaderValue>),
 ) -> Result<Response<Body>, Error> {
     let begun = Instant::now();
     let plan = match house.delivery.plan(request, client, admission).await? {
@@ -252,10 +252,10 @@ async fn admitted(
     if let Some(response) = prepared.answered_without(head) {
         return Ok(response);
     }
-    let mut delivered = house.delivery.artifact(&prepared.plan).await?;
+    let mut delivered = house.delivery.artifact(&prepared.plan, asker.address).await?;
     house.delivery.remember(request, client, &prepared.plan, delivered.outcome);
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
-    tell(&prepared.plan, delivered.outcome, begun);
+    tell(&prepared.plan, &delivered, begun);
     if admission.doubt_s.is_some() && matches!(delivered.outcome, Outcome::Hit | Outcome::OnDisk) {
         delivered.outcome = Outcome::Stale;
     }
@@ -342,7 +342,7 @@ pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked,
     let session = wanted.session.map(std::str::from_utf8).transpose().ok()?;
     let holder = Asker { target: Some(target), session, now, ..Asker::default() };
     let (plan, delivered) = house.delivery.at_once(&request, &holder)?;
-    tell(&plan, delivered.outcome, begun);
+    tell(&plan, &delivered, begun);
     let is_gzip = plan.work.is_text() && wanted.gzip;
     let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };
     let etag = etag(&plan, is_gzip);
@@ -368,13 +368,17 @@ pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked,
 }
 
 /// Tells the log of what was made.
-fn tell(plan: &Plan, outcome: Outcome, begun: Instant) {
-    match outcome {
+fn tell(plan: &Plan, delivered: &Delivered, begun: Instant) {
+    let ms = millis(begun.elapsed());
+    match delivered.outcome {
         Outcome::Hit | Outcome::OnDisk | Outcome::Stale => {}
         _ if plan.work.is_light() => {
-            tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
+            tracing::debug!(target: "vedette::made", work = %plan.work, ms);
         }
-        _ => tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed())),
+        _ => {
+            let priced_ms = millis(delivered.artifact.timings.priced);
+            tracing::info!(target: "vedette::made", work = %plan.work, ms, priced_ms);
+        }
     }
 }
 

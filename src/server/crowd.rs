@@ -1,7 +1,7 @@
 //! All open connections: how many there may be, who has been silent too long, and their end.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::house::House;
 use super::pulse::{Order, Patience, Pulse, Watch};
+use crate::access::network::subscriber;
 
 /// The open connections.
 #[derive(Debug)]
@@ -143,7 +144,7 @@ impl Crowd {
 impl Member {
     /// Counts the connection as one of the client's at `address`; false where that has `most` already.
     pub(super) fn is_one_of(&mut self, address: IpAddr, most: usize) -> bool {
-        let client = client(address);
+        let client = subscriber(address);
         let mut members = self.crowd.members();
         let count = members.of_client.entry(client).or_default();
         if *count >= most {
@@ -166,14 +167,6 @@ impl Drop for Member {
                 members.of_client.remove(&client);
             }
         }
-    }
-}
-
-/// Who is at an address: a subscriber has one of IPv4, and of IPv6 a network of 64 bits at least (RFC 6177 section 2).
-fn client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-        v4 => v4,
     }
 }
 

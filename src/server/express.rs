@@ -221,7 +221,11 @@ impl Output {
                 break;
             }
             let both = [io::IoSlice::new(head), io::IoSlice::new(&self.bytes)];
-            match ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &both))? {
+            let written = match &self.file {
+                Some(file) if !file.is_over() => stream.poll_write_ahead(cx, &both),
+                _ => Pin::new(&mut *stream).poll_write_vectored(cx, &both),
+            };
+            match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 sent => {
                     let of_head = sent.min(head.len());

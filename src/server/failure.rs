@@ -15,15 +15,17 @@ const X_KALTURA_APP: HeaderName = HeaderName::from_static("x-kaltura-app");
 const ALLOWED_WITHOUT_FORM: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 /// Seconds that a failure of the content may be kept: the page that shows it again does not ask again, and a repair shows soon.
 const FAILURE_MAX_AGE: u32 = 10;
-/// Seconds after which a busy service is worth another try.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+/// Seconds after which a service that does not say for how long it is busy is worth another try.
+const RETRY_AFTER_S: u64 = 2;
+/// Longest that anybody is told to stay away.
+const RETRY_AFTER_MAX_S: u64 = 120;
 
 /// The answer to a failure: its numbered error in the dialect where it has one, else the status of its kind.
 pub(super) fn failure(error: &Error) -> Response<Body> {
     let Some(code) = error.code() else {
         let mut response = plain(status(error.kind()), error.message());
         response.headers_mut().insert(header::CACHE_CONTROL, error_cache_control(error.kind()));
-        retry(&mut response, error.kind());
+        retry(&mut response, error);
         return response;
     };
     let mut response = plain(coded_status(error.kind()), &format!("{}: {}", code.name(), error.message()));
@@ -31,7 +33,7 @@ pub(super) fn failure(error: &Error) -> Response<Body> {
     headers.insert(X_KALTURA, text(format_args!("error-{}", wire(code))));
     headers.insert(X_KALTURA_APP, exiting(code, error.message()));
     headers.insert(header::CACHE_CONTROL, error_cache_control(error.kind()));
-    retry(&mut response, error.kind());
+    retry(&mut response, error);
     response
 }
 
@@ -97,9 +99,12 @@ fn error_cache_control(kind: Kind) -> HeaderValue {
     }
 }
 
-fn retry(response: &mut Response<Body>, kind: Kind) {
-    if matches!(kind, Kind::Busy | Kind::Unavailable | Kind::Changed) {
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+fn retry(response: &mut Response<Body>, error: &Error) {
+    if matches!(error.kind(), Kind::Busy | Kind::Unavailable | Kind::Changed) {
+        let known =
+            error.retry_after().map(|wait| (wait.as_millis().div_ceil(1000) as u64).clamp(1, RETRY_AFTER_MAX_S));
+        let seconds = HeaderValue::from(known.unwrap_or(RETRY_AFTER_S));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
 }
 
@@ -134,6 +139,8 @@ pub(super) fn form_not_allowed() -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn field<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
@@ -158,6 +165,10 @@ mod tests {
         check(Error::coded(Code::EntryNotFound, "x"), (404, "error-1", "public, max-age=10", ""));
         check(Error::coded(Code::AccessControlRestricted, "x"), (404, "error-3", "no-store", ""));
         check(Error::coded(Code::TooManyProcesses, "x"), (503, "error-46", "no-store", "2"));
+        let busy = |millis| Error::coded(Code::TooManyProcesses, "x").retried_after(Duration::from_millis(millis));
+        check(busy(6_001), (503, "error-46", "no-store", "7"));
+        check(busy(0), (503, "error-46", "no-store", "1"));
+        check(busy(u64::MAX), (503, "error-46", "no-store", "120"));
         check(Error::unsupported("x").or_code(Code::ImageResizeFailed), (404, "error-17", "public, max-age=10", ""));
         check(Error::invalid("x"), (400, "", "public, max-age=10", ""));
         check(Error::too_large("x"), (413, "", "public, max-age=10", ""));

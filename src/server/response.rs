@@ -178,6 +178,8 @@ pub(super) fn describe(fields: &mut impl Fields, standing: &Standing<'_>, conten
     fields.put(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(policy) = file::policy(&content.media_type) {
         fields.put(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        // Its URL may hold a session or a token, and it may lead elsewhere.
+        fields.put(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
     if let Some(shown) = &content.shown {
         fields.put(X_VEDETTE_TIME, shown.clone());

@@ -153,6 +153,10 @@ pub(super) fn page(recorded: &PrometheusHandle, delivery: &Delivery, crowd: &Cro
     metrics::gauge!("vedette_workers_utilization").set(load.busy as f64 / load.workers.max(1) as f64);
     metrics::gauge!("vedette_queue_length_max").set(load.queue_max as f64);
     metrics::gauge!("vedette_queue_length").set(load.queued as f64);
+    metrics::gauge!("vedette_queue_cost_seconds").set(load.queued_cost.as_secs_f64());
+    metrics::gauge!("vedette_queue_wait_seconds").set(load.queued_wait.as_secs_f64());
+    metrics::gauge!("vedette_work_memory_bytes").set(load.memory as f64);
+    metrics::gauge!("vedette_work_memory_bytes_max").set(load.memory_max as f64);
     delivery.measure();
     recorded.render()
 }

@@ -1,24 +1,18 @@
 //! Processes that decode: what kills one, stops one or fills it harms one request at most.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use vedette::decode::limits::Limits;
 use vedette::decode::place::{Config, Isolation, Place};
 use vedette::error::Kind;
 
-use crate::support::{Server, library, media, target};
+use crate::support::{Server, library, media, signal, target};
 
 /// A service with two workers.
 fn server(arguments: &[&str]) -> Server {
     let server = Server::start(library(), &[&["--decode-isolation", "process", "--workers", "1"], arguments].concat());
     assert_eq!(server.decoders().1.len(), 2, "one worker for the thread that waits for it, and one to spare");
     server
-}
-
-fn signal(name: &str, processes: &[u32]) {
-    let processes = processes.iter().map(u32::to_string);
-    assert!(Command::new("kill").args(["-s", name]).args(processes).status().unwrap().success());
 }
 
 /// Waits until something is so.
@@ -77,7 +71,11 @@ fn a_hanging_decoder_costs_one_request_and_keeps_its_file_away_from_others() {
 #[test]
 fn a_worker_that_ends_without_work_costs_nobody_anything() {
     let server = server(&[]);
-    signal("KILL", &server.decoders().1);
+    let (_, workers) = server.decoders();
+    signal("KILL", &workers);
+    let has_ended =
+        |id: &u32| std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| stat.contains(") Z "));
+    eventually("they end", || workers.iter().all(has_ended));
     server.thumbnail("0_avc", "vid_sec/1");
     assert_eq!(server.metric("vedette_decode_workers_lost_total"), 0.0);
 }

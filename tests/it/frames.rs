@@ -515,3 +515,34 @@ async fn a_file_cut_short_is_refused() {
         assert_eq!(refusal.map(|error| error.kind()), Some(Kind::Unsupported), "{name}");
     }
 }
+
+#[test]
+fn a_run_that_nobody_waits_for_stops_before_the_next_sample() {
+    let running = crate::http::Running::usual();
+    let passed = || {
+        let page = running.admin("/metrics").text();
+        let count = page.lines().find_map(|line| line.strip_prefix("vedette_decode_samples_total "));
+        count.map_or(0, |count| count.parse::<u64>().unwrap())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let clip = runtime.block_on(Clip::of("0_avi.avi"));
+    let moments: Vec<Micros> = moments(&media("0_avi.avi")).into_iter().take(20).map(Micros).collect();
+    let group = frames::groups(&clip.index, &moments, Precision::Exact).remove(0);
+    assert_eq!(group.targets.len(), 20, "each of its samples is a frame that is wanted");
+    let loaded = runtime.block_on(frames::read(&clip.origin, &clip.place, &clip.source, &clip.index, group)).unwrap();
+    for stopped_after in [1, 5, 10] {
+        let (before, seen) = (passed(), std::cell::Cell::new(0));
+        // A frame is taken before its process goes on, which has at most one more sample in its hands when it hears of the end.
+        let stop = || seen.get() == stopped_after;
+        let outcome = frames::decode(&clip.place, &clip.index, &loaded, &stop, &mut |_, _| {
+            seen.set(seen.get() + 1);
+            Ok(())
+        });
+        assert_eq!((outcome.is_ok(), seen.get()), (false, stopped_after));
+        let passed = passed() - before;
+        assert!(
+            (stopped_after..=stopped_after + 1).contains(&passed),
+            "{passed} samples, stopped after {stopped_after}"
+        );
+    }
+}

@@ -7,7 +7,10 @@ mod access_table;
 mod assets;
 mod cache;
 mod cage;
+#[allow(dead_code, reason = "the tests of origins use the rest")]
+mod cloud;
 mod conditional;
+mod crowded;
 mod decoded;
 mod disk;
 mod eyes;
@@ -17,7 +20,6 @@ mod fmp4;
 mod frames;
 mod guards;
 mod hostile;
-mod hostile_http;
 mod http;
 mod index;
 mod limits;

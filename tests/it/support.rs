@@ -234,7 +234,7 @@ impl Server {
         (keeper, children(keeper))
     }
 
-    /// The value of a metric, all its labels together.
+    /// The value of a metric, all its labels together unless they are given.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let mut stream = TcpStream::connect(self.admin).unwrap();
         stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
@@ -268,6 +268,12 @@ fn exchange(address: SocketAddr, method: &str, request: &[u8]) -> Answer {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request).unwrap();
     Answer::read(method, &mut BufReader::new(stream))
+}
+
+/// Sends a signal to processes.
+pub(crate) fn signal(name: &str, processes: &[u32]) {
+    let processes = processes.iter().map(u32::to_string);
+    assert!(Command::new("kill").args(["-s", name]).args(processes).status().unwrap().success());
 }
 
 /// The processes that a process started and that are left.

@@ -25,8 +25,8 @@ const HEAD_BYTES_MAX: usize = 4 << 20;
 /// What is no longer than this travels behind its head: cheaper than memory of its own.
 const INLINE_BYTES_MAX: usize = 32 << 10;
 
-/// How often whoever waits is asked whether to give up.
-const ASKED_EVERY: Duration = Duration::from_millis(20);
+/// How often whoever waits is asked whether to give up: about once a frame of 1080p.
+const ASKED_EVERY: Duration = Duration::from_millis(4);
 
 /// Bytes before a head: its length, what follows it, and how much of that.
 const PREFIX_BYTES: usize = 16;

@@ -17,6 +17,7 @@ use super::confine::{self, Walls};
 use super::message::{Order, Reply, Setup, Word};
 use super::{Config, worker};
 use crate::decode::limits::Limits;
+use crate::decode::place::give_way;
 use crate::error::{Error, Kind, Result};
 
 /// The command that makes a process of this program a keeper.
@@ -137,6 +138,7 @@ fn keep() -> std::result::Result<(), Fault> {
     confine::close_descriptors();
     confine::reset_signals();
     confine::be_dispensable();
+    give_way();
     let channel = Channel::new(io::stdin().as_fd().try_clone_to_owned().map_err(Fault::System)?);
     let (setup, _) = channel.receive::<Setup>(None)?;
     worker::warm_up();

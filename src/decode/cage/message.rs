@@ -106,8 +106,10 @@ pub(super) enum Reply {
     Scanned,
     /// The lengths of the samples that were wanted, and of their opacity. Their bytes come with it.
     Demuxed(Vec<(u64, Option<u64>)>),
-    /// All frames wanted were handed over.
-    Done,
+    /// All frames wanted were handed over, of so many samples.
+    Done(u64),
+    /// The work was given up as it was asked to, after so many samples.
+    Stopped(u64),
     /// It cannot be done.
     Failed {
         /// What can be done about it.
@@ -128,4 +130,6 @@ pub(super) enum Heard {
     Bytes,
     /// They cannot be read.
     Unreadable,
+    /// Nobody waits for it any more.
+    Stop,
 }

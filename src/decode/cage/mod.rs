@@ -112,6 +112,11 @@ impl std::fmt::Display for Broke {
 
 impl std::error::Error for Broke {}
 
+/// What work comes to that nobody waits for any more.
+fn given_up() -> Error {
+    Error::new(Kind::TimedOut, "decoding took longer than allowed")
+}
+
 /// Whether `error` is that a file ended the processes that were to decode it.
 pub fn is_broken(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.is::<Broke>())
@@ -178,9 +183,7 @@ impl Cage {
                 }
                 // In the middle of its work it is of no use to others.
                 Err(Trouble::Asker(error)) => return Err(error),
-                Err(Trouble::Worker(Fault::Stopped)) => {
-                    return Err(Error::new(Kind::TimedOut, "decoding took longer than allowed"));
-                }
+                Err(Trouble::Worker(Fault::Stopped)) => return Err(given_up()),
                 Err(Trouble::Worker(fault)) => {
                     how = self.bury(&member.worker, &fault);
                     drop(member);

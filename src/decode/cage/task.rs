@@ -2,15 +2,17 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::channel::{Bulk, Channel, Fault, Patience};
 use super::message::{Heard, Reply, Sample, Stream, Work};
 use super::worker::BLOCK_BYTES;
-use super::{Cage, Trouble};
+use super::{Cage, Trouble, given_up};
 use crate::decode::demux::Passage;
 use crate::decode::frames::{Coded, Run};
+use crate::decode::place::count_passed;
 use crate::decode::planes::sample_aspect;
 use crate::decode::scan::{Collected, ReadAt};
 use crate::decode::stills;
@@ -27,6 +29,9 @@ const PASSAGE_BYTES_MAX: u64 = 512 << 20;
 
 /// Longest message of a worker that anybody is shown.
 const MESSAGE_CHARS_MAX: usize = 400;
+
+/// Longest that a worker may take for a sample once it was told to stop; then it is ended.
+const CALLED_OFF_WITHIN: Duration = Duration::from_millis(250);
 
 /// Work on files as a whole, which leaves no decoder open. Work on frames is told apart by how they are coded.
 const WHOLE_FILES: u64 = 1;
@@ -51,7 +56,11 @@ impl Cage {
             let work = Work::Frames { stream: stream.clone(), samples, wanted: missing.clone() };
             worker.channel.send(&work, &bulk)?;
             loop {
-                match next(&worker.channel, patience)? {
+                let (reply, bulk) = match next(&worker.channel, patience) {
+                    Err(Trouble::Worker(Fault::Stopped)) => return Err(called_off(&worker.channel, run)),
+                    other => other?,
+                };
+                match (reply, bulk) {
                     (Reply::Frame(time, drawn), bulk) if missing.contains(&time) => {
                         let picture = drawn.put_together(bulk, self.limits.video_pixels_max)?;
                         worker.channel.send(&Heard::GoOn, &[])?;
@@ -59,7 +68,10 @@ impl Cage {
                         missing.retain(|wanted| *wanted != time);
                         on_frame(time, picture).map_err(Trouble::Asker)?;
                     }
-                    (Reply::Done, _) => return Ok(()),
+                    (Reply::Done(passed), _) => {
+                        count_passed(believed(passed, run));
+                        return Ok(());
+                    }
                     _ => return Err(UNASKED),
                 }
             }
@@ -173,6 +185,34 @@ fn next(channel: &Channel, patience: Patience<'_>) -> Tried<(Reply, Bulk)> {
             answer => return Ok(answer),
         }
     }
+}
+
+/// Tells a worker to give up its run, which it does before the next sample. It is of use to others where it says that it has:
+/// otherwise the word may still be on its way to it.
+fn called_off(channel: &Channel, run: Run<'_>) -> Trouble {
+    let since = Instant::now();
+    let patience = Patience { stop: &|| since.elapsed() > CALLED_OFF_WITHIN, silence_max: CALLED_OFF_WITHIN };
+    let answer = channel.send(&Heard::Stop, &[]).and_then(|()| {
+        loop {
+            match channel.receive(Some(patience))?.0 {
+                // It said so before it heard.
+                Reply::Alive | Reply::Frame(..) => {}
+                answer => return Ok(answer),
+            }
+        }
+    });
+    match answer {
+        Ok(Reply::Stopped(passed)) => {
+            count_passed(believed(passed, run));
+            Trouble::Refused(given_up())
+        }
+        _ => Trouble::Worker(Fault::Stopped),
+    }
+}
+
+/// How many samples of a run a worker passed, of what it says: each once, and once more for its opacity.
+fn believed(passed: u64, run: Run<'_>) -> u64 {
+    passed.min(2 * run.samples.len() as u64)
 }
 
 /// A refusal of a worker, of which no more is believed than that its work cannot be done.

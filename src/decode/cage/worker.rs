@@ -46,7 +46,8 @@ pub(super) fn warm_up() {
 pub(super) fn serve(channel: &Channel, setup: Setup, walls: Walls) -> std::result::Result<(), Fault> {
     channel.send(&Reply::Ready(walls), &[])?;
     let decoders = Decoders::keeping(setup.memory_max / IDLE_SHARE, setup.limits.video_pixels_max);
-    let desk = Desk { channel, setup, decoders, said: Cell::new(None) };
+    let desk =
+        Desk { channel, setup, decoders, said: Cell::default(), passed: Cell::default(), is_stopped: Cell::default() };
     loop {
         let (work, bulk) = channel.receive::<Work>(None)?;
         let length = bulk.len();
@@ -90,6 +91,10 @@ struct Desk<'a> {
     decoders: Decoders,
     /// When the other end heard of this one last.
     said: Cell<Option<Instant>>,
+    /// Samples that were passed of the run at hand.
+    passed: Cell<u64>,
+    /// Whether the other end has said that nobody waits for it any more.
+    is_stopped: Cell<bool>,
 }
 
 impl Desk<'_> {
@@ -121,13 +126,18 @@ impl Desk<'_> {
         };
         let samples: Vec<Coded> = samples.iter().map(coded).collect();
         let run = Run { track: &stream.track(), samples: &samples, wanted };
-        self.decoders.decode(run, &|| self.stop(), &mut |time, picture| {
+        (self.passed.set(0), self.is_stopped.set(false));
+        let decoded = self.decoders.decode(run, &|| self.is_stopped(), &mut |time, picture| {
             let Answer { head, bulk } = Answer::picture(|drawn| Reply::Frame(time, drawn), &picture);
             self.answer(&head, &bulk).map_err(lost)?;
             // One frame at a time: those that nobody took yet occupy memory.
-            self.channel.receive::<Heard>(None).map(drop).map_err(lost)
-        })?;
-        Ok(Answer::plain(Reply::Done))
+            self.hear().map_err(lost)
+        });
+        match decoded {
+            _ if self.is_stopped.get() => Ok(Answer::plain(Reply::Stopped(self.passed.get()))),
+            Err(error) => Err(error),
+            Ok(()) => Ok(Answer::plain(Reply::Done(self.passed.get()))),
+        }
     }
 
     fn demux(&self, passage: &Passage, size: u64) -> Result<Answer> {
@@ -136,6 +146,23 @@ impl Desk<'_> {
         let lengths = coded.iter().map(|coded| (coded.data.len() as u64, alpha(coded))).collect();
         let bulk = coded.into_iter().flat_map(|coded| [Some(coded.data), coded.alpha]).flatten();
         Ok(Answer { head: Reply::Demuxed(lengths), bulk: bulk.collect() })
+    }
+
+    /// Waits for a word about the run at hand.
+    fn hear(&self) -> std::result::Result<(), Fault> {
+        let (word, _) = self.channel.receive::<Heard>(None)?;
+        self.is_stopped.set(matches!(word, Heard::Stop));
+        Ok(())
+    }
+
+    /// Whether to give up the run at hand before the next of its samples.
+    fn is_stopped(&self) -> bool {
+        let is_stopped = self.is_stopped.get() || self.stop() || {
+            // Whoever says something now says no good.
+            !self.channel.is_quiet() && (self.hear().is_err() || self.is_stopped.get())
+        };
+        self.passed.set(self.passed.get() + u64::from(!is_stopped));
+        is_stopped
     }
 
     /// Never true: who waits no longer ends the process. Says now and then that this one is at it.
