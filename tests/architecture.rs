@@ -40,7 +40,11 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
         ],
     ),
     ("trace", Layer::Shell, &["error", "origin"]),
-    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "country", "deliver", "trace"]),
+    (
+        "server",
+        Layer::Shell,
+        &["error", "entry", "access", "packager", "request", "plan", "country", "deliver", "trace"],
+    ),
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
     (
         "config",
