@@ -752,7 +752,7 @@ mod tests {
             let turn = pool.enter(MINE, of(10, 0)).unwrap();
             let (arrive, arrived) = oneshot::channel();
             let far = tokio::spawn(async move {
-                let outcome = turn.aside(async { Ok(arrived.await.unwrap()) }).await;
+                let outcome = turn.aside(async { arrived.await.map_err(|_| Error::invalid("nothing")) }).await;
                 outcome.map(|()| turn)
             });
             until(&pool, |load| load.queued == 0 && load.queued_cost.is_zero()).await;
