@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod artifact;
+mod books;
 mod checkup;
 pub mod extent;
 pub mod fair;
