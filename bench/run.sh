@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# This service beside its peers, on this machine, in one run: make bench, or bench/run.sh [cold] [first] [strip] [photo] [hits] [files] [play] [saturation].
+# This service beside its peers, on this machine, in one run: make bench-peers, or bench/run.sh PART... (cold, cage, first,
+# strip, photo, hits, saturation, play, files).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bench/prepare.sh
+bench/prepare.sh >&2
+bench/peers.sh
 if [[ -z ${VEDETTE:-} ]]; then
   cargo build --release --bin vedette
 fi

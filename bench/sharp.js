@@ -1,16 +1,16 @@
-// CPU milliseconds that sharp takes per picture: node sharp.js WIDTH FILE...
+// Makes a picture for each line: INPUT WIDTH HEIGHT OUTPUT, in the format that the output's name ends in.
 const { createRequire } = require("module");
-const sharp = createRequire(__dirname + "/data/")("sharp");
-const [width, ...files] = process.argv.slice(2);
+const sharp = createRequire(__dirname + "/peers/")("sharp");
+const lines = require("readline").createInterface({ input: process.stdin });
 
+sharp.cache(false);
+sharp.concurrency(1);
 async function main() {
-  sharp.cache(false);
-  sharp.concurrency(1);
-  const make = (file) => sharp(file).resize(Number(width)).jpeg({ quality: 75 }).toBuffer();
-  await make(files[0]);
-  const start = process.cpuUsage();
-  for (const file of files) await make(file);
-  const { user, system } = process.cpuUsage(start);
-  console.log(((user + system) / 1000 / files.length).toFixed(1));
+  for await (const line of lines) {
+    const [input, width, height, output] = line.split(" ");
+    const picture = sharp(input).rotate().resize(Number(width), Number(height));
+    await (output.endsWith(".webp") ? picture.webp({ quality: 75 }) : picture.jpeg({ quality: 75 })).toFile(output);
+    console.log("done");
+  }
 }
 main();

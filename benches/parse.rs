@@ -11,7 +11,7 @@ use vedette::media::time::Micros;
 use vedette::media::{Facts, PictureFacts};
 use vedette::plan::key::Key;
 use vedette::plan::playback::Rules;
-use vedette::plan::{self, Client, Decision, Known, Policy};
+use vedette::plan::{self, Client, Decision, Grace, Known, Policy};
 use vedette::request::{self, Request};
 use vedette::thumbnail::{Fit, Rect, geometry};
 
@@ -38,6 +38,7 @@ fn policy() -> Policy {
         quality: 75,
         thumb_offset: Micros(3_000_000),
         max_age: 3600,
+        grace: Grace::default(),
         max_age_unready: 60,
         max_age_file: 60,
         draft_is_error: false,

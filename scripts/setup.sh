@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing for the given purposes: build, media (sample media and tests), players (tests with a browser,
-# parsers and GStreamer), bench. Says what it does.
+# parsers and GStreamer), clouds (tests with servers of object stores), bench, vips and image-filter (peers in benches),
+# profile. Says what it does.
 set -euo pipefail
 
 packages() {
@@ -11,8 +12,12 @@ packages() {
     players) echo chromium:chromium node:nodejs npm:npm venv:python3-venv gst-launch-1.0:gstreamer1.0-tools \
       gst=playbin3:gstreamer1.0-plugins-base gst=hlsdemux2:gstreamer1.0-plugins-good \
       gst=checksumsink:gstreamer1.0-plugins-bad gst=avdec_h264:gstreamer1.0-libav ;;
-    bench) echo nginx:nginx-light wrk:wrk npm:npm curl:curl ;;
-    *) echo "setup.sh: what is \"$1\"? build, media, players and bench are known" >&2; exit 2 ;;
+    clouds) echo node:nodejs npm:npm venv:python3-venv ;;
+    bench) echo nginx:nginx-light wrk:wrk node:nodejs npm:npm venv:python3-venv curl:curl ;;
+    vips) echo vipsthumbnail:libvips-tools ;;
+    image-filter) echo image-filter:libnginx-mod-http-image-filter ;;
+    profile) echo perf:linux-perf wrk:wrk ;;
+    *) echo "setup.sh: what is \"$1\"? build, media, players, clouds, bench, vips, image-filter and profile are known" >&2; exit 2 ;;
   esac
 }
 
@@ -23,6 +28,7 @@ present() {
     so=*) compgen -G "/usr/lib/llvm-*/lib/${1#so=}*.so*" >/dev/null || compgen -G "/usr/lib/*/${1#so=}*.so*" >/dev/null ;;
     gst=*) gst-inspect-1.0 --exists "${1#gst=}" 2>/dev/null ;;
     venv) python3 -c 'import ensurepip' 2>/dev/null ;;
+    image-filter) [[ -e /usr/lib/nginx/modules/ngx_http_image_filter_module.so ]] ;;
     nginx) command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] ;;
     *) command -v "$1" >/dev/null ;;
   esac

@@ -23,8 +23,8 @@
 //! ```
 //!
 //! Read in this order: [`error`], [`entry`], [`media`], [`thumbnail`], [`packager`], [`request`], [`access`], [`plan`] (the core:
-//! no I/O, no clock), then [`catalog`], [`origin`], [`decode`], [`cache`], [`country`], [`deliver`], [`server`], [`config`]
-//! (the shell: each owns one foreign thing). `tests/architecture.rs` holds the code to who may use whom.
+//! no I/O, no clock), then [`catalog`], [`origin`], [`decode`], [`cache`], [`country`], [`trace`], [`deliver`], [`server`],
+//! [`config`] (the shell: each owns one foreign thing). `tests/architecture.rs` holds the code to who may use whom.
 
 pub mod access;
 pub mod cache;
@@ -42,3 +42,4 @@ pub mod plan;
 pub mod request;
 pub mod server;
 pub mod thumbnail;
+pub mod trace;

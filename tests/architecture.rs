@@ -39,12 +39,16 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
             "cache",
         ],
     ),
-    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "country", "deliver"]),
+    ("trace", Layer::Shell, &["error", "origin"]),
+    ("server", Layer::Shell, &["error", "access", "packager", "request", "plan", "country", "deliver", "trace"]),
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
     (
         "config",
         Layer::Shell,
-        &["error", "entry", "media", "access", "plan", "catalog", "origin", "decode", "cache", "deliver", "server"],
+        &[
+            "error", "entry", "media", "access", "plan", "catalog", "origin", "decode", "cache", "deliver", "server",
+            "trace",
+        ],
     ),
     ("lib", Layer::Core, &[]),
     (
@@ -59,9 +63,9 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
 
 /// Foreign crates with owners; no other module names them.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("hyper", &["server", "origin"]),
-    ("hyper_util", &["server", "origin"]),
-    ("hyper_rustls", &["origin"]),
+    ("hyper", &["server", "origin", "trace"]),
+    ("hyper_util", &["server", "origin", "trace"]),
+    ("hyper_rustls", &["origin", "trace"]),
     ("listenfd", &["main"]),
     ("rustls", &["origin", "server"]),
     ("tokio_rustls", &["server"]),
@@ -86,8 +90,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("pdf_writer", &["thumbnail"]),
     ("quantette", &["thumbnail"]),
     ("ravif", &["thumbnail"]),
-    ("blake3", &["plan", "origin"]),
-    ("percent_encoding", &["request", "access"]),
+    ("blake3", &["plan", "cache"]),
+    ("percent_encoding", &["request", "access", "trace"]),
     ("aes", &["access"]),
     ("cbc", &["access"]),
     ("hmac", &["access"]),
@@ -346,6 +350,62 @@ fn the_readme_has_the_tables_of_the_code() {
 fn table_of(page: &str) -> String {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     text.lines().filter(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect()
+}
+
+/// The rows of hostile input and faults that README.md lists.
+const HOSTILE_ROWS: usize = 48;
+
+/// The tests of a file: what follows an attribute that makes it one.
+fn tests_of(file: &Path) -> BTreeSet<String> {
+    let (text, mut names, mut is_test) = (fs::read_to_string(file).unwrap_or_default(), BTreeSet::new(), false);
+    for line in text.lines().map(str::trim_start) {
+        is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        let name = line.trim_start_matches("async ").strip_prefix("fn ").filter(|_| is_test);
+        if let Some(name) = name {
+            names.insert(word(name).to_owned());
+            is_test = false;
+        }
+    }
+    names
+}
+
+/// Whether there is a test, named as its binary and its modules have it.
+fn is_a_test(path: &str) -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Some((module, name)) = path.rsplit_once("::") else { return root.join(path).is_file() };
+    let file = module.replace("::", "/");
+    let files =
+        ["tests/it/{}.rs", "tests/it/{}/mod.rs", "src/{}.rs", "src/{}/mod.rs", "src/{}/tests.rs", "{}/src/lib.rs"];
+    let files = files.map(|pattern| root.join(pattern.replace("{}", &file)));
+    files.iter().any(|file| tests_of(file).contains(name))
+}
+
+/// Every row of the table names what holds it, and what it names is there; every test that is named after a row is in it.
+#[test]
+fn what_the_readme_says_of_hostile_input_is_held() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let table = text.split("<!-- hostile -->").nth(1).and_then(|rest| rest.split("<!-- /hostile -->").next()).unwrap();
+    let rows: Vec<Vec<&str>> =
+        table.lines().skip(3).map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect()).collect();
+    let mut named = BTreeSet::new();
+    for row in &rows {
+        let [_, _, _, held_by] = row[..] else { panic!("four columns, not {row:?}") };
+        let tests: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty() || held_by == "–", "{row:?} names a test, or says that it concerns nobody");
+        for test in tests {
+            assert!(is_a_test(test), "there is no {test}");
+            named.insert(test.rsplit("::").next().unwrap().to_owned());
+        }
+    }
+    for number in 1..=HOSTILE_ROWS {
+        assert!(rows.iter().any(|row| row[0] == number.to_string()), "row {number} is in the table");
+    }
+    let mut files = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"), &mut files);
+    let after_a_row = |name: &String| ["row_", "rows_", "advisory_"].iter().any(|front| name.starts_with(front));
+    let missing: Vec<String> =
+        files.iter().flat_map(|file| tests_of(file)).filter(after_a_row).filter(|name| !named.contains(name)).collect();
+    assert!(missing.is_empty(), "the table does not name {missing:?}");
 }
 
 #[test]

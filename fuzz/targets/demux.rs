@@ -1,37 +1,12 @@
 //! Containers that libavformat reads: Matroska, AVI, transport streams and the rest.
 #![no_main]
 
-use std::io;
-
 use libfuzzer_sys::{Corpus, fuzz_target};
-use vedette::decode::scan::{ReadAt, scan};
-use vedette::media::mp4;
-
-struct File<'a>(&'a [u8]);
-
-impl ReadAt for File<'_> {
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = self.0.get(offset as usize..).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
-    }
-
-    fn size(&self) -> u64 {
-        self.0.len() as u64
-    }
-}
+use vedette_fuzz::{Worth, demux};
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
-    if mp4::recognises(bytes) {
-        return Corpus::Reject;
+    match demux::check(bytes) {
+        Worth::Keeping => Corpus::Keep,
+        Worth::Nothing => Corpus::Reject,
     }
-    let Ok(index) = scan(&mut File(bytes), &|| false) else { return Corpus::Keep };
-    for track in &index.tracks {
-        for sample in track.samples.range(0..track.samples.len()) {
-            let end = sample.offset.checked_add(u64::from(sample.size)).expect("an end");
-            assert!(end <= bytes.len() as u64 || track.packing != vedette::media::Packing::Plain, "{sample:?}");
-        }
-    }
-    Corpus::Keep
 });

@@ -1,24 +1,12 @@
 //! Pictures: what the header says of a small one is what decoding gives.
 #![no_main]
 
-use bytes::Bytes;
 use libfuzzer_sys::{Corpus, fuzz_target};
-use vedette::decode::limits::Limits;
-use vedette::decode::stills;
-
-/// Enough for every branch, and little enough for a thousand a second.
-const PIXELS_MAX: u64 = 1 << 16;
+use vedette_fuzz::{Worth, still};
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
-    if !stills::recognises(bytes) {
-        return Corpus::Reject;
+    match still::check(bytes) {
+        Worth::Keeping => Corpus::Keep,
+        Worth::Nothing => Corpus::Reject,
     }
-    let limits = Limits { still_pixels_max: PIXELS_MAX, ..Limits::default() };
-    let Ok(facts) = stills::facts(bytes, limits) else { return Corpus::Keep };
-    let stated = facts.picture.expect("a picture has facts of one").shown;
-    if let Ok(picture) = stills::decode(Bytes::copy_from_slice(bytes), 0, limits) {
-        assert!(stated.area() <= PIXELS_MAX, "{stated:?}");
-        drop(picture);
-    }
-    Corpus::Keep
 });

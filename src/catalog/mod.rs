@@ -9,7 +9,7 @@ mod recent;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,12 +38,17 @@ pub struct Config {
     pub entry_ttl: Option<Duration>,
     /// Most bytes of entries kept, roughly.
     pub entries_bytes_max: u64,
+    /// How long an entry is used whose library cannot be asked whether it is still so.
+    pub stale_max: Duration,
 }
 
 /// What changes on disk shows within about this time.
 const ENTRY_TTL: Duration = Duration::from_secs(1);
 /// What changes elsewhere is asked for about as often: a request for names costs time, and at most stores money.
 const ENTRY_TTL_FAR: Duration = Duration::from_secs(30);
+
+/// A day: long enough for somebody to repair what is broken.
+const STALE_MAX: Duration = Duration::from_secs(86_400);
 
 /// Some twenty thousand entries of a few flavors.
 const ENTRIES_BYTES_MAX: u64 = 64 << 20;
@@ -59,7 +64,12 @@ const ROUNDS_MAX: usize = 8;
 
 impl Default for Config {
     fn default() -> Config {
-        Config { media: PathBuf::from("media"), entry_ttl: None, entries_bytes_max: ENTRIES_BYTES_MAX }
+        Config {
+            media: PathBuf::from("media"),
+            entry_ttl: None,
+            entries_bytes_max: ENTRIES_BYTES_MAX,
+            stale_max: STALE_MAX,
+        }
     }
 }
 
@@ -75,12 +85,30 @@ type Flight = Shared<BoxFuture<'static, Result<Arc<Entry>>>>;
 struct Store {
     home: Home,
     far: Arc<Far>,
-    present: Recent<EntryId, Arc<Reading>>,
+    present: Recent<EntryId, Arc<Known>>,
     absent: Recent<EntryId, ()>,
     flights: Mutex<HashMap<EntryId, Flight>>,
     /// How often anything was forgotten: what a read found that began before is not remembered.
     forgotten: AtomicU64,
     owners: Owners,
+    stale_max: Duration,
+}
+
+/// What is known of an entry.
+#[derive(Debug)]
+struct Known {
+    reading: Arc<Reading>,
+    /// When it was seen to be so.
+    seen: Instant,
+    /// Whether the library could not be asked since.
+    is_doubtful: AtomicBool,
+}
+
+impl Known {
+    /// How long ago it was seen, where nobody can tell whether it is still so.
+    fn doubt(&self) -> Option<Duration> {
+        self.is_doubtful.load(Ordering::Relaxed).then(|| self.seen.elapsed())
+    }
 }
 
 /// Where the library rests.
@@ -101,7 +129,8 @@ impl Catalog {
     pub fn open(config: &Config, origin: Origin) -> Result<Catalog> {
         let is_far = origin::is_remote(&config.media);
         let ttl = config.entry_ttl.unwrap_or(if is_far { ENTRY_TTL_FAR } else { ENTRY_TTL });
-        let far = Arc::new(Far::new(origin.clone(), config.entry_ttl.unwrap_or(ENTRY_TTL_FAR)));
+        let ttl_far = config.entry_ttl.unwrap_or(ENTRY_TTL_FAR);
+        let far = Arc::new(Far::new(origin.clone(), ttl_far, config.stale_max));
         let home = match is_far {
             true => Home::Bucket(Bucket::new(origin, Arc::clone(&far))),
             false => Home::Folder(Folder::open(&config.media, ttl, Arc::clone(&far))?),
@@ -115,6 +144,7 @@ impl Catalog {
             flights: Mutex::default(),
             forgotten: AtomicU64::default(),
             owners: Owners::new(),
+            stale_max: config.stale_max,
         };
         Ok(Catalog { shared: Arc::new(shared) })
     }
@@ -123,13 +153,15 @@ impl Catalog {
     pub async fn entry(&self, id: &EntryId) -> Result<Arc<Entry>> {
         let now = Instant::now();
         match self.shared.present.get(id, now) {
-            Some((reading, Age::Fresh)) => answer(id, &reading),
-            Some((reading, Age::Due)) => {
-                let flight = self.fly(id, Some(Arc::clone(&reading)));
+            // What has not been seen for too long is as good as nothing.
+            Some((known, _)) if known.doubt() > Some(self.shared.stale_max) => self.fly(id, Some(known)).await,
+            Some((known, Age::Fresh)) => answer(id, &known.reading),
+            Some((known, Age::Due)) => {
+                let flight = self.fly(id, Some(Arc::clone(&known)));
                 match self.shared.home {
                     Home::Folder(_) => flight.await,
                     // A look elsewhere takes its time, and nobody waits for it who can have what was known.
-                    Home::Bucket(_) => answer(id, &reading),
+                    Home::Bucket(_) => answer(id, &known.reading),
                 }
             }
             None if self.shared.is_absent(id, now) => Err(not_found(id)),
@@ -137,16 +169,23 @@ impl Catalog {
         }
     }
 
-    /// The entry called `id`, where nothing has to be looked at for it.
+    /// The entry called `id`, where nothing has to be looked at for it, and nothing makes it doubtful.
     pub fn glance(&self, id: &EntryId) -> Option<Arc<Entry>> {
-        answer(id, &*self.shared.present.fresh(id, Instant::now())?).ok()
+        let known = self.shared.present.fresh(id, Instant::now()).filter(|known| known.doubt().is_none())?;
+        answer(id, &known.reading).ok()
+    }
+
+    /// How long ago the entry called `id` was seen, where nobody can tell whether it is still so because its library cannot be
+    /// asked; `None` where that is not in doubt.
+    pub fn doubt(&self, id: &EntryId) -> Option<Duration> {
+        self.shared.present.fresh(id, Instant::now())?.doubt()
     }
 
     /// Forgets what is known of `id`: a file of it turned out to be another by now.
     pub fn forget(&self, id: &EntryId) {
         self.shared.begin_anew();
-        if let Some((reading, _)) = self.shared.present.get(id, Instant::now()) {
-            reading.urls().for_each(|url| self.shared.far.forget(url));
+        if let Some((known, _)) = self.shared.present.get(id, Instant::now()) {
+            known.reading.urls().for_each(|url| self.shared.far.forget(url));
         }
         self.shared.present.remove(id);
         self.shared.absent.remove(id);
@@ -183,7 +222,7 @@ impl Catalog {
     }
 
     /// Joins the read of `id` that is under way, or starts one. It goes on when those who wait for it leave.
-    fn fly(&self, id: &EntryId, known: Option<Arc<Reading>>) -> Flight {
+    fn fly(&self, id: &EntryId, known: Option<Arc<Known>>) -> Flight {
         let mut flights = lock(&self.shared.flights);
         if let Some(flight) = flights.get(id) {
             return flight.clone();
@@ -227,23 +266,18 @@ impl Store {
     }
 
     /// Reads `id`, unless what is `known` of it is still so, and remembers what it finds.
-    async fn fetch(&self, id: &EntryId, known: Option<Arc<Reading>>) -> Result<Arc<Entry>> {
+    async fn fetch(&self, id: &EntryId, known: Option<Arc<Known>>) -> Result<Arc<Entry>> {
         let (checked, forgotten) = (Instant::now(), self.forgotten.load(Ordering::Relaxed));
         let is_recent = || self.forgotten.load(Ordering::Relaxed) == forgotten;
+        let before = known.as_ref().map(|known| Arc::clone(&known.reading));
         let looked = match &self.home {
-            Home::Folder(folder) => folder.look(id, known.clone()).await,
-            Home::Bucket(bucket) => bucket.look(id, known.clone()).await,
+            Home::Folder(folder) => folder.look(id, before.clone()).await,
+            Home::Bucket(bucket) => bucket.look(id, before.clone()).await,
         };
         let reading = match looked {
             Ok(reading) => reading,
             // What was known is a better answer than none while the library is away.
-            Err(error) => match known {
-                Some(known) => {
-                    tracing::warn!(entry = %id, ?error, "the entry is served as it was");
-                    return answer(id, &known);
-                }
-                None => return Err(error),
-            },
+            Err(error) => return self.as_it_was(id, known.as_deref(), error),
         };
         let Some(reading) = reading else {
             self.present.remove(id);
@@ -253,7 +287,7 @@ impl Store {
             return Err(not_found(id));
         };
         if let Err(fault) = &reading.outcome {
-            let is_told = known.is_some_and(|known| known.outcome.as_ref() == Err(fault));
+            let is_told = before.is_some_and(|before| before.outcome.as_ref() == Err(fault));
             if !is_told {
                 tracing::warn!(entry = %id, "left out: {fault}");
             }
@@ -263,9 +297,24 @@ impl Store {
             self.owners.learn(entry);
         }
         if is_recent() {
-            self.present.put(id, Arc::clone(&reading), reading.weight(), checked);
+            let weight = reading.weight();
+            let known = Known { reading, seen: checked, is_doubtful: AtomicBool::new(false) };
+            self.present.put(id, Arc::new(known), weight, checked);
         }
         answer
+    }
+
+    /// What was known of an entry, which is a better answer than none while its library is away, but not for ever.
+    fn as_it_was(&self, id: &EntryId, known: Option<&Known>, error: Error) -> Result<Arc<Entry>> {
+        let Some(known) = known else { return Err(error) };
+        let is_told = known.is_doubtful.swap(true, Ordering::Relaxed);
+        if known.seen.elapsed() > self.stale_max {
+            return Err(error);
+        }
+        if !is_told {
+            tracing::warn!(entry = %id, ?error, "the entry is served as it was");
+        }
+        answer(id, &known.reading)
     }
 }
 

@@ -58,6 +58,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
         }
     }
 
+    /// How long values are fresh.
+    pub(super) fn keep(&self) -> Duration {
+        self.keep
+    }
+
     /// What was found under `name`.
     pub(super) fn get(&self, name: &K, now: Instant) -> Option<(V, Age)> {
         let mut part = self.part(name);

@@ -12,6 +12,7 @@ use super::directory::Library;
 use super::*;
 use crate::entry::{EntryKind, Status};
 use crate::origin::Config as OriginConfig;
+use crate::origin::tests::cloud::Cloud;
 use crate::origin::tests::{far, s3};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -113,6 +114,8 @@ struct Everywhere {
     silent: s3::Server,
     /// A server of files of which every third answer goes wrong.
     far: far::Far,
+    /// Stores of other makes.
+    clouds: Vec<Cloud>,
     count: AtomicU32,
 }
 
@@ -122,7 +125,7 @@ impl Everywhere {
         let (store, silent, far) = (start("open"), start("silent"), far::Far::start());
         silent.deny_names();
         far.often(&[far::Fault::Status(503), far::Fault::Short, far::Fault::Silent]);
-        Everywhere { store, silent, far, count: AtomicU32::new(0) }
+        Everywhere { store, silent, far, clouds: Cloud::all().collect(), count: AtomicU32::new(0) }
     }
 
     /// A catalog of these files in the store.
@@ -138,6 +141,12 @@ impl Everywhere {
             fs::write(path, text).unwrap();
         }
         opened(&format!("s3://bucket/{prefix}"), &store.environment())
+    }
+
+    fn in_cloud(&self, cloud: &Cloud, files: &[(&str, &str)]) -> Catalog {
+        let prefix = self.count.fetch_add(1, Ordering::Relaxed).to_string();
+        files.iter().for_each(|(name, text)| cloud.put(&format!("{prefix}/{name}"), text.as_bytes()));
+        opened(&cloud.url(&prefix), &cloud.environment())
     }
 
     fn behind_http(&self, files: &[(&str, &str)]) -> Catalog {
@@ -162,7 +171,8 @@ impl Everywhere {
             ("in a silent store", self.in_store(&self.silent, files), tried),
             ("behind HTTP", self.behind_http(files), tried),
         ];
-        for (place, catalog, expected) in places {
+        let clouds = self.clouds.iter().map(|cloud| (cloud.name(), self.in_cloud(cloud, files), expected));
+        for (place, catalog, expected) in places.into_iter().chain(clouds) {
             assert_eq!(run(show(&catalog, entry)), expected, "{place}: {files:?} {entry}");
         }
     }
@@ -307,7 +317,7 @@ fn what_changes_shows() {
 #[test]
 fn what_does_not_change_is_not_read_again() {
     let folder = Folder::with(&[("0_a/a.mp4", ""), ("0_a/entry.toml", "name = 'A'"), ("0_b.mp4", "")]);
-    let far = Arc::new(Far::new(Origin::folder(&folder.0).unwrap(), LONG));
+    let far = Arc::new(Far::new(Origin::folder(&folder.0).unwrap(), LONG, LONG));
     let library = Library::open(&folder.0, far).unwrap();
     let read = |entry, now| library.sight().read(&id(entry), None, now).unwrap().unwrap();
     let later = SystemTime::now() + Duration::from_secs(10);
@@ -493,14 +503,16 @@ fn faults_are_found_in_a_store() {
         ("0_d/a.mp4", ""),
         ("my film.mp4", ""),
     ];
-    let catalog = on.catalog(&files);
-    let (entries, faults): (Vec<_>, Vec<_>) = walk(&catalog).into_iter().partition(|item| item.is_ok());
-    let ids: Vec<String> = entries.into_iter().map(|entry| entry.unwrap().id.to_string()).collect();
-    assert_eq!(ids, ["0_a", "0_d"]);
-    let faults: Vec<String> = faults.into_iter().map(|fault| fault.unwrap_err().to_string()).collect();
-    assert_eq!(faults.len(), 4, "{faults:?}");
-    assert!(faults[2].starts_with("0_b.toml:1: unknown key `bitrate`"), "{faults:?}");
-    assert_eq!(faults[3], "0_c/entry.toml:1: there is no file \"x.mp4\" beside this");
+    let clouds = on.clouds.iter().map(|cloud| on.in_cloud(cloud, &files));
+    for catalog in std::iter::once(on.catalog(&files)).chain(clouds) {
+        let (entries, faults): (Vec<_>, Vec<_>) = walk(&catalog).into_iter().partition(|item| item.is_ok());
+        let ids: Vec<String> = entries.into_iter().map(|entry| entry.unwrap().id.to_string()).collect();
+        assert_eq!(ids, ["0_a", "0_d"]);
+        let faults: Vec<String> = faults.into_iter().map(|fault| fault.unwrap_err().to_string()).collect();
+        assert_eq!(faults.len(), 4, "{faults:?}");
+        assert!(faults[2].starts_with("0_b.toml:1: unknown key `bitrate`"), "{faults:?}");
+        assert_eq!(faults[3], "0_c/entry.toml:1: there is no file \"x.mp4\" beside this");
+    }
 }
 
 #[test]
@@ -513,6 +525,14 @@ fn what_changes_in_a_store_shows() {
         assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@1", "it is not due");
         catalog.forget(&id("0_a"));
         assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@3");
+        for cloud in &on.clouds {
+            cloud.put("changes/0_a.mp4", b"x");
+            let catalog = opened(&cloud.url("changes"), &cloud.environment());
+            assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@1", "{}", cloud.name());
+            cloud.put("changes/0_a.mp4", b"xyz");
+            catalog.forget(&id("0_a"));
+            assert_eq!(show(&catalog, "0_a").await, "Video Ready: 0_a.mp4@3", "{}", cloud.name());
+        }
     });
 }
 

@@ -9,6 +9,7 @@ use super::values::{count, duration, show_duration, show_size, size};
 use crate::access::network::Network;
 use crate::media::time::Micros;
 use crate::origin::Config as OriginConfig;
+use crate::trace::Config as TraceConfig;
 
 pub(super) fn body_size(text: &str) -> Option<usize> {
     size(text).filter(|bytes| (1 << 10..=16 << 20).contains(bytes)).and_then(|bytes| usize::try_from(bytes).ok())
@@ -189,6 +190,36 @@ pub(super) fn public_url(text: &str) -> Option<Option<String>> {
 
 pub(super) fn show_public_url(url: &Option<String>) -> String {
     url.clone().unwrap_or("off".to_owned())
+}
+
+pub(super) fn endpoint(text: &str) -> Option<Option<String>> {
+    if text == "off" { Some(None) } else { TraceConfig::is_endpoint(text).then(|| Some(text.to_owned())) }
+}
+
+pub(super) fn show_endpoint(endpoint: &Option<String>) -> String {
+    endpoint.clone().unwrap_or("off".to_owned())
+}
+
+pub(super) fn service_name(text: &str) -> Option<String> {
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
+    ((1..=100).contains(&text.len()) && text.bytes().all(is_name)).then(|| text.to_owned())
+}
+
+/// Decimals of a ratio.
+const DECIMALS: usize = 6;
+
+/// In millionths.
+pub(super) fn ratio(text: &str) -> Option<u32> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let is_written = (!whole.is_empty() || !part.is_empty()) && part.len() <= DECIMALS;
+    let is_plain = [whole, part].iter().all(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let millionths = format!("0{whole}{part:0<DECIMALS$}").parse().ok()?;
+    (is_written && is_plain && millionths <= 1_000_000).then_some(millionths)
+}
+
+pub(super) fn show_ratio(millionths: &u32) -> String {
+    let text = format!("{}.{:0DECIMALS$}", millionths / 1_000_000, millionths % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 pub(super) fn seconds(text: &str) -> Option<u32> {

@@ -3,6 +3,7 @@
 mod fields;
 mod file;
 mod guards;
+mod listeners;
 pub mod row;
 pub mod table;
 mod tables;
@@ -109,8 +110,10 @@ pub fn read(sources: Sources<'_>) -> Result<Settings, Vec<Fault>> {
             Err(message) => faults.push(Fault { place, message }),
         }
     }
-    for row in ROWS {
-        let name = variable(row);
+    let standard = STANDARD.iter().map(|(name, variable)| (*name, (*variable).to_owned()));
+    let own = ROWS.iter().map(|row| (row.name, variable(row)));
+    for (setting, name) in standard.chain(own) {
+        let Some(row) = ROWS.iter().find(|row| row.name == setting) else { continue };
         // What starts containers likes to set variables to nothing where it means not to set them.
         if let Some(value) = (sources.environment)(&name).filter(|value| !value.is_empty()) {
             apply(&mut settings, row, name, &value, &mut faults);
@@ -124,6 +127,13 @@ pub fn read(sources: Sources<'_>) -> Result<Settings, Vec<Fault>> {
     faults.extend(conflicts(&settings));
     if faults.is_empty() { Ok(settings) } else { Err(faults) }
 }
+
+/// Variables that all services know, by the settings that they are of. Our own go before them.
+const STANDARD: &[(&str, &str)] = &[
+    ("traces_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ("traces_service_name", "OTEL_SERVICE_NAME"),
+    ("traces_ratio", "OTEL_TRACES_SAMPLER_ARG"),
+];
 
 fn apply(settings: &mut Settings, row: &Row, place: String, value: &str, faults: &mut Vec<Fault>) {
     if (row.set)(settings, value).is_none() {
@@ -178,6 +188,7 @@ impl Settings {
                 listen: self.server.listen,
                 admin_listen: self.server.admin_listen,
                 connections_max: self.server.connections_max,
+                traces: self.server.traces.clone(),
                 ..wanted.server.clone()
             },
             deliver: DeliverConfig {

@@ -3,7 +3,7 @@
 use super::Settings;
 
 /// One setting.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// Its name, words joined by `_`: the environment's with `VEDETTE_` before it and in capitals, the flag's with `-`
     /// for `_`, the file's with tables for its first words or without.

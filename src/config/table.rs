@@ -3,18 +3,37 @@
 use std::net::SocketAddr;
 
 use super::fields::{
-    address, block, body_size, bytes, header_size, hosts, length, memory, micros, networks, number, optional_address,
-    optional_duration, optional_path, origins, parsed, path, public_url, quality, retries, seconds, segment, segments,
-    show_hosts, show_length, show_micros, show_networks, show_optional_address, show_optional_duration,
-    show_optional_path, show_origins, show_path, show_public_url, show_seconds, show_segments, show_workers,
-    small_number, span, wait, workers,
+    address, block, bytes, endpoint, hosts, length, memory, micros, networks, number, optional_address,
+    optional_duration, optional_path, origins, parsed, path, public_url, quality, ratio, retries, seconds, segment,
+    segments, service_name, show_endpoint, show_hosts, show_micros, show_networks, show_optional_address,
+    show_optional_duration, show_optional_path, show_origins, show_path, show_public_url, show_ratio, show_seconds,
+    show_segments, show_workers, small_number, span, wait, workers,
 };
+use super::listeners;
 use super::row::{ADDRESS, COUNT, DURATION, Row, SIZE, row};
 use super::values::{duration, size, switch};
 use super::{Level, LogFormat};
 
 /// All settings, in the order in which they are shown.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row] = &joined::<{ GENERAL.len() + listeners::ROWS.len() }>(&[GENERAL, listeners::ROWS]);
+
+/// The rows of several tables in one.
+const fn joined<const COUNT: usize>(tables: &[&[Row]]) -> [Row; COUNT] {
+    let mut rows = [tables[0][0]; COUNT];
+    let (mut count, mut table, mut at) = (0, 0, 0);
+    while count < COUNT {
+        if at == tables[table].len() {
+            (table, at) = (table + 1, 0);
+        } else {
+            rows[count] = tables[table][at];
+            (count, at) = (count + 1, at + 1);
+        }
+    }
+    rows
+}
+
+/// Those of no table of their own.
+const GENERAL: &[Row] = &[
     row!(
         "media",
         catalog.media,
@@ -57,6 +76,30 @@ pub const ROWS: &[Row] = &[
         switch,
         bool::to_string,
         "Whether every request is logged, without its sessions and tokens"
+    ),
+    row!(
+        "traces_endpoint",
+        server.traces.endpoint,
+        "a URL such as http://localhost:4318, or off",
+        endpoint,
+        show_endpoint,
+        "Where a collector takes spans of requests by OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT says so, too"
+    ),
+    row!(
+        "traces_service_name",
+        server.traces.service,
+        "a name of 1 to 100 letters, digits or ._-/",
+        service_name,
+        String::clone,
+        "What the service is called there; OTEL_SERVICE_NAME says so, too"
+    ),
+    row!(
+        "traces_ratio",
+        server.traces.per_million,
+        "a number from 0 to 1 with six decimals at most",
+        ratio,
+        show_ratio,
+        "How many of the requests that are part of no trace begin one; OTEL_TRACES_SAMPLER_ARG says so, too"
     ),
     row!(
         "workers",
@@ -165,15 +208,31 @@ pub const ROWS: &[Row] = &[
         bytes,
         "Most bytes of origins' files kept in memory"
     ),
-    row!(
-        "cache_disk_folder",
-        origin.disk,
-        "a folder, or off",
-        optional_path,
-        show_optional_path,
-        "Where bytes of origins' files are kept as well, to outlive the service"
-    ),
-    row!("cache_disk_size", origin.disk_bytes_max, SIZE, size, bytes, "Most bytes kept there"),
+    Row {
+        name: "cache_disk_folder",
+        help: "Where finished pictures and bytes of origins' files are kept as well, to outlive the service",
+        allowed: "a folder, or off",
+        set: |settings, text| {
+            settings.origin.disk = optional_path(text)?;
+            settings.deliver.disk.clone_from(&settings.origin.disk);
+            Some(())
+        },
+        show: |settings| show_optional_path(&settings.origin.disk),
+    },
+    row!("cache_disk_size", deliver.disk_bytes_max, SIZE, size, bytes, "Most bytes of finished pictures kept there"),
+    row!("cache_disk_blocks_size", origin.disk_bytes_max, SIZE, size, bytes, "Most bytes of origins' files kept there"),
+    Row {
+        name: "stale_if_error",
+        help: "How long an entry is used as it was, and a picture sent as it was, where a library, an origin or a decoder \
+               fails; caches are told the same of pictures",
+        allowed: DURATION,
+        set: |settings, text| {
+            settings.deliver.policy.grace.if_error = seconds(text)?;
+            settings.catalog.stale_max = duration(text)?;
+            Some(())
+        },
+        show: |settings| span(&settings.catalog.stale_max),
+    },
     row!(
         "source_pixels_max",
         deliver.decoding.still_pixels_max,
@@ -245,6 +304,14 @@ pub const ROWS: &[Row] = &[
         seconds,
         show_seconds,
         "How long clients may keep an answer"
+    ),
+    row!(
+        "thumbnail_stale_while_revalidate",
+        deliver.policy.grace.while_revalidate,
+        DURATION,
+        seconds,
+        show_seconds,
+        "How long after that caches may send a picture while they fetch it anew"
     ),
     row!(
         "thumbnail_max_age_unready",
@@ -406,87 +473,6 @@ pub const ROWS: &[Row] = &[
         show_optional_path,
         "The list of sessions that were ended before their time: 40 hexadecimal digits, or PARTNER:SESSIONID, a line"
     ),
-    row!("http_connections_max", server.connections_max, COUNT, length, usize::to_string, "Most connections at once"),
-    row!(
-        "http_connections_per_client_max",
-        server.connections_per_client_max,
-        COUNT,
-        length,
-        usize::to_string,
-        "Most connections of one address; trusted proxies may have more"
-    ),
-    row!(
-        "http_header_timeout",
-        server.header_timeout,
-        DURATION,
-        wait,
-        span,
-        "How long a client may take to send a request"
-    ),
-    row!(
-        "http_header_size_max",
-        server.header_bytes_max,
-        "a size from 8KiB to 1MiB",
-        header_size,
-        show_length,
-        "Most bytes of a request's head"
-    ),
-    row!(
-        "http_body_size_max",
-        server.body_bytes_max,
-        "a size from 1KiB to 16MiB",
-        body_size,
-        show_length,
-        "Most bytes of a request's body, which is a form"
-    ),
-    row!(
-        "http_ranges_max",
-        server.ranges_max,
-        COUNT,
-        length,
-        usize::to_string,
-        "Most ranges of a file that are answered one by one; who asks for more gets all of it"
-    ),
-    row!(
-        "http_idle_timeout",
-        server.idle_timeout,
-        DURATION,
-        wait,
-        span,
-        "How long a connection may stay open between requests"
-    ),
-    row!(
-        "http_write_timeout",
-        server.write_timeout,
-        DURATION,
-        wait,
-        span,
-        "How long a client may take no byte of an answer"
-    ),
-    row!(
-        "http_drain_timeout",
-        server.drain_timeout,
-        DURATION,
-        duration,
-        span,
-        "How long open requests may go on after SIGTERM"
-    ),
-    row!(
-        "http2_streams_max",
-        server.streams_max,
-        COUNT,
-        small_number,
-        u32::to_string,
-        "Most requests at once on one connection of HTTP/2"
-    ),
-    row!(
-        "http2_resets_max",
-        server.resets_max,
-        COUNT,
-        length,
-        usize::to_string,
-        "Most requests that a client takes back or breaks on one connection of HTTP/2"
-    ),
 ];
 
 #[cfg(test)]
@@ -558,6 +544,10 @@ mod tests {
         );
         check("origin_block_size", &["1KiB", "8MiB"], "1MiB");
         check("origin_retries", &["11"], "0");
+        check("cache_disk_size", &["lots"], "1GiB");
+        check("traces_endpoint", &["", "localhost:4318", "grpc://a", "http://u:p@a"], "https://otlp.example.com/a");
+        check("traces_service_name", &["", "a b"], "edge/1");
+        check("traces_ratio", &["", "2", "-0.1", "0.0000001", "1e-3", ".", "1.000001"], "0.000001");
         check("cache_disk_folder", &["", "a\0"], "/var/cache/vedette");
         check("proxies_trusted", &["", "10.0.0.0/33", "cdn"], "10.0.0.0/8,2001:db8::/32,192.0.2.1,192.0.2.5-192.0.2.9");
         check("proxies_header", &["x-real-ip"], "forwarded");

@@ -28,6 +28,8 @@ pub struct Admission<'a> {
     /// What it depends on beside the URL and the time.
     read: Read,
     now: u64,
+    /// How many seconds ago the entry was right, where its library cannot be asked whether it still is.
+    pub doubt_s: Option<u32>,
     /// Whether the session, if one is given, is good for whoever holds it.
     is_bearers: bool,
     /// The session that it counts as a use of.
@@ -73,7 +75,7 @@ impl Admission<'_> {
     }
 
     /// How long an answer may be kept that could be for so long if everybody were let in for good.
-    fn kept(&self, freshness: Freshness) -> Freshness {
+    pub(super) fn kept(&self, freshness: Freshness) -> Freshness {
         match self.read.until {
             _ if !self.is_for_all() => Freshness::Unkept,
             Some(until) => freshness.at_most(until.saturating_sub(self.now)),
@@ -84,8 +86,12 @@ impl Admission<'_> {
     /// The same decision, kept no longer than it is right.
     pub(super) fn bound(&self, decision: Decision) -> Decision {
         match decision {
-            Decision::Make(plan) => Decision::Make(Plan { freshness: self.kept(plan.freshness), ..plan }),
+            Decision::Make(plan) => {
+                let freshness = self.doubt_s.map_or(plan.freshness, |age_s| plan.freshness.stale(age_s));
+                Decision::Make(Plan { freshness: self.kept(freshness), ..plan })
+            }
             Decision::Redirect { location, freshness } => {
+                let freshness = self.doubt_s.map_or(freshness, |_| freshness.stale(0));
                 Decision::Redirect { location, freshness: self.kept(freshness) }
             }
         }
@@ -248,7 +254,10 @@ impl Delivery {
         for id in request.sequence() {
             before.push(self.catalog.entry(id).await?);
         }
-        Ok(self.admitted(&Caller { door: &self.door, request, asker }, entry, before))
+        let doubt = [&entry].into_iter().chain(&before).filter_map(|entry| self.catalog.doubt(&entry.id)).max();
+        let doubt_s = doubt.map(|doubt| u32::try_from(doubt.as_secs()).unwrap_or(u32::MAX));
+        let admission = self.admitted(&Caller { door: &self.door, request, asker }, entry, before);
+        Ok(Admission { doubt_s, ..admission })
     }
 
     /// The same for a request that names `entry` and no other, without a moment's waiting. `None` where the URL has expired, or
@@ -299,6 +308,6 @@ impl Delivery {
             self.door.sessions.give_back(session);
         }
         let used = used.filter(|_| read.session && admitted.is_ok());
-        Admission { admitted, messages, read, now: caller.asker.now, is_bearers, used }
+        Admission { admitted, messages, read, now: caller.asker.now, doubt_s: None, is_bearers, used }
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -15,6 +15,9 @@ use crate::media::time::Micros;
 use crate::packager::layout::{Layout, Slice};
 use crate::packager::mpegts::Mux;
 use crate::plan::cost::Cost;
+
+/// Bytes of a time and of whether there is one.
+const SHOWN_BYTES: usize = 9;
 
 /// Finished bytes, or where they are to be found, with their type.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub struct Artifact {
     pub shown: Option<Micros>,
     /// What it took to make them.
     pub timings: Timings,
+    /// Whether it was on disk, and not made.
+    pub(super) was_on_disk: bool,
     /// The same bytes compressed, once somebody asked for them.
     pub(super) compressed: OnceLock<Bytes>,
 }
@@ -125,6 +130,7 @@ impl Artifact {
             media_type: media_type.into(),
             shown: None,
             timings: Timings::default(),
+            was_on_disk: false,
             compressed: OnceLock::new(),
         }
     }
@@ -132,6 +138,29 @@ impl Artifact {
     /// Bytes it occupies in memory, roughly.
     pub fn weight(&self) -> usize {
         size_of::<Artifact>() + self.body.weight()
+    }
+
+    /// What a file holds that it is kept in: the length of its type and the type, whether it has a time and the time, its bytes.
+    /// `None` for what is not at hand.
+    pub(super) fn file(&self) -> Option<Bytes> {
+        let Body::Bytes(bytes) = &self.body else { return None };
+        let mut file = BytesMut::with_capacity(1 + self.media_type.len() + SHOWN_BYTES + bytes.len());
+        file.put_u8(u8::try_from(self.media_type.len()).ok()?);
+        file.put_slice(self.media_type.as_bytes());
+        file.put_u8(u8::from(self.shown.is_some()));
+        file.put_i64(self.shown.map_or(0, |shown| shown.0));
+        file.put_slice(bytes);
+        Some(file.freeze())
+    }
+
+    /// What such a file holds.
+    pub(super) fn of_file(mut file: Bytes) -> Option<Artifact> {
+        let length = usize::from(file.try_get_u8().ok()?);
+        let media_type = (length <= file.len()).then(|| file.split_to(length))?;
+        let media_type = String::from_utf8(media_type.into()).ok()?;
+        let (has_time, time) = (file.try_get_u8().ok()?, file.try_get_i64().ok()?);
+        let shown = (has_time == 1).then_some(Micros(time));
+        Some(Artifact { shown, was_on_disk: true, ..Artifact::new(Body::Bytes(file), media_type) })
     }
 
     /// The bytes as gzip has them (RFC 1952); `None` where they are not at hand.
@@ -151,6 +180,8 @@ impl Artifact {
 /// side count each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Timings {
+    /// Reading what was made before from disk.
+    pub disk: Duration,
     /// Waiting for a worker.
     pub queue: Duration,
     /// Reading and parsing the media index.
@@ -174,8 +205,9 @@ impl Timings {
     }
 
     /// Each step by name, in order.
-    pub fn steps(&self) -> [(&'static str, Duration); 6] {
+    pub fn steps(&self) -> [(&'static str, Duration); 7] {
         [
+            ("disk", self.disk),
             ("queue", self.queue),
             ("index", self.index),
             ("read", self.read),
@@ -187,6 +219,7 @@ impl Timings {
 
     /// Counts the steps of another part of the same artifact in.
     pub fn add(&mut self, other: Timings) {
+        self.disk += other.disk;
         self.queue += other.queue;
         self.index += other.index;
         self.read += other.read;
@@ -194,5 +227,29 @@ impl Timings {
         self.scale += other.scale;
         self.encode += other.encode;
         self.priced += other.priced;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_file_holds_what_was_put_in(body in proptest::collection::vec(any::<u8>(), 0..100), shown: Option<i64>) {
+            let shown = shown.map(Micros);
+            let artifact = Artifact { shown, ..Artifact::new(Body::Bytes(body.clone().into()), "image/jpeg") };
+            let again = Artifact::of_file(artifact.file().unwrap()).unwrap();
+            prop_assert_eq!((again.shown, &again.media_type), (shown, &artifact.media_type));
+            prop_assert!(matches!(&again.body, Body::Bytes(bytes) if *bytes == body));
+            prop_assert!(again.was_on_disk && !artifact.was_on_disk);
+        }
+
+        #[test]
+        fn any_file_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = Artifact::of_file(bytes.into());
+        }
     }
 }

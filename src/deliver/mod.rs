@@ -8,7 +8,10 @@ pub mod extent;
 pub mod fair;
 pub mod frames;
 mod generation;
+mod journal;
+mod kept;
 mod kit;
+mod last;
 mod make;
 mod offer;
 mod pace;
@@ -37,15 +40,17 @@ use self::admission::{Admission, Admitted, Door};
 use self::artifact::{Artifact, Body};
 use self::extent::Held;
 use self::fair::Flow;
-use self::generation::Generations;
+use self::generation::End;
+use self::kept::Kept;
 use self::kit::Kit;
+use self::last::Lasts;
 use self::pool::Load;
 use self::reading::Reading;
 use self::sessions::Sessions;
 use crate::access::network::subscriber;
 use crate::access::partner::{Config as AccessConfig, Partner};
 use crate::access::viewer::Asker;
-use crate::cache::{Cache, Limits, Outcome as Cached};
+use crate::cache::Outcome as Cached;
 use crate::catalog::Catalog;
 use crate::decode::cage::Walls;
 use crate::decode::limits::Limits as Decodable;
@@ -55,10 +60,9 @@ use crate::error::{Code, Error, Kind, Result};
 use crate::media::time::Micros;
 use crate::origin::Origin;
 use crate::plan::cost::Cost;
-use crate::plan::key::Key;
 use crate::plan::playback::Rules;
 use crate::plan::sequence::Member;
-use crate::plan::{self, Client, Decision, Known, Plan, Policy, Work};
+use crate::plan::{self, Client, Decision, Grace, Known, Plan, Policy, Work};
 use crate::request::stale::Stale;
 use crate::request::{Request, Subject};
 
@@ -67,6 +71,10 @@ use crate::request::{Request, Subject};
 pub struct Config {
     /// Most bytes of finished pictures kept.
     pub artifacts_bytes_max: u64,
+    /// The folder in which finished pictures are kept as well, and outlive the service.
+    pub disk: Option<PathBuf>,
+    /// Most bytes of pictures kept there.
+    pub disk_bytes_max: u64,
     /// Most bytes of decoded frames kept.
     pub frames_bytes_max: u64,
     /// Most bytes of media indexes kept.
@@ -101,6 +109,8 @@ pub struct Config {
 
 /// Some ten thousand thumbnails.
 const ARTIFACTS_BYTES_MAX: u64 = 256 << 20;
+/// Half a million thumbnails.
+const DISK_BYTES_MAX: u64 = 10 << 30;
 /// Eighty frames of 1080p.
 const FRAMES_BYTES_MAX: u64 = 256 << 20;
 /// Some fifty two-hour films, or thousands of clips.
@@ -132,6 +142,8 @@ const QUALITY: u8 = 75;
 const THUMB_OFFSET: Micros = Micros(3_000_000);
 /// What the dialect sends for an entry that is ready.
 const MAX_AGE: u32 = 3600;
+/// As long as imagor has pictures sent while new ones are fetched; and long enough for somebody to repair what is broken.
+const DAY_S: u32 = 86_400;
 /// What the dialect sends for anything else.
 const MAX_AGE_UNREADY: u32 = 60;
 /// A file may be replaced under such a URL.
@@ -141,6 +153,8 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             artifacts_bytes_max: ARTIFACTS_BYTES_MAX,
+            disk: None,
+            disk_bytes_max: DISK_BYTES_MAX,
             frames_bytes_max: FRAMES_BYTES_MAX,
             indexes_bytes_max: INDEXES_BYTES_MAX,
             facts_max: FACTS_MAX,
@@ -161,6 +175,7 @@ impl Default for Config {
                 quality: QUALITY,
                 thumb_offset: THUMB_OFFSET,
                 max_age: MAX_AGE,
+                grace: Grace { while_revalidate: DAY_S, if_error: DAY_S },
                 max_age_unready: MAX_AGE_UNREADY,
                 max_age_file: MAX_AGE_FILE,
                 draft_is_error: false,
@@ -175,16 +190,13 @@ impl Default for Config {
 pub struct Delivery {
     catalog: Catalog,
     kit: Kit,
-    artifacts: Artifacts,
-    generations: Arc<Generations>,
+    kept: Kept,
+    lasts: Lasts,
     policy: Policy,
     /// The policy for entries of partners that have a word in it.
     policies: HashMap<PartnerId, Policy>,
     door: Door,
 }
-
-/// What was made, by its key.
-type Artifacts = Cache<Key, Arc<Artifact>>;
 
 /// An artifact, and where it came from.
 #[derive(Clone, Debug)]
@@ -198,8 +210,12 @@ pub struct Delivered {
 /// Where an artifact came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It was there.
+    /// It was in memory.
     Hit,
+    /// It was on disk.
+    OnDisk,
+    /// It was there, and may not be right any more.
+    Stale,
     /// It was made for this request.
     Made,
     /// It was being made for another request already.
@@ -210,38 +226,31 @@ impl Delivery {
     /// Delivery from a catalog whose files rest at an origin, to whom `access` lets in. Fails where the system has no threads
     /// for workers, or the list of ended sessions cannot be read.
     pub fn new(config: &Config, access: &AccessConfig, catalog: Catalog, origin: Origin) -> Result<Delivery> {
-        let limits = Limits {
-            bytes_max: config.artifacts_bytes_max,
-            age_max: config.work_timeout,
-            failures_kept: config.failures_kept,
-        };
-        let artifacts = Cache::new(limits, |_, artifact: &Arc<Artifact>| artifact.weight());
         let sessions = Sessions::new(config.sessions_ended.as_deref())?;
-        let kept = (artifacts, Arc::new(Generations::default()));
-        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, kept)))
+        let kept = Kept::new(config, origin.library())?;
+        Ok(Delivery::with(config, (access, sessions), (catalog, Kit::new(config, origin)?, (kept, Lasts::new()))))
     }
 
     /// The same with other policies and other people let in: what is kept stays, for what is made is named by all that it
     /// depends on. Of `config` nothing else counts. Fails where the list of ended sessions cannot be read.
     pub fn renewed(&self, config: &Config, access: &AccessConfig) -> Result<Delivery> {
         let sessions = self.door.sessions.renewed(config.sessions_ended.as_deref())?;
-        let kept = (self.artifacts.clone(), Arc::clone(&self.generations));
-        let parts = (self.catalog.clone(), self.kit.clone(), kept);
+        let parts = (self.catalog.clone(), self.kit.clone(), (self.kept.clone(), self.lasts.clone()));
         Ok(Delivery::with(config, (access, sessions), parts))
     }
 
     fn with(
         config: &Config,
         (access, sessions): (&AccessConfig, Sessions),
-        (catalog, kit, (artifacts, generations)): (Catalog, Kit, (Artifacts, Arc<Generations>)),
+        (catalog, kit, (kept, lasts)): (Catalog, Kit, (Kept, Lasts)),
     ) -> Delivery {
         let policies =
             access.partners.iter().filter_map(|(id, partner)| Some((*id, policy_of(partner, &config.policy)?)));
         Delivery {
             catalog,
             kit,
-            artifacts,
-            generations,
+            kept,
+            lasts,
             policy: config.policy.clone(),
             policies: policies.collect(),
             door: Door { config: access.clone(), sessions },
@@ -253,9 +262,11 @@ impl Delivery {
         self.kit.place.open()
     }
 
-    /// Tells the metrics how what decodes fares, and how many files are left alone because they broke it.
+    /// Tells the metrics how what decodes fares, how disks do, and how many files are left alone because they broke it.
     pub fn measure(&self) {
         self.kit.place.measure();
+        self.kit.origin.measure();
+        self.kept.measure();
         metrics::gauge!("vedette_decode_quarantined").set(self.kit.quarantine.len() as f64);
     }
 
@@ -277,7 +288,8 @@ impl Delivery {
     }
 
     /// Answers no more with what is kept of something: its library is looked at again, and what is made of its files is made
-    /// anew. What a file holds is kept by its version, and needs no such word. Fails where nobody knows what is meant.
+    /// anew. What a file holds is kept by its version, and needs no such word. Fails where nobody knows what is meant, and where
+    /// what is on disk may come back after a restart.
     pub async fn forget(&self, stale: &Stale) -> Result<()> {
         match stale {
             Stale::Subject(request) => {
@@ -285,27 +297,26 @@ impl Delivery {
                     Subject::Entry(id) => id.clone(),
                     Subject::Asset(_) => self.entry(request).await?.id.clone(),
                 };
-                self.forget_entry(id);
+                self.forget_entry(id).await
             }
-            Stale::Entry(id) => self.forget_entry(id.clone()),
+            Stale::Entry(id) => self.forget_entry(id.clone()).await,
             Stale::Partner(partner) => {
                 tracing::info!(partner = partner.0, "purged");
-                self.generations.end_of_partner(*partner);
                 self.catalog.forget_all();
+                self.kept.end(End::Partner(*partner)).await
             }
             Stale::Everything => {
                 tracing::info!("all purged");
-                self.generations.end_of_all();
                 self.catalog.forget_all();
+                self.kept.end(End::of_all()).await
             }
         }
-        Ok(())
     }
 
-    fn forget_entry(&self, id: EntryId) {
+    async fn forget_entry(&self, id: EntryId) -> Result<()> {
         tracing::info!(entry = %id, "purged");
         self.catalog.forget(&id);
-        self.generations.end_of_entry(id);
+        self.kept.end(End::Entry(id)).await
     }
 
     /// What will be done for a request that is admitted, and what names its result. Opens only files whose facts are not
@@ -430,14 +441,13 @@ impl Delivery {
             return delivered;
         }
         let code = plan.failure;
-        let name = self.generations.kept_as(plan);
         let (kit, work) = (self.kit.clone(), plan.work.clone());
         let flow = Flow { partner: plan.partner, client: client.map(subscriber) };
-        let made =
-            async move { make::artifact(kit, work, flow).await.map(Arc::new).map_err(|error| numbered(error, code)) };
-        let (artifact, outcome) = self.artifacts.get_or_make(name, || made).await?;
+        let make = async move { make::artifact(kit, work, flow).await.map_err(|error| numbered(error, code)) };
+        let (artifact, outcome) = self.kept.get_or_make(plan, make).await?;
         let outcome = match outcome {
             Cached::Hit => Outcome::Hit,
+            Cached::Miss | Cached::Shared if artifact.was_on_disk => Outcome::OnDisk,
             Cached::Miss => Outcome::Made,
             Cached::Shared => Outcome::Shared,
         };
@@ -447,14 +457,13 @@ impl Delivery {
     /// The artifact of a plan, where it is kept or takes microseconds: that is made by whoever asks, as agreeing on one maker
     /// costs more than making it twice.
     fn artifact_at_once(&self, plan: &Plan) -> Option<Result<Delivered>> {
-        let name = self.generations.kept_as(plan);
-        if let Some(artifact) = self.artifacts.get(&name) {
+        if let Some(artifact) = self.kept.glance(plan) {
             return Some(Ok(Delivered { artifact, outcome: Outcome::Hit }));
         }
         let made = package::at_once(&self.kit, &plan.work)?;
         Some(made.map_err(|error| numbered(error, plan.failure)).map(|made| {
             let artifact = Arc::new(made);
-            self.artifacts.keep(name, Arc::clone(&artifact));
+            self.kept.keep(plan, Arc::clone(&artifact));
             Delivered { artifact, outcome: Outcome::Made }
         }))
     }

@@ -27,6 +27,9 @@ const SKIPPED_MAX: u64 = 8 << 20;
 /// Most bytes of an answer that is an error.
 const ERROR_BYTES_MAX: usize = 64 << 10;
 
+/// What stores say under 403 where who asks is known, and may not: S3 and Google's, and Azure's.
+const DENIALS: [&str; 2] = ["<Code>AccessDenied</Code>", "<Code>AuthorizationPermissionMismatch</Code>"];
+
 /// A body that brings less than this in the time that a piece may take is given up.
 const PROGRESS_MIN: u64 = 16 << 10;
 
@@ -140,7 +143,7 @@ pub(super) async fn spoken(response: HttpResponse) -> Result<HttpResponse, HttpE
         }
     }
     let text = String::from_utf8_lossy(&text).into_owned();
-    let is_denied = !text.contains("<Code>") || text.contains("<Code>AccessDenied</Code>");
+    let is_denied = !text.contains("<Code>") || DENIALS.iter().any(|code| text.contains(code));
     if head.status == StatusCode::FORBIDDEN && is_denied {
         return Err(HttpError::new(HttpErrorKind::Unknown, Denied));
     }

@@ -11,15 +11,18 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::disk::Disk;
 use super::place::Target;
 use super::store::{Store, changed};
+use crate::cache::disk::{Disk, Id};
 use crate::cache::{Cache, Limits};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 
 /// Most bytes asked for at once: as much again is on its way to the reader meanwhile.
 const RUN_MAX: u64 = 4 << 20;
+
+/// What names of blocks on disk are made with.
+const FORM: &str = "vedette block of an origin's file, form 2";
 
 /// A file at one version, at its origin.
 #[derive(Debug)]
@@ -105,6 +108,11 @@ impl Blocks {
         let limits = Limits { bytes_max, age_max: Duration::ZERO, failures_kept: Duration::ZERO };
         let kept = Cache::new(limits, |key: &Key, bytes: &Bytes| bytes.len() + key.name.len());
         Blocks(Arc::new(Inner { kept, disk, coming: Coming::default(), size, runtime }))
+    }
+
+    /// The disk, if there is one.
+    pub(super) fn disk(&self) -> Option<&Disk> {
+        self.0.disk.as_ref()
     }
 
     /// Bytes of a block.
@@ -268,8 +276,13 @@ impl Inner {
         Ok(())
     }
 
+    /// What a block is called on disk.
+    fn id(&self, key: &Key) -> Id {
+        Id::of(FORM, &[&self.size.to_le_bytes(), &key.number.to_le_bytes(), key.name.as_bytes()])
+    }
+
     async fn on_disk(&self, file: &File, number: u64) -> Option<Bytes> {
-        let block = self.disk.as_ref()?.get(&file.key(number)).await?;
+        let block = self.disk.as_ref()?.get(self.id(&file.key(number))).await?;
         (block.len() as u64 == self.length(file, number)).then_some(block)
     }
 
@@ -291,7 +304,7 @@ impl Inner {
             }
             let block = block.freeze();
             if let Some(disk) = &self.disk {
-                disk.keep(&file.key(number), block.clone());
+                disk.keep(self.id(&file.key(number)), block.clone());
             }
             self.put(file, slots, number, block);
         }

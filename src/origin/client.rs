@@ -107,7 +107,7 @@ impl Client {
 }
 
 /// Certificates are checked against those that the system trusts.
-fn tls() -> rustls::ClientConfig {
+pub fn tls() -> rustls::ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() {

@@ -4,10 +4,11 @@ mod answer;
 mod blocks;
 mod breaker;
 mod client;
-mod disk;
+mod cloud;
 mod folder;
 mod guard;
 mod place;
+mod profile;
 mod remote;
 mod store;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::client::tls;
 use self::folder::Folder;
 pub use self::folder::Local;
 use self::remote::Origins;
@@ -91,6 +93,7 @@ pub fn is_remote(media: &Path) -> bool {
 /// The places where stored files rest. Clones are the same.
 #[derive(Clone, Debug)]
 pub struct Origin {
+    library: Arc<str>,
     folder: Option<Arc<Folder>>,
     remote: Option<Arc<Origins>>,
     held: Option<Bytes>,
@@ -132,19 +135,30 @@ impl Origin {
         let is_remote = base.is_some() || !config.origins.is_empty();
         let remote = is_remote.then(|| Origins::new(base, config, environment)).transpose()?.map(Arc::new);
         let folder = if base.is_none() { Some(Arc::new(Folder::open(media)?)) } else { None };
-        Ok(Origin { folder, remote, held: None })
+        Ok(Origin { library: media.to_string_lossy().into(), folder, remote, held: None })
     }
 
     /// The files beneath the folder `root` alone. What a location names is looked for strictly beneath it: a `..`, an
     /// absolute path or a symbolic link that leaves it finds nothing. Links inside it are followed. Needs Linux 5.6
     /// (openat2). Fails where `root` is no folder that can be opened.
     pub fn folder(root: &Path) -> Result<Origin> {
-        Ok(Origin { folder: Some(Arc::new(Folder::open(root)?)), remote: None, held: None })
+        let folder = Some(Arc::new(Folder::open(root)?));
+        Ok(Origin { library: root.to_string_lossy().into(), folder, remote: None, held: None })
     }
 
     /// One file in memory, whatever its name.
     pub fn held(file: Bytes) -> Origin {
-        Origin { folder: None, remote: None, held: Some(file) }
+        Origin { library: "".into(), folder: None, remote: None, held: Some(file) }
+    }
+
+    /// Tells the metrics how the disk with blocks fares, where one is wanted.
+    pub fn measure(&self) {
+        self.remote.iter().for_each(|remote| remote.measure());
+    }
+
+    /// Where the library rests, as it was given: what tells its files from those of the same names in others.
+    pub fn library(&self) -> &Arc<str> {
+        &self.library
     }
 
     /// The bytes of `range` of `source`, exactly that many. Fails with `FILE_NOT_FOUND` where the file is gone, and with

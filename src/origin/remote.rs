@@ -1,6 +1,7 @@
 //! Files at other origins, read through their blocks.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -9,11 +10,11 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::blocks::{Blocks, File, Run};
 use super::client::{Client, Patience};
-use super::disk::Disk;
 use super::guard::Reach;
 use super::place::{self, Place, Target, is_url, not_there};
 use super::store::Store;
 use super::{Config, Listed};
+use crate::cache::disk::{Disk, Room};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 
@@ -27,12 +28,17 @@ pub(super) struct Origins {
     blocks: Blocks,
     runtime: Runtime,
     ahead_max: u64,
+    /// Whether blocks are to be on disk as well.
+    wants_disk: bool,
 }
 
 /// Threads of their own for what comes from other origins. On those of the service, reads that block while they wait for
 /// bytes could take the last thread that looks up a name or a block on disk, and wait for ever.
 #[derive(Debug)]
 struct Runtime(Option<tokio::runtime::Runtime>, Handle);
+
+/// What metrics and the log call blocks on disk.
+const LABEL: &str = "blocks_disk";
 
 const THREADS: usize = 2;
 const BLOCKING_THREADS_MAX: usize = 64;
@@ -105,9 +111,18 @@ impl Origins {
         }
         let base = base.and_then(|_| stores.first().cloned());
         stores.sort_by_key(|store| std::cmp::Reverse(store.place.url.as_str().len()));
-        let blocks =
-            Blocks::new(config.block_bytes, config.blocks_bytes_max, disk(config, &runtime.1), runtime.1.clone());
-        Ok(Origins { stores, base, blocks, runtime, ahead_max: config.ahead_bytes_max })
+        let room =
+            |folder: &PathBuf| Room { folder: folder.join("blocks"), bytes_max: config.disk_bytes_max, label: LABEL };
+        let disk = config.disk.as_ref().map(room).and_then(Disk::open_or_do_without);
+        let blocks = Blocks::new(config.block_bytes, config.blocks_bytes_max, disk, runtime.1.clone());
+        let wants_disk = config.disk.is_some();
+        Ok(Origins { stores, base, blocks, runtime, ahead_max: config.ahead_bytes_max, wants_disk })
+    }
+
+    pub(super) fn measure(&self) {
+        if self.wants_disk {
+            Disk::measure(self.blocks.disk(), LABEL);
+        }
     }
 
     /// The store that has `location`, and what the file is there.
@@ -159,22 +174,6 @@ impl Origins {
         self.locate(url).err()?;
         let allowed: Vec<&str> = self.stores.iter().map(|store| store.place.url.as_str()).collect();
         Some(place::refusal(url, &allowed))
-    }
-}
-
-/// The blocks on disk, if they are wanted and can be had: the service goes on without.
-fn disk(config: &Config, runtime: &Handle) -> Option<Disk> {
-    let folder = config.disk.as_ref()?;
-    match Disk::open(folder, config.block_bytes, config.disk_bytes_max) {
-        Ok(disk) => {
-            let survey = disk.clone();
-            runtime.spawn_blocking(move || survey.survey());
-            Some(disk)
-        }
-        Err(error) => {
-            tracing::warn!(%error, folder = %folder.display(), "no blocks are kept on disk");
-            None
-        }
     }
 }
 

@@ -1,26 +1,22 @@
 //! One file at a time of a place: what is known of it, ranges of it, and the names beside it.
 
-use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
 use object_store::client::{HttpError, HttpErrorKind};
-use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
-use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
 use object_store::{BackoffConfig, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use super::answer::{Denied, Whole};
 use super::client::{Client, Refused, Resting, Talk, cause, root};
+use super::cloud::{self, Cloud};
 use super::place::{Place, Target, not_there, shown};
 use super::{Config, Listed};
 use crate::entry::Source;
@@ -61,15 +57,8 @@ pub(super) struct Store {
 enum Objects {
     /// Plain HTTP: one file is like another, and nobody tells their names.
     Web,
-    Cloud {
-        files: Arc<dyn ObjectStore>,
-        names: Arc<dyn Names>,
-    },
+    Cloud(Cloud),
 }
-
-trait Names: PaginatedListStore + fmt::Debug {}
-
-impl<T: PaginatedListStore + fmt::Debug> Names for T {}
 
 /// A body on its way.
 pub(super) type Pieces = BoxStream<'static, Result<Bytes>>;
@@ -86,9 +75,14 @@ impl Store {
         let backoff = BackoffConfig { init_backoff: PAUSE, max_backoff: PAUSE_MAX, base: 2.0 };
         let retry = RetryConfig { backoff, max_retries: config.retries, retry_timeout: RETRY_FOR };
         let talk = client.talk(&place);
-        let objects = objects(&place, &talk, &retry, environment).map_err(|cause| {
-            Error::new(Kind::Unavailable, format!("the origin {} cannot be used", place.url)).caused_by(cause)
-        })?;
+        let objects = if place.is_web() {
+            Objects::Web
+        } else {
+            let cloud = cloud::open(&place.url, talk.clone(), retry.clone(), environment).map_err(|cause| {
+                Error::new(Kind::Unavailable, format!("the origin {} cannot be used", place.url)).caused_by(cause)
+            })?;
+            Objects::Cloud(cloud)
+        };
         Ok(Store {
             place,
             objects,
@@ -160,12 +154,15 @@ impl Store {
             ..GetOptions::default()
         };
         let location = Arc::clone(&source.location);
-        let got = self.files(target)?.get_opts(&target.path, options).await;
-        let got = got.map_err(|error| match error {
-            // What the catalog saw is not there any more.
-            object_store::Error::NotFound { .. } => not_there(&location).caused_by("404"),
-            error => failure(&location, error),
-        })?;
+        let files = self.files(target)?;
+        let got = match files.get_opts(&target.path, options).await {
+            Ok(got) => got,
+            Err(error) if is_gone(&error, &*files, target).await => {
+                // What the catalog saw is not there any more.
+                return Err(not_there(&location).caused_by(root(&error)));
+            }
+            Err(error) => return Err(failure(&location, error)),
+        };
         if !is_same(&got.meta, source) {
             return Err(changed(&location));
         }
@@ -178,7 +175,7 @@ impl Store {
 
     /// The files and folders whose paths beneath the place begin with `prefix`, up to the next slash; `count_max` at most.
     pub(super) async fn list(&self, prefix: &str, count_max: usize) -> Result<Listed> {
-        let Objects::Cloud { names, .. } = &self.objects else { return Err(self.silent()) };
+        let Objects::Cloud(cloud) = &self.objects else { return Err(self.silent()) };
         let within = self.place.within(prefix).ok_or_else(|| not_there(prefix))?;
         let base = self.place.within("").unwrap_or_default();
         let _permit = self.permit().await?;
@@ -195,17 +192,27 @@ impl Store {
                 page_token: page_token.take(),
                 ..PaginatedListOptions::default()
             };
-            let page =
-                names.list_paginated(Some(&within), options).await.map_err(|error| self.no_names(prefix, error))?;
+            let page = cloud
+                .names
+                .list_paginated(Some(&within), options)
+                .await
+                .map_err(|error| self.no_names(prefix, error))?;
             let folders = page.result.common_prefixes.iter().filter_map(Path::filename);
-            listed.folders.extend(folders.map(str::to_owned));
-            listed.files.extend(page.result.objects.iter().filter_map(|meta| {
+            let mut folders: Vec<String> = folders.map(str::to_owned).collect();
+            let files = page.result.objects.iter().filter_map(|meta| {
                 // The object that some tools make to stand for the folder itself is none of its files, and begins with less.
                 let path = meta.location.as_ref();
                 path.starts_with(&within).then(|| source(path.strip_prefix(&base).unwrap_or(path), meta))
-            }));
+            });
+            let mut files: Vec<Source> = files.collect();
+            // Some servers send more than they were asked for.
+            listed.is_cut = folders.len() + files.len() > room;
+            folders.truncate(room);
+            files.truncate(room - folders.len());
+            listed.folders.extend(folders);
+            listed.files.extend(files);
             page_token = page.page_token;
-            if page_token.is_none() {
+            if page_token.is_none() || listed.is_cut {
                 return Ok(listed);
             }
         }
@@ -214,7 +221,7 @@ impl Store {
     /// Whether it tells the names of its files, as far as is known.
     pub(super) fn can_list(&self) -> bool {
         let denied = *self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
-        matches!(self.objects, Objects::Cloud { .. }) && denied.is_none_or(|denied| denied.elapsed() > UNLISTED_FOR)
+        matches!(self.objects, Objects::Cloud(_)) && denied.is_none_or(|denied| denied.elapsed() > UNLISTED_FOR)
     }
 
     fn no_names(&self, prefix: &str, error: object_store::Error) -> Error {
@@ -244,7 +251,7 @@ impl Store {
 
     fn files(&self, target: &Target) -> Result<Arc<dyn ObjectStore>> {
         match &self.objects {
-            Objects::Cloud { files, .. } => Ok(Arc::clone(files)),
+            Objects::Cloud(cloud) => Ok(Arc::clone(&cloud.files)),
             Objects::Web => {
                 let mut url = self.place.url.clone();
                 url.set_path("/");
@@ -263,41 +270,16 @@ fn closed(cause: AcquireError) -> Error {
     Error::new(Kind::Internal, "the origin is closed").caused_by(cause)
 }
 
-fn objects(
-    place: &Place,
-    talk: &Talk,
-    retry: &RetryConfig,
-    environment: &[(String, String)],
-) -> object_store::Result<Objects> {
-    fn cloud<T: ObjectStore + PaginatedListStore>(store: T) -> Objects {
-        let store = Arc::new(store);
-        Objects::Cloud { files: store.clone(), names: store }
+/// Whether a part of a file was not given because it is not there. Azure's stores say the same of what is gone as of what has
+/// changed, and are asked once more.
+async fn is_gone(error: &object_store::Error, files: &dyn ObjectStore, target: &Target) -> bool {
+    match error {
+        object_store::Error::NotFound { .. } => true,
+        object_store::Error::Precondition { .. } => {
+            matches!(files.head(&target.path).await, Err(object_store::Error::NotFound { .. }))
+        }
+        _ => false,
     }
-    let (url, talk, retry) = (place.url.as_str(), talk.clone(), retry.clone());
-    match place.url.scheme() {
-        "s3" => {
-            let builder = keys(environment, "AWS_")
-                .fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
-            builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
-        }
-        "gs" => {
-            let builder = keys(environment, "GOOGLE_")
-                .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
-            builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
-        }
-        "az" => {
-            let builder = keys(environment, "AZURE_")
-                .fold(MicrosoftAzureBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
-            builder.with_url(url).with_http_connector(talk).with_retry(retry).build().map(cloud)
-        }
-        _ => Ok(Objects::Web),
-    }
-}
-
-/// The variables that begin with `prefix` and that a store knows.
-fn keys<K: FromStr>(environment: &[(String, String)], prefix: &str) -> impl Iterator<Item = (K, String)> {
-    let known = environment.iter().filter(move |(name, _)| name.starts_with(prefix));
-    known.filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.clone())))
 }
 
 fn source(location: &str, meta: &ObjectMeta) -> Source {

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use self::cloud::{Cloud, Kind as Make};
 use self::far::{Far, Fault};
 use super::*;
 use crate::error::Code;
 
+#[path = "../../tests/it/cloud.rs"]
+pub(crate) mod cloud;
 #[allow(dead_code, reason = "the tests of the whole use the rest")]
 #[path = "../../tests/it/far.rs"]
 pub(crate) mod far;
@@ -49,18 +52,20 @@ enum Rest {
     Folder(Scratch),
     Far(Far),
     S3(s3::Server),
+    Cloud(Cloud),
 }
 
 impl Rest {
     fn origin(&self, config: &Config) -> Origin {
         let origins = |base: &str, environment: &[(String, String)]| {
             let remote = Some(Arc::new(Origins::new(Some(base), config, environment).unwrap()));
-            Origin { folder: None, remote, held: None }
+            Origin { library: "".into(), folder: None, remote, held: None }
         };
         match self {
             Rest::Folder(folder) => Origin::new(&folder.0, config).unwrap(),
             Rest::Far(far) => origins(&far.url("lib"), &[]),
             Rest::S3(server) => origins("s3://bucket/lib", &server.environment()),
+            Rest::Cloud(server) => origins(&server.url("lib"), &server.environment()),
         }
     }
 
@@ -69,6 +74,8 @@ impl Rest {
             Rest::Folder(folder) => folder.0.join(name),
             Rest::Far(far) => return far.put(&format!("lib/{name}"), bytes),
             Rest::S3(server) => server.file(&format!("lib/{name}")),
+            // A place beside the library's, which a store's names cannot lead to.
+            Rest::Cloud(server) => return server.put(&format!("lib/{name}").replace("lib/../", ""), bytes),
         };
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
@@ -79,6 +86,7 @@ impl Rest {
             Rest::Folder(folder) => std::fs::remove_file(folder.0.join(name)).unwrap(),
             Rest::Far(far) => far.remove(&format!("lib/{name}")),
             Rest::S3(server) => std::fs::remove_file(server.file(&format!("lib/{name}"))).unwrap(),
+            Rest::Cloud(server) => server.remove(&format!("lib/{name}")),
         }
     }
 
@@ -262,8 +270,45 @@ async fn an_object_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn stores_of_other_makes() {
+    for server in Cloud::all() {
+        expectations(Rest::Cloud(server)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_gives_files_and_no_names() {
+    let Some(server) = Cloud::start(Make::Azure) else { return };
+    let environment = server.environment_to_read();
+    let rest = Rest::Cloud(server);
+    let Rest::Cloud(server) = &rest else { unreachable!() };
+    let origins = Origins::new(Some(&server.url("lib")), &config(), &environment).unwrap();
+    let origin = Origin { folder: None, remote: Some(Arc::new(origins)), held: None };
+    assert_eq!(origin.list("", 10).await.unwrap_err().kind(), Kind::Unsupported);
+    assert!(!origin.can_list());
+    assert_eq!(origin.find("none").await.unwrap(), None);
+    assert_eq!(origin.fetch("none", 100).await.unwrap(), None);
+    expectations_of(&rest, &origin).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials_of_azures_are_told() {
+    let Some(server) = Cloud::start(Make::Azure) else { return };
+    let wrong = server.environment().into_iter().map(|(name, value)| match name.as_str() {
+        "AZURE_STORAGE_KEY" => (name, "d3Jvbmc=".to_owned()),
+        _ => (name, value),
+    });
+    let origin =
+        Origin::with_environment(Path::new(&server.url("lib")), &config(), &wrong.collect::<Vec<_>>()).unwrap();
+    let error = origin.list("", 10).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
+    assert!(origin.can_list(), "it is not that names are kept secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_known_of_files_elsewhere() {
-    for rest in [Rest::Far(Far::start()), Rest::S3(s3::Server::start("known"))] {
+    let clouds = Cloud::all().map(Rest::Cloud);
+    for rest in [Rest::Far(Far::start()), Rest::S3(s3::Server::start("known"))].into_iter().chain(clouds) {
         let origin = rest.origin(&config());
         rest.write("f/entry.toml", b"name = 'x'");
         assert_eq!(origin.find("f/none").await.unwrap(), None);
@@ -278,8 +323,15 @@ async fn what_is_known_of_files_elsewhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_store_tells_names() {
-    let rest = Rest::S3(s3::Server::start("names"));
+async fn object_stores_tell_names() {
+    for rest in std::iter::once(Rest::S3(s3::Server::start("names"))).chain(Cloud::all().map(Rest::Cloud)) {
+        names(rest).await;
+    }
+    let far = Rest::Far(Far::start());
+    assert_eq!(far.origin(&config()).list("", 10).await.unwrap_err().kind(), Kind::Unsupported);
+}
+
+async fn names(rest: Rest) {
     let origin = rest.origin(&config());
     for name in ["a.mp4", "b.mp4", "show/1.mp4", "show/2.mp4", "show/deep/3.mp4"] {
         rest.write(name, name.as_bytes());
@@ -302,8 +354,6 @@ async fn an_object_store_tells_names() {
     assert_eq!(origin.list("none", 100).await.unwrap(), Listed::default());
     let cut = origin.list("", 2).await.unwrap();
     assert_eq!((cut.files.len() + cut.folders.len(), cut.is_cut), (2, true));
-    let far = Rest::Far(Far::start());
-    assert_eq!(far.origin(&config()).list("", 10).await.unwrap_err().kind(), Kind::Unsupported);
 }
 
 /// A server with one file of 100 000 bytes, the file, and an origin that has it.

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use super::cost::Cost;
 use super::playback::{Cues, Cut, Presentation, Reel, Strand, Text, TrackPick};
 use super::sequence::{Clip, Words};
-use super::{Decision, Freshness, Placeholder, Precision, Style, Subject, Tiles, Work};
+use super::{Decision, Freshness, Grace, Placeholder, Precision, Style, Subject, Tiles, Work};
 use crate::entry::Source;
 use crate::media::time::Micros;
 use crate::packager::segments::Pace;
@@ -298,6 +298,11 @@ pub(super) fn text(decision: &Decision) -> String {
 fn kept(freshness: Freshness) -> String {
     match freshness {
         Freshness::Public(seconds) => format!("{seconds} s"),
+        Freshness::Lenient(seconds, Grace { while_revalidate, if_error }) => {
+            format!(
+                "{seconds} s, {while_revalidate} s more while a new one is fetched, {if_error} s where none can be had"
+            )
+        }
         Freshness::Private(seconds) => format!("{seconds} s, by the client alone"),
         Freshness::Immutable => "for good".to_owned(),
         Freshness::Unkept => "not kept".to_owned(),

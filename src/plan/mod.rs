@@ -56,6 +56,8 @@ pub enum Decision {
 pub enum Freshness {
     /// So many seconds, by everyone.
     Public(u32),
+    /// So many seconds, by everyone, and longer where there is a reason to.
+    Lenient(u32, Grace),
     /// So many seconds, by the client alone.
     Private(u32),
     /// For good: the URL names the version.
@@ -63,6 +65,18 @@ pub enum Freshness {
     /// Not at all: it is for this client, now.
     Unkept,
 }
+
+/// How long an answer may be sent beyond its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Grace {
+    /// Seconds, while a new one is fetched.
+    pub while_revalidate: u32,
+    /// Seconds, where none can be had.
+    pub if_error: u32,
+}
+
+/// Seconds that an answer may be kept of which nobody could tell whether it is still right.
+const STALE_MAX_AGE: u32 = 60;
 
 /// What HTTP caches take for ever: a year.
 const FOR_EVER_S: u64 = 31_536_000;
@@ -74,10 +88,31 @@ impl Freshness {
         let left = u32::try_from(left_s).unwrap_or(u32::MAX);
         match self {
             Freshness::Public(seconds) => Freshness::Public(seconds.min(left)),
+            Freshness::Lenient(seconds, grace) if seconds < left => {
+                Freshness::Lenient(seconds, grace.at_most(left - seconds))
+            }
+            Freshness::Lenient(..) => Freshness::Public(left),
             Freshness::Private(seconds) => Freshness::Private(seconds.min(left)),
             Freshness::Immutable if left_s < FOR_EVER_S => Freshness::Public(left),
             Freshness::Immutable | Freshness::Unkept => self,
         }
+    }
+
+    /// The same of an answer that was right `age_s` seconds ago, and may not be any more: good for a moment from now.
+    #[must_use]
+    pub fn stale(self, age_s: u32) -> Freshness {
+        let aged = |seconds: u32| age_s.saturating_add(seconds.min(STALE_MAX_AGE));
+        match self {
+            Freshness::Public(seconds) | Freshness::Lenient(seconds, _) => Freshness::Public(aged(seconds)),
+            Freshness::Private(seconds) => Freshness::Private(aged(seconds)),
+            Freshness::Immutable | Freshness::Unkept => self,
+        }
+    }
+}
+
+impl Grace {
+    fn at_most(self, seconds: u32) -> Grace {
+        Grace { while_revalidate: self.while_revalidate.min(seconds), if_error: self.if_error.min(seconds) }
     }
 }
 
@@ -119,6 +154,8 @@ pub struct Policy {
     pub thumb_offset: Micros,
     /// Seconds that an answer about a ready entry may be kept.
     pub max_age: u32,
+    /// How long it may be sent beyond that.
+    pub grace: Grace,
     /// Seconds that a placeholder or an answer about an entry that is not ready may be kept.
     pub max_age_unready: u32,
     /// Seconds that a stored file under a URL without a version may be kept.

@@ -32,7 +32,12 @@ pub(super) fn plan(
         work,
         entry: entry.id.clone(),
         partner: entry.partner,
-        freshness: Freshness::Public(if ready { policy.max_age } else { policy.max_age_unready }),
+        freshness: match ready {
+            // Who wants nothing kept wants nothing kept for longer.
+            true if policy.max_age > 0 => Freshness::Lenient(policy.max_age, policy.grace),
+            true => Freshness::Public(0),
+            false => Freshness::Public(policy.max_age_unready),
+        },
         modified: known.iter().map(|(source, _)| source.modified).fold(entry.updated, u64::max),
         negotiated: thumbnail.format.is_none(),
         attachment: None,

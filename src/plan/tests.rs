@@ -50,6 +50,7 @@ impl Stage {
             quality: 75,
             thumb_offset: Micros(3 * SECOND),
             max_age: 3600,
+            grace: Grace::default(),
             max_age_unready: 60,
             max_age_file: 60,
             draft_is_error: false,
@@ -586,4 +587,22 @@ proptest! {
         prop_assert!(canvas.width * count <= 65_500 && canvas.height <= 65_500);
         prop_assert!(!explain(&Decision::Make(plan.clone())).is_empty());
     }
+}
+
+#[test]
+fn grace_ends_where_access_does_and_stale_answers_are_good_for_a_moment() {
+    let grace = Grace { while_revalidate: 100, if_error: 300 };
+    let lenient = Freshness::Lenient(60, grace);
+    for (left, expected) in [
+        (1000, lenient),
+        (200, Freshness::Lenient(60, Grace { while_revalidate: 100, if_error: 140 })),
+        (61, Freshness::Lenient(60, Grace { while_revalidate: 1, if_error: 1 })),
+        (60, Freshness::Public(60)),
+        (7, Freshness::Public(7)),
+    ] {
+        assert_eq!(lenient.at_most(left), expected, "{left}");
+    }
+    assert_eq!(Freshness::Lenient(3600, grace).stale(500), Freshness::Public(560));
+    assert_eq!(Freshness::Private(10).stale(500), Freshness::Private(510));
+    assert_eq!((Freshness::Immutable.stale(9), Freshness::Unkept.stale(9)), (Freshness::Immutable, Freshness::Unkept));
 }

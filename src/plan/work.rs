@@ -142,6 +142,18 @@ impl Work {
         }
     }
 
+    /// Whether pictures are decoded for it: what takes many times as long to make as to read again.
+    pub fn is_drawn(&self) -> bool {
+        let is_decoded = |subject: &Subject| matches!(subject, Subject::Frame { .. } | Subject::Still { .. });
+        match self {
+            Work::Thumbnail { subject, .. } | Work::Strip { tiles: Tiles::Copies { subject, .. }, .. } => {
+                is_decoded(subject)
+            }
+            Work::Strip { tiles: Tiles::Frames { .. }, .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether it makes text, which is worth compressing on its way.
     pub fn is_text(&self) -> bool {
         match self {

@@ -56,7 +56,7 @@ pub enum Subject<'a> {
 }
 
 /// Where in a URL the partner stood, and who asks.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Credentials {
     /// The partner in the path. Decorative: the entry decides.
     pub partner: Option<PartnerId>,
@@ -80,7 +80,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// The formats beyond JPEG that a client says it takes; decides what `format/auto` is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Accepts {
     /// `image/avif`.
     pub avif: bool,

@@ -9,10 +9,9 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use super::asker::{self, asker};
 use super::body::Body;
 use super::coding;
-use super::conditional::{self, Validators, Verdict};
+use super::conditional::{self, Validators};
 use super::failure;
 use super::field;
-use super::file;
 use super::form;
 use super::forwarded::Way;
 use super::head;
@@ -20,16 +19,18 @@ use super::house::House;
 use super::ident::{self, X_REQUEST_ID};
 use super::journal::{self, millis};
 use super::multipart;
+use super::prepared::{Prepared, content, etag, standing, takes_gzip};
 use super::purge;
 use super::range::{self, Wanted};
 use super::recent::{self, Reply};
 use super::reply;
-use super::response::{self, Content, Part, Standing};
+use super::response::{self, Content, Part};
 use super::telemetry::{self, Asked};
+use super::traces::{self, Steps};
 use super::{Peer, Site};
 use crate::access::viewer::Asker;
 use crate::deliver::admission::Admission;
-use crate::deliver::artifact::{self, Artifact};
+use crate::deliver::artifact::{self, Timings};
 use crate::deliver::extent::Held;
 use crate::deliver::{Delivered, Outcome};
 use crate::error::{Error, Kind};
@@ -37,6 +38,7 @@ use crate::packager::layout::{Layout, Slice};
 use crate::packager::name::File;
 use crate::plan::{Client, Decision, Plan};
 use crate::request::path::TARGET_MAX;
+use crate::request::shown::shown;
 use crate::request::{self, Accepts};
 
 /// What the service is, for who asks for something else.
@@ -47,6 +49,7 @@ const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a f
 /// The answer to a request, counted and logged. The body of a POST is a form; that of other methods is not looked at.
 pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Request<B>) -> Response<Body> {
     let begun = Instant::now();
+    let traced = traces::begin_with(house, request.headers());
     let (head, body) = request.into_parts();
     let name = ident::name(head.headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes));
     let asked = Head { method: head.method, version: head.version, headers: head.headers, peer, name };
@@ -72,6 +75,10 @@ pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Requ
         let client = house.proxies.way(asked.peer, &asked.headers).client;
         journal::request((&asked, target, client), (kind, &response, took));
     }
+    if let Some(traced) = traced {
+        let client = house.proxies.way(asked.peer, &asked.headers).client;
+        traced.answered((&asked, target, client), (kind, &mut response));
+    }
     response.headers_mut().insert(X_REQUEST_ID, asked.name);
     if asked.method == Method::HEAD { response::without_body(response) } else { response }
 }
@@ -88,12 +95,12 @@ pub(super) struct Head {
 }
 
 /// Whether a plain request of this second for the same has the same answer, or a part of it, whatever else its fields say but
-/// for the coding: a kept one in which neither `Accept` nor `Host` had a say. Only the answer itself tells that it was kept.
-fn is_at_hand(head: &Head, asked: Asked, response: &Response<Body>) -> bool {
+/// for the coding: a kept one in which neither `Accept` nor `Host` had a say.
+fn is_at_hand(head: &Head, asked: Asked, outcome: Outcome, response: &Response<Body>) -> bool {
     let vary = response.headers().get(header::VARY);
     head.method == Method::GET
         && matches!(asked, Asked::Thumbnail | Asked::Playlist | Asked::Segment | Asked::File)
-        && response::is_hit(response.headers())
+        && outcome == Outcome::Hit
         && vary.is_none_or(|vary| vary == response::ACCEPT_ENCODING)
 }
 
@@ -214,7 +221,10 @@ async fn answered(
     let unknown = |error| Failure { error, is_for_all: true, message: None };
     let admission = house.delivery.admit(wanted.1, asker).await.map_err(unknown)?;
     let message = told(&admission);
-    let answer = admitted(house, head, wanted, (client, asker, &admission, &message)).await;
+    let answer = match admitted(house, head, wanted, (client, asker, &admission, &message)).await {
+        Err(error) => before(house, head, wanted, (client, &admission, &message), error).await,
+        answer => answer,
+    };
     answer.map_err(|error| Failure { error, is_for_all: admission.is_for_all(), message })
 }
 
@@ -238,23 +248,55 @@ async fn admitted(
         }
     };
     let planned = begun.elapsed();
-    let is_gzip = plan.work.is_text() && takes_gzip(&head.headers);
-    let etag = etag(&plan, is_gzip);
-    let current = Validators { etag: &etag, modified: plan.modified };
-    let standing = standing(&plan, &etag, message.clone());
-    match conditional::judge(&head.method, &head.headers, current) {
-        Verdict::NotModified => return Ok(response::not_modified(&standing)),
-        Verdict::Failed => {
-            return Ok(response::plain(StatusCode::PRECONDITION_FAILED, "it is another one by now"));
-        }
-        Verdict::Proceed => {}
+    let prepared = Prepared::new(plan, head, message.clone(), admission.doubt_s);
+    if let Some(response) = prepared.answered_without(head) {
+        return Ok(response);
     }
-    let delivered = house.delivery.artifact(&plan, asker.address).await?;
+    let mut delivered = house.delivery.artifact(&prepared.plan, asker.address).await?;
+    house.delivery.remember(request, client, &prepared.plan, delivered.outcome);
     telemetry::delivered(delivered.outcome, &delivered.artifact.timings);
-    tell(&plan, &delivered, begun);
-    let (body, content) = content(&plan, &delivered.artifact, is_gzip);
-    let wanted = wanted(head, current, &content, house.ranges_max);
-    let Some((part, layout)) = arranged(wanted, &content, etag.trim_matches('"')) else {
+    tell(&prepared.plan, &delivered, begun);
+    if admission.doubt_s.is_some() && matches!(delivered.outcome, Outcome::Hit | Outcome::OnDisk) {
+        delivered.outcome = Outcome::Stale;
+    }
+    sent(house, head, (target, request), (admission, &prepared), (&delivered, planned, begun)).await
+}
+
+/// What was made before for the same wish, where there is any that may be sent for what failed.
+async fn before(
+    house: &House,
+    head: &Head,
+    (target, request): (&str, &request::Request),
+    (client, admission, message): (Client<'_>, &Admission<'_>, &Option<HeaderValue>),
+    error: Error,
+) -> Result<Response<Body>, Error> {
+    let begun = Instant::now();
+    let Some((plan, delivered, age_s)) = house.delivery.last_good(request, client, admission, &error).await else {
+        return Err(error);
+    };
+    tracing::warn!(?error, url = %shown(target), age_s, "what was made before is sent");
+    let prepared = Prepared::new(plan, head, message.clone(), Some(age_s));
+    match prepared.answered_without(head) {
+        Some(response) => Ok(response),
+        None => {
+            let took = (&delivered, Duration::ZERO, begun);
+            sent(house, head, (target, request), (admission, &prepared), took).await
+        }
+    }
+}
+
+/// The answer that sends an artifact, or the part of it that is asked for.
+async fn sent(
+    house: &House,
+    head: &Head,
+    (target, request): (&str, &request::Request),
+    (admission, prepared): (&Admission<'_>, &Prepared),
+    (delivered, planned, begun): (&Delivered, Duration, Instant),
+) -> Result<Response<Body>, Error> {
+    let standing = prepared.standing();
+    let (body, content) = content(&prepared.plan, &delivered.artifact, prepared.is_gzip);
+    let wanted = wanted(head, prepared.current(), &content, house.ranges_max);
+    let Some((part, layout)) = arranged(wanted, &content, prepared.etag.trim_matches('"')) else {
         return Ok(response::unsatisfiable(content.length));
     };
     let (held, body) = match head.method {
@@ -265,11 +307,19 @@ async fn admitted(
             (held, body)
         }
     };
+    if standing.age.is_some() {
+        telemetry::stale();
+    }
     let mut response = response::success(&standing, &content, &part, body, HeaderMap::with_capacity(FIELDS_MAX));
-    describe(response.headers_mut(), &delivered, planned, begun.elapsed());
+    let steps = steps(delivered, planned);
+    describe(response.headers_mut(), delivered.outcome, &steps, begun.elapsed());
+    if house.tracer.is_some() {
+        response.extensions_mut().insert(Steps(steps));
+    }
     let kind = asked(request);
-    let is_at_hand =
-        admission.is_for_holders() && !matches!(part, Part::Several { .. }) && is_at_hand(head, kind, &response);
+    let is_at_hand = admission.is_for_holders()
+        && !matches!(part, Part::Several { .. })
+        && is_at_hand(head, kind, delivered.outcome, &response);
     if let Some(held) = held.filter(|_| is_at_hand) {
         let session = asker::session(&head.headers).map(str::as_bytes);
         let wanted = head::Wanted { target: target.as_bytes(), session, gzip: takes_gzip(&head.headers) };
@@ -297,11 +347,11 @@ pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked,
     let (artifact::Body::Bytes(body), content) = content(&plan, &delivered.artifact, is_gzip) else { return None };
     let etag = etag(&plan, is_gzip);
     let describe = |fields: &mut Vec<u8>| {
-        response::describe(fields, &standing(&plan, &etag, None), &content);
+        response::describe(fields, &standing(&plan, &etag), &content);
         response::cache_fields(fields, delivered.outcome);
         match delivered.outcome {
             Outcome::Hit => response::hit_timing_field(fields),
-            Outcome::Made | Outcome::Shared => response::timing_field(fields, &[("total", begun.elapsed())]),
+            outcome => response::timing_field(fields, outcome, &[("total", begun.elapsed())]),
         }
         reply::finish(fields, now);
     };
@@ -317,46 +367,11 @@ pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked,
     Some((kind, delivered.outcome, reply))
 }
 
-/// The entity tag of what a plan comes to.
-fn etag(plan: &Plan, is_gzip: bool) -> String {
-    if is_gzip { format!("\"{}-gzip\"", plan.key) } else { format!("\"{}\"", plan.key) }
-}
-
-fn standing<'a>(plan: &'a Plan, etag: &'a str, message: Option<HeaderValue>) -> Standing<'a> {
-    let vary = match plan.work.is_text() {
-        true => Some(response::ACCEPT_ENCODING),
-        false => plan.negotiated.then_some("Accept"),
-    };
-    Standing {
-        etag,
-        modified: plan.modified,
-        freshness: plan.freshness,
-        vary,
-        entry: &plan.entry,
-        partner: plan.partner,
-        message,
-    }
-}
-
-/// What an artifact adds to the standing of its plan, and its bytes.
-fn content(plan: &Plan, artifact: &Artifact, is_gzip: bool) -> (artifact::Body, Content) {
-    let compressed = is_gzip.then(|| artifact.gzip()).flatten();
-    let body = compressed.map_or_else(|| artifact.body.clone(), artifact::Body::Bytes);
-    let content = Content {
-        media_type: artifact.media_type.clone(),
-        length: body.len(),
-        shown: artifact.shown.map(|time| field::text(format_args!("{time}"))),
-        is_gzip,
-        attachment: plan.attachment.as_deref().map(file::attachment),
-    };
-    (body, content)
-}
-
 /// Tells the log of what was made.
 fn tell(plan: &Plan, delivered: &Delivered, begun: Instant) {
     let ms = millis(begun.elapsed());
     match delivered.outcome {
-        Outcome::Hit => {}
+        Outcome::Hit | Outcome::OnDisk | Outcome::Stale => {}
         _ if plan.work.is_light() => {
             tracing::debug!(target: "vedette::made", work = %plan.work, ms);
         }
@@ -409,14 +424,23 @@ async fn carried(house: &House, body: &artifact::Body, held: Option<&Held>, layo
 /// More fields than any answer has.
 const FIELDS_MAX: usize = 24;
 
-fn describe(headers: &mut HeaderMap, delivered: &Delivered, planned: Duration, total: Duration) {
-    response::cache_fields(headers, delivered.outcome);
-    if delivered.outcome == Outcome::Hit {
-        return response::hit_timing_field(headers);
+/// The steps that took any time for this answer.
+fn steps(delivered: &Delivered, planned: Duration) -> Vec<(&'static str, Duration)> {
+    let made = match delivered.outcome {
+        // What was there was made long ago.
+        Outcome::Hit | Outcome::Stale => Timings::default(),
+        Outcome::OnDisk | Outcome::Made | Outcome::Shared => delivered.artifact.timings,
+    };
+    let steps = [("plan", planned)].into_iter().chain(made.steps());
+    steps.filter(|(_, took)| !took.is_zero()).collect()
+}
+
+fn describe(headers: &mut HeaderMap, outcome: Outcome, steps: &[(&'static str, Duration)], total: Duration) {
+    response::cache_fields(headers, outcome);
+    match outcome {
+        Outcome::Hit => response::hit_timing_field(headers),
+        _ => response::timing_field(headers, outcome, &[steps, &[("total", total)]].concat()),
     }
-    let steps = delivered.artifact.timings.steps();
-    let steps: Vec<_> = [("plan", planned)].into_iter().chain(steps).chain([("total", total)]).collect();
-    response::timing_field(headers, &steps);
 }
 
 /// The answer to a failure. What the service or what it depends on did wrong is logged with its causes.
@@ -454,11 +478,6 @@ fn accepts(headers: &HeaderMap) -> Accepts {
         }
     }
     accepts
-}
-
-/// Whether a client takes what gzip has compressed.
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT_ENCODING).iter().any(|value| coding::takes_gzip(value.as_bytes()))
 }
 
 #[cfg(test)]

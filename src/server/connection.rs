@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, TryFutureExt};
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -47,10 +47,12 @@ pub(super) async fn serve(houses: Receiver<Arc<House>>, (stream, from): (TcpStre
     let siding = Arc::new(Siding::default());
     let service = service_fn(|request: Request<Incoming>| {
         let open = OpenRequest::new(&pulse, request.version());
+        // Hyper reads these alone, and does not tell whether there was a length besides: RFC 9112 section 6.3.
+        let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let (house, siding) = (Arc::clone(&houses.borrow()), Arc::clone(&siding));
         async move {
             let mut response = guarded(&house, peer, request).await;
-            if open.is_last() {
+            if open.is_last() || is_chunked {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(siding.divert(response, open))

@@ -27,9 +27,11 @@ use super::pulse::{OpenRequest, Pulse};
 use super::recent::Reply;
 use super::siding::{Siding, Waiting};
 use super::telemetry::{self, Asked};
+use super::traces::{self, Traced};
 use crate::deliver::Outcome;
 use crate::deliver::extent::{Extent, Sending};
 use crate::request::shown::shown;
+use crate::trace::context::Parent;
 
 /// A stream that answers what it can.
 pub(super) struct Express<S> {
@@ -82,6 +84,7 @@ struct Counted {
     status: StatusCode,
     outcome: Outcome,
     begun: Instant,
+    traced: Option<Traced>,
 }
 
 /// Most bytes that wait in a connection's input.
@@ -103,9 +106,12 @@ impl<S: FileLine> Express<S> {
         let Some(output) = &mut self.output else { return Poll::Ready(Ok(())) };
         let sent = ready!(output.poll(&mut self.stream, cx));
         match &sent {
-            Ok(()) => output.counted.iter().for_each(|Counted { kind, status, outcome, begun }| {
-                telemetry::express(*kind, *status, *outcome, begun.elapsed());
-            }),
+            Ok(()) => {
+                if let Some(Counted { kind, status, outcome, begun, traced }) = output.counted.take() {
+                    telemetry::express(kind, status, outcome, begun.elapsed());
+                    traced.into_iter().for_each(|traced| traced.end("GET", kind, status));
+                }
+            }
             Err(_) => self.pulse.break_off(),
         }
         self.head = self.output.take().map_or_else(Vec::new, |output| output.head);
@@ -138,8 +144,8 @@ impl<S: FileLine> Express<S> {
     /// Decides who answers the request at the front of the input.
     fn next(&mut self) {
         let (begun, at) = (self.pulse.requests().0, Instant::now());
-        let (length, wanted, (range, name)) = match head::head(self.input.rest()) {
-            Head::Plain { length, wanted, range, name } => (length, wanted, (range, name)),
+        let (length, wanted, (range, name, trace)) = match head::head(self.input.rest()) {
+            Head::Plain { length, wanted, range, name, trace } => (length, wanted, (range, name, trace)),
             Head::Bodyless { length } => return self.lend(length, begun),
             Head::Other => {
                 self.siding.close();
@@ -148,19 +154,26 @@ impl<S: FileLine> Express<S> {
                 return;
             }
         };
+        let parent = || Parent::read(std::str::from_utf8(trace?).ok()?);
+        let mut traced = {
+            let house = self.houses.borrow();
+            house.tracer.is_some().then(|| traces::begin(&house, parent())).flatten()
+        };
         let Some((kind, outcome, mut reply)) = self.at_hand(wanted, range) else {
             return self.lend(length, begun);
         };
-        tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&String::from_utf8_lossy(wanted.target)), status = reply.status.as_u16());
+        let url = String::from_utf8_lossy(wanted.target);
+        tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&url), status = reply.status.as_u16());
+        traced.iter_mut().for_each(|traced| traced.ask(("GET", &url), Version::HTTP_11));
         let mut head = std::mem::take(&mut self.head);
         let (status, file) = (reply.status, reply.file.take());
-        let bytes = reply.named(&ident::name(name), &mut head);
+        let bytes = reply.named(&ident::name(name), traced.as_ref().map(Traced::field), &mut head);
         self.output = Some(Output {
             head,
             head_sent: 0,
             bytes,
             file: file.map(Extent::send),
-            counted: Some(Counted { kind, status, outcome, begun: at }),
+            counted: Some(Counted { kind, status, outcome, begun: at, traced }),
             _open: OpenRequest::new(&self.pulse, Version::HTTP_11),
         });
         self.input.start += length;
@@ -208,7 +221,11 @@ impl Output {
                 break;
             }
             let both = [io::IoSlice::new(head), io::IoSlice::new(&self.bytes)];
-            match ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &both))? {
+            let written = match &self.file {
+                Some(file) if !file.is_over() => stream.poll_write_ahead(cx, &both),
+                _ => Pin::new(&mut *stream).poll_write_vectored(cx, &both),
+            };
+            match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 sent => {
                     let of_head = sent.min(head.len());

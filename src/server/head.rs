@@ -16,6 +16,8 @@ pub enum Head<'a> {
         range: Option<&'a [u8]>,
         /// The name that its sender gave it.
         name: Option<&'a [u8]>,
+        /// What it says of the trace that it is a part of.
+        trace: Option<&'a [u8]>,
     },
     /// A complete head of so many bytes that no body follows.
     Bodyless {
@@ -47,6 +49,7 @@ enum Effect<'a> {
     Host,
     Gzip,
     Name(&'a [u8]),
+    Trace(&'a [u8]),
 }
 
 /// What stands at the front of `buffer`. Where this calls a head complete and bodyless, so does every reader of RFC 9112:
@@ -65,7 +68,7 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
     let mut at = first.len() + 2;
     let mut plain = method == b"GET" && target.first() == Some(&b'/') && target.iter().all(is_plain);
     let mut wanted = Wanted { target, session: None, gzip: false };
-    let (mut hosts, mut range, mut name) = (0, None, None);
+    let (mut hosts, mut range, mut name, mut trace) = (0, None, None, None);
     loop {
         let field = line(buffer.get(at..)?)?;
         at += field.len() + 2;
@@ -82,10 +85,12 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
             Effect::Host => hosts += 1,
             Effect::Gzip => wanted.gzip = true,
             Effect::Name(value) => name = name.or(Some(value)),
+            Effect::Trace(value) if trace.is_none() => trace = Some(value),
+            Effect::Trace(_) => plain = false,
         }
     }
     Some(match plain && hosts == 1 {
-        true => Head::Plain { length: at, wanted, range, name },
+        true => Head::Plain { length: at, wanted, range, name, trace },
         false => Head::Bodyless { length: at },
     })
 }
@@ -128,6 +133,7 @@ fn effect(field: &[u8]) -> Option<Effect<'_>> {
         b'k' if is(b"keep-alive") => Effect::Frames,
         b'p' if begins(b"proxy-") => Effect::Frames,
         b'r' if is(b"range") => Effect::Range(value),
+        b't' if is(b"traceparent") => Effect::Trace(value),
         b't' if is(b"te") || begins(b"transfer-") || begins(b"trailer") => Effect::Frames,
         b'u' if is(b"upgrade") => Effect::Frames,
         b'x' if is(b"x-kaltura-ks") => match !value.is_empty() && value.iter().all(u8::is_ascii_graphic) {
@@ -161,8 +167,11 @@ mod tests {
     #[test]
     fn plain_heads() {
         let wanted = Wanted { target: b"/p/1/thumbnail/entry_id/0_x", session: None, gzip: false };
-        check(PLAIN, Head::Plain { length: PLAIN.len(), wanted, range: None, name: None });
-        check(&format!("{PLAIN}GET"), Head::Plain { length: PLAIN.len(), wanted, range: None, name: None });
+        check(PLAIN, Head::Plain { length: PLAIN.len(), wanted, range: None, name: None, trace: None });
+        check(
+            &format!("{PLAIN}GET"),
+            Head::Plain { length: PLAIN.len(), wanted, range: None, name: None, trace: None },
+        );
         let root = Wanted { target: b"/", ..wanted };
         for field in [
             "Cookie: a=b",
@@ -174,14 +183,16 @@ mod tests {
         ] {
             let text = with(field);
             let wanted = Wanted { gzip: field == "Accept-Encoding: gzip", ..root };
-            check(&text, Head::Plain { length: text.len(), wanted, range: None, name: None });
+            check(&text, Head::Plain { length: text.len(), wanted, range: None, name: None, trace: None });
         }
         let (text, name) = (with("X-Request-Id: 7"), Some(&b"7"[..]));
-        check(&text, Head::Plain { length: text.len(), wanted: root, range: None, name });
+        check(&text, Head::Plain { length: text.len(), wanted: root, range: None, name, trace: None });
         let (text, range) = (with("range:  bytes=0-1 "), Some(&b"bytes=0-1"[..]));
-        check(&text, Head::Plain { length: text.len(), wanted: root, range, name: None });
+        check(&text, Head::Plain { length: text.len(), wanted: root, range, name: None, trace: None });
         let (text, wanted) = (with("X-Kaltura-Ks: djJ8 "), Wanted { session: Some(b"djJ8"), ..root });
-        check(&text, Head::Plain { length: text.len(), wanted, range: None, name: None });
+        check(&text, Head::Plain { length: text.len(), wanted, range: None, name: None, trace: None });
+        let (text, trace) = (with("Traceparent: 00-1"), Some(&b"00-1"[..]));
+        check(&text, Head::Plain { length: text.len(), wanted: root, range: None, name: None, trace });
     }
 
     #[test]
@@ -194,6 +205,7 @@ mod tests {
             "X-Kaltura-Ks: x\r\nX-Kaltura-Ks: x",
             "X-Kaltura-Ks: x y",
             "X-Kaltura-Ks:",
+            "Traceparent: 00-1\r\nTraceparent: 00-1",
         ] {
             let text = with(field);
             check(&text, Head::Bodyless { length: text.len() });

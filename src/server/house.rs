@@ -15,6 +15,7 @@ use super::{Config, Site, form, tls};
 use crate::country::Countries;
 use crate::deliver::Delivery;
 use crate::error::Result;
+use crate::trace::Tracer;
 
 /// What requests are answered by.
 pub struct House {
@@ -46,6 +47,8 @@ pub struct House {
     pub(super) delivery: Arc<Delivery>,
     /// What is at hand.
     pub(super) recent: Arc<Recent>,
+    /// Who is told of requests.
+    pub(super) tracer: Option<Tracer>,
 }
 
 /// How often a silent HTTP/2 connection is asked whether anyone is there.
@@ -54,17 +57,22 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const HTTP1_BUFFER_MIN: usize = 8192;
 
 impl House {
-    /// What answers by these settings and with `delivery`. Reads the files that they name; fails where one cannot be used.
+    /// What answers by these settings and with `delivery`. To be called within a runtime. Reads the files that they name; fails where one cannot be used.
     pub fn new(config: &Config, delivery: Arc<Delivery>) -> Result<House> {
-        House::with(config, delivery, Arc::new(Recent::new()))
+        let tracer = Tracer::start(&config.traces)?;
+        House::with(config, delivery, (Arc::new(Recent::new()), tracer))
     }
 
     /// What answers in its place from now on.
     pub fn renewed(&self, config: &Config, delivery: Arc<Delivery>) -> Result<House> {
-        House::with(config, delivery, Arc::clone(&self.recent))
+        House::with(config, delivery, (Arc::clone(&self.recent), self.tracer.clone()))
     }
 
-    fn with(config: &Config, delivery: Arc<Delivery>, recent: Arc<Recent>) -> Result<House> {
+    fn with(
+        config: &Config,
+        delivery: Arc<Delivery>,
+        (recent, tracer): (Arc<Recent>, Option<Tracer>),
+    ) -> Result<House> {
         let certificate = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
         Ok(House {
             protocol: protocol(config),
@@ -85,6 +93,7 @@ impl House {
             purgers: Purgers::new(config.purge_from.clone(), config.purge_token_file.as_deref())?,
             delivery,
             recent,
+            tracer,
         })
     }
 }

@@ -33,13 +33,14 @@ pub(super) fn request(
         referrer = text(&head.headers, header::REFERER).map(shown).as_deref(),
         user_agent = text(&head.headers, header::USER_AGENT),
         request = head.name.to_str().ok(),
-        trace = ident::trace(&head.headers),
+        trace = ident::trace(&head.headers).as_deref(),
     );
 }
 
 /// Tells why a request for a target failed: with all causes where that is a fault of the service, or of what it depends on.
 pub(super) fn failure(head: &Head, target: &str, error: &Error) {
     let (url, request, trace) = (shown(target), head.name.to_str().ok(), ident::trace(&head.headers));
+    let trace = trace.as_deref();
     match error.kind() {
         Kind::Internal | Kind::Unavailable | Kind::Changed | Kind::TimedOut => {
             tracing::error!(%url, request, trace, ?error)

@@ -1,8 +1,9 @@
 //! What answers go out on: a stream that takes bytes, and in the clear parts of files without a copy of them.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -17,11 +18,25 @@ pub(super) trait Line: AsyncRead + AsyncWrite + Unpin {
 
 /// A stream that takes parts of files.
 pub(super) trait FileLine: Line {
+    /// Writes bytes that parts of a file follow at once: they go out together, so that the client wakes up once.
+    fn poll_write_ahead(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
     /// Sends more of a file; how many bytes.
     fn poll_send(&mut self, cx: &mut Context<'_>, file: &mut Sending) -> Poll<io::Result<u64>>;
 }
 
 impl FileLine for TcpStream {
+    fn poll_write_ahead(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+        let send = || Ok(sendmsg(&*self, bufs, &mut SendAncillaryBuffer::default(), flags)?);
+        loop {
+            ready!(self.poll_write_ready(cx))?;
+            match self.try_io(Interest::WRITABLE, send) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
     fn poll_send(&mut self, cx: &mut Context<'_>, file: &mut Sending) -> Poll<io::Result<u64>> {
         ready!(file.poll_warm(cx))?;
         loop {

@@ -20,6 +20,7 @@ mod ident;
 mod journal;
 mod line;
 mod multipart;
+mod prepared;
 mod process;
 mod proxy_protocol;
 mod pulse;
@@ -31,6 +32,7 @@ mod response;
 mod siding;
 mod telemetry;
 mod tls;
+mod traces;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener};
@@ -49,6 +51,7 @@ pub use self::house::House;
 use self::recent::Recent;
 use crate::access::network::Network;
 use crate::error::{Error, Kind, Result};
+use crate::trace::Config as TraceConfig;
 
 /// The settings of the listeners.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +98,8 @@ pub struct Config {
     pub proxies: Proxies,
     /// Whether every request is told of in the log.
     pub log_requests: bool,
+    /// Who is told of requests.
+    pub traces: TraceConfig,
     /// The database file of countries; `None` for none, and no client is of any country.
     pub countries: Option<PathBuf>,
 }
@@ -165,6 +170,7 @@ impl Default for Config {
             site: Site::default(),
             proxies: Proxies::default(),
             log_requests: false,
+            traces: TraceConfig::default(),
             countries: None,
         }
     }
@@ -229,6 +235,10 @@ impl Server {
         }
         let timeout = house.borrow().drain_timeout;
         crowd.drain(timeout).await;
+        let tracer = house.borrow().tracer.clone();
+        if let Some(tracer) = tracer {
+            tracer.flush().await;
+        }
         background.iter().for_each(|task| task.abort());
         Ok(())
     }

@@ -248,6 +248,11 @@ impl<S: Line> AsyncWrite for Pulsed<S> {
 }
 
 impl<S: FileLine> FileLine for Pulsed<S> {
+    fn poll_write_ahead(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<std::io::Result<usize>> {
+        let result = self.stream.poll_write_ahead(cx, bufs);
+        self.wrote(result)
+    }
+
     fn poll_send(&mut self, cx: &mut Context<'_>, file: &mut Sending) -> Poll<std::io::Result<u64>> {
         let result = self.stream.poll_send(cx, file);
         self.wrote(result)

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 
+use futures_util::future::join_all;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use subtle::ConstantTimeEq;
@@ -107,12 +108,13 @@ async fn purged(named: Result<Vec<Stale>>, house: &House) -> Response<Body> {
         Ok(named) => named,
         Err(error) => return failure::failure(&error),
     };
-    for stale in &named {
-        if let Err(error) = house.delivery.forget(stale).await {
-            return failure::failure(&error);
-        }
-    }
+    // All of them, also where one fails, and those that are written down together.
+    let forgotten = join_all(named.iter().map(|stale| house.delivery.forget(stale))).await;
     house.recent.clear();
+    if let Err(error) = forgotten.into_iter().collect::<Result<()>>() {
+        tracing::error!(?error, "a purge failed");
+        return failure::failure(&error);
+    }
     metrics::counter!("vedette_purges_total").increment(named.len() as u64);
     plain(StatusCode::OK, "purged")
 }

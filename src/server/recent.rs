@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
 use hyper::StatusCode;
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::head::Wanted;
 use super::ident::X_REQUEST_ID;
@@ -60,12 +60,18 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The same in two parts, of which the first names the request and stands in `head` then.
-    pub(super) fn named(mut self, name: &HeaderValue, head: &mut Vec<u8>) -> Bytes {
+    /// The same in two parts, of which the first names the request, and its trace where it has one, and stands in `head` then.
+    pub(super) fn named(
+        mut self,
+        name: &HeaderValue,
+        trace: Option<(HeaderName, HeaderValue)>,
+        head: &mut Vec<u8>,
+    ) -> Bytes {
         let line = self.bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         head.clear();
         head.extend_from_slice(&self.bytes[..line]);
         reply::field(head, &X_REQUEST_ID, name.as_bytes());
+        trace.iter().for_each(|(name, value)| reply::field(head, name, value.as_bytes()));
         self.bytes.advance(line);
         self.bytes
     }

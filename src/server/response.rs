@@ -15,7 +15,7 @@ use super::field::{content_range, http_date, now, text};
 use super::{file, reply};
 use crate::deliver::Outcome;
 use crate::entry::{EntryId, PartnerId};
-use crate::plan::Freshness;
+use crate::plan::{Freshness, Grace};
 use crate::request::stale;
 
 /// What a plan says of its answer, as fields: sent with the answer and with a 304 for it (RFC 9110 section 15.4.5).
@@ -35,6 +35,8 @@ pub(super) struct Standing<'a> {
     pub(super) partner: PartnerId,
     /// What the viewer may be told.
     pub(super) message: Option<HeaderValue>,
+    /// How many seconds ago it was right, where nobody can tell whether it still is.
+    pub(super) age: Option<u32>,
 }
 
 /// What an artifact adds to its standing.
@@ -176,6 +178,8 @@ pub(super) fn describe(fields: &mut impl Fields, standing: &Standing<'_>, conten
     fields.put(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(policy) = file::policy(&content.media_type) {
         fields.put(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        // Its URL may hold a session or a token, and it may lead elsewhere.
+        fields.put(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
     if let Some(shown) = &content.shown {
         fields.put(X_VEDETTE_TIME, shown.clone());
@@ -273,6 +277,8 @@ pub(super) fn without_body(response: Response<Body>) -> Response<Body> {
 pub(super) fn cache_fields(fields: &mut impl Fields, outcome: Outcome) {
     let (x_cache, cache_status) = match outcome {
         Outcome::Hit => (HIT, "vedette; hit"),
+        Outcome::OnDisk => (HIT, "vedette; hit; detail=disk"),
+        Outcome::Stale => ("STALE", "vedette; fwd=stale; detail=stale-if-error"),
         Outcome::Made => ("MISS", "vedette; fwd=miss; stored"),
         Outcome::Shared => ("MISS", "vedette; fwd=miss; collapsed"),
     };
@@ -280,23 +286,25 @@ pub(super) fn cache_fields(fields: &mut impl Fields, outcome: Outcome) {
     fields.put(CACHE_STATUS, HeaderValue::from_static(cache_status));
 }
 
-/// Whether these fields tell of an answer that was kept.
-pub(super) fn is_hit(headers: &HeaderMap) -> bool {
-    headers.get(X_CACHE).is_some_and(|value| value == HIT)
-}
-
 /// Tells of an answer that was kept that no time was spent on it.
 pub(super) fn hit_timing_field(fields: &mut impl Fields) {
     fields.put(SERVER_TIMING, HeaderValue::from_static("cache;desc=hit"));
 }
 
-/// Names the steps that took any time, in milliseconds (W3C Server Timing section 2), of an answer that was not kept.
-pub(super) fn timing_field(fields: &mut impl Fields, steps: &[(&'static str, Duration)]) {
+/// Names the steps that took any time, in milliseconds (W3C Server Timing section 2), of an answer that was not in
+/// memory.
+pub(super) fn timing_field(fields: &mut impl Fields, outcome: Outcome, steps: &[(&'static str, Duration)]) {
     let taken = fmt::from_fn(|f| {
         let mut steps = steps.iter().filter(|(_, took)| !took.is_zero());
         steps.try_for_each(|(name, took)| write!(f, ", {name};dur={:.2}", took.as_secs_f64() * 1000.0))
     });
-    fields.put_text(SERVER_TIMING, format_args!("cache;desc=miss{taken}"));
+    let cache = match outcome {
+        Outcome::Hit => "hit",
+        Outcome::OnDisk => "disk",
+        Outcome::Stale => "stale",
+        Outcome::Made | Outcome::Shared => "miss",
+    };
+    fields.put_text(SERVER_TIMING, format_args!("cache;desc={cache}{taken}"));
 }
 
 /// The fields of most answers but a picture's.
@@ -306,6 +314,9 @@ fn stand(fields: &mut impl Fields, standing: &Standing<'_>) {
     fields.put_text(header::ETAG, format_args!("{}", standing.etag));
     fields.put(header::LAST_MODIFIED, http_date(standing.modified));
     keep(fields, standing.freshness, now());
+    if let Some(age) = standing.age {
+        fields.put(header::AGE, HeaderValue::from(age));
+    }
     if let Some(field) = standing.vary {
         fields.put(header::VARY, HeaderValue::from_static(field));
     }
@@ -326,6 +337,11 @@ fn keep(fields: &mut impl Fields, freshness: Freshness, now: u64) {
             fields.put_text(header::CACHE_CONTROL, format_args!("public, max-age={seconds}"));
             seconds
         }
+        Freshness::Lenient(seconds, grace) => {
+            let lenient = lenient(grace);
+            fields.put_text(header::CACHE_CONTROL, format_args!("public, max-age={seconds}{lenient}"));
+            seconds
+        }
         Freshness::Private(seconds) => {
             fields.put_text(header::CACHE_CONTROL, format_args!("private, max-age={seconds}, max-stale=0"));
             seconds
@@ -337,6 +353,15 @@ fn keep(fields: &mut impl Fields, freshness: Freshness, now: u64) {
         Freshness::Unkept => return fields.put(header::CACHE_CONTROL, UNKEPT),
     };
     fields.put(header::EXPIRES, http_date(now.saturating_add(seconds.into())));
+}
+
+/// What is added of a time beyond the usual one (RFC 5861 sections 3 and 4).
+fn lenient(grace: Grace) -> impl fmt::Display {
+    let directives = [("stale-while-revalidate", grace.while_revalidate), ("stale-if-error", grace.if_error)];
+    fmt::from_fn(move |f| {
+        let mut given = directives.iter().filter(|(_, seconds)| *seconds > 0);
+        given.try_for_each(|(directive, seconds)| write!(f, ", {directive}={seconds}"))
+    })
 }
 
 fn respond(status: StatusCode, headers: HeaderMap, body: impl Into<Body>) -> Response<Body> {
@@ -363,6 +388,7 @@ mod tests {
             entry: &ENTRY,
             partner: PartnerId(1),
             message: None,
+            age: None,
         }
     }
 
@@ -420,8 +446,8 @@ mod tests {
             let standing = Standing { freshness, ..standing() };
             describe(&mut map, &standing, &content());
             describe(&mut written, &standing, &content());
-            timing_field(&mut map, &took);
-            timing_field(&mut written, &took);
+            timing_field(&mut map, Outcome::Made, &took);
+            timing_field(&mut written, Outcome::Made, &took);
             let mut of_map = Vec::new();
             reply::fields(&mut of_map, &map, |_| true);
             let lines = |text: &[u8]| {
@@ -471,7 +497,11 @@ mod tests {
     fn timings_in_milliseconds() {
         let mut headers = HeaderMap::new();
         let step = Duration::from_micros;
-        timing_field(&mut headers, &[("queue", step(0)), ("decode", step(12_345)), ("encode", step(900))]);
+        timing_field(
+            &mut headers,
+            Outcome::Made,
+            &[("queue", step(0)), ("decode", step(12_345)), ("encode", step(900))],
+        );
         assert_eq!(headers[SERVER_TIMING], "cache;desc=miss, decode;dur=12.35, encode;dur=0.90");
     }
 }

@@ -96,10 +96,15 @@ pub(super) fn express(asked: Asked, status: StatusCode, outcome: Outcome, took: 
     });
     handles.requests.increment(1);
     match outcome {
-        Outcome::Hit | Outcome::Shared => handles.hits.increment(1),
-        Outcome::Made => handles.misses.increment(1),
+        Outcome::Hit | Outcome::Stale | Outcome::Shared => handles.hits.increment(1),
+        Outcome::OnDisk | Outcome::Made => handles.misses.increment(1),
     }
     handles.duration.record(took);
+}
+
+/// Counts an answer that may not be right any more.
+pub(super) fn stale() {
+    metrics::counter!("vedette_stale_answers_total").increment(1);
 }
 
 /// Counts a failure.
@@ -123,9 +128,11 @@ pub(super) fn failed(kind: Kind) {
 /// Counts an artifact handed out, and the steps that one took that was made.
 pub(super) fn delivered(outcome: Outcome, timings: &Timings) {
     match outcome {
-        Outcome::Hit => metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts").increment(1),
+        Outcome::Hit | Outcome::Stale => {
+            metrics::counter!("vedette_cache_hits_total", "cache" => "artifacts").increment(1);
+        }
         Outcome::Shared => metrics::counter!("vedette_cache_shared_total", "cache" => "artifacts").increment(1),
-        Outcome::Made => {
+        Outcome::OnDisk | Outcome::Made => {
             metrics::counter!("vedette_cache_misses_total", "cache" => "artifacts").increment(1);
             for (step, took) in timings.steps().into_iter().filter(|(_, took)| !took.is_zero()) {
                 metrics::histogram!("vedette_request_span_duration_seconds", "span" => step).record(took);

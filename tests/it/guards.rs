@@ -86,14 +86,14 @@ id = "notes_ENTRY"
 "#;
 
 /// A library of guarded entries, with a settings file beside it.
-struct House {
+pub(crate) struct House {
     _folder: Folder,
     library: PathBuf,
     settings: String,
 }
 
 impl House {
-    fn new(name: &str) -> House {
+    pub(crate) fn new(name: &str) -> House {
         let folder = Folder::new(&format!("guards-{name}"));
         let library = folder.path().join("library");
         for profile in ENTRIES {
@@ -109,8 +109,20 @@ impl House {
         House { library, settings: settings.to_str().unwrap().to_owned(), _folder: folder }
     }
 
-    fn serve(&self, more: &[&str]) -> Server {
-        Server::start(&self.library, &[&["--config", &self.settings], more].concat())
+    pub(crate) fn serve(&self, more: &[&str]) -> Server {
+        self.serve_within(more, &[])
+    }
+
+    /// The same with further variables in its environment.
+    pub(crate) fn serve_within(&self, more: &[&str], environment: &[(String, String)]) -> Server {
+        Server::start_within(&self.library, &[&["--config", &self.settings], more].concat(), environment)
+    }
+
+    /// Puts a file of the sample library in the place of one of an entry.
+    pub(crate) fn replace(&self, name: &str, sample: &str) {
+        let aside = self.library.join(".aside");
+        fs::copy(media(sample), &aside).unwrap();
+        fs::rename(aside, self.library.join(name)).unwrap();
     }
 }
 
@@ -126,7 +138,7 @@ fn put(library: &Path, partner: u32, entry: &str, guard: &str) {
 }
 
 /// A session of a partner, good until a second since 1970.
-fn session(partner: i64, expiry: u64, role: Role, privileges: &str) -> String {
+pub(crate) fn session(partner: i64, expiry: u64, role: Role, privileges: &str) -> String {
     let claims = Claims {
         partner: PartnerId(partner),
         expiry,
@@ -139,9 +151,9 @@ fn session(partner: i64, expiry: u64, role: Role, privileges: &str) -> String {
     v2::make(&claims, [7; 16], &Secret::new(&format!("of {partner}")).unwrap()).unwrap()
 }
 
-const LATE: u64 = 4_000_000_000;
+pub(crate) const LATE: u64 = 4_000_000_000;
 
-fn member() -> String {
+pub(crate) fn member() -> String {
     session(101, LATE, Role::User, "sview:*")
 }
 
@@ -178,7 +190,7 @@ fn viewers() -> Vec<Viewer> {
 }
 
 /// What is asked of an entry, and whether refusals of it are 403.
-fn targets(entry: &str) -> Vec<(String, bool)> {
+pub(crate) fn targets(entry: &str) -> Vec<(String, bool)> {
     let packaged = |protocol: &str, file: &str| {
         format!("/{protocol}/p/101/sp/10100/serveFlavor/entryId/{entry}/flavorId/{entry}_360p/name/a.mp4/{file}")
     };
@@ -291,7 +303,7 @@ fn nobody_has_what_was_kept_for_another() {
 }
 
 /// The addresses in a playlist.
-fn addresses(playlist: &str) -> Vec<String> {
+pub(crate) fn addresses(playlist: &str) -> Vec<String> {
     let lines = playlist.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned);
     let quoted = playlist.split("URI=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);
     lines.chain(quoted).collect()
@@ -304,11 +316,11 @@ fn beside(document: &str, address: &str) -> String {
     }
 }
 
-fn error(answer: &Answer) -> (u16, &str) {
+pub(crate) fn error(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.header("x-kaltura").unwrap_or_default())
 }
 
-fn manifest(entry: &str, rest: &str) -> String {
+pub(crate) fn manifest(entry: &str, rest: &str) -> String {
     format!("/p/101/playManifest/entryId/{entry}/{rest}")
 }
 
@@ -493,8 +505,9 @@ fn partners_have_a_word() {
     let server = house.serve(&[]);
     let kept = |target: &str| server.get(target).header("cache-control").unwrap().to_owned();
     let picture = |entry: &str, rest: &str| format!("/p/1/thumbnail/entry_id/{entry}/width/60{rest}");
-    assert_eq!(kept(&picture("0_open", "")), "public, max-age=3600");
-    assert_eq!(kept(&picture("0_theirs", "")), "public, max-age=300");
+    let stale = "stale-while-revalidate=86400, stale-if-error=86400";
+    assert_eq!(kept(&picture("0_open", "")), format!("public, max-age=3600, {stale}"));
+    assert_eq!(kept(&picture("0_theirs", "")), format!("public, max-age=300, {stale}"));
     assert_eq!(kept(&manifest("0_open", "format/applehttp")), "private, max-age=60, max-stale=0");
     assert_eq!(kept(&manifest("0_theirs", "format/url")), "private, max-age=7, max-stale=0");
     assert_eq!(error(&server.get(&picture("0_theirs", "/vid_sec/1"))), (404, "error-38"));

@@ -1,7 +1,7 @@
 //! The protocol: the same answers on every way through the server, and clients that are slow, silent, gone or hostile.
 
 use std::io::{BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -131,6 +131,11 @@ impl Client {
     pub(crate) fn ask(&mut self, method: &str, target: &str, fields: &str) -> Answer {
         self.send(&request(method, target, fields));
         self.read(method)
+    }
+
+    /// Says that nothing more comes.
+    pub(crate) fn shut(&self) {
+        let _ = self.0.get_ref().shutdown(Shutdown::Write);
     }
 
     /// Waits until the server has closed the connection; what it sent before.

@@ -141,7 +141,7 @@ fn a_replaced_file_is_never_mixed_with_what_it_was() {
 #[test]
 fn blocks_on_disk_outlive_a_kill() {
     let (far, folder) = (far(&["0_long.mp4"]), Folder::new("origin-disk"));
-    let disk = folder.path().join("blocks");
+    let disk = folder.path().join("disk");
     let arguments = ["--origin-block-size", "4KiB", "--cache-disk-folder", disk.to_str().unwrap()];
     let server = serve(&far, &arguments);
     let picture = server.thumbnail("0_long", "vid_sec/42").body;
@@ -230,7 +230,7 @@ fn a_body_of_a_replaced_file_ends_before_it_is_whole() {
 #[test]
 fn kills_in_the_middle_of_writes_do_no_harm() {
     let (far, folder) = (far(&["0_long.mp4"]), Folder::new("origin-kills"));
-    let disk = folder.path().join("blocks");
+    let disk = folder.path().join("disk");
     let arguments = ["--origin-block-size", "4KiB", "--cache-disk-folder", disk.to_str().unwrap()];
     let film = std::fs::read(media("0_long.mp4")).unwrap();
     for round in 0..8 {
@@ -249,7 +249,7 @@ fn kills_in_the_middle_of_writes_do_no_harm() {
 #[test]
 fn a_disk_that_is_full_is_done_without() {
     let (far, folder) = (far(&["0_long.mp4"]), Folder::new("origin-full"));
-    let disk = folder.path().join("blocks");
+    let disk = folder.path().join("disk");
     let arguments = ["--origin-block-size", "16KiB", "--cache-disk-folder", disk.to_str().unwrap()];
     // No file may grow beyond half a block, so that each write fails in its middle as on a full disk. That goes for the memory in
     // which decoders hand over what they made, too.
@@ -265,9 +265,9 @@ fn a_disk_that_is_full_is_done_without() {
     crate::support::soon(|| walk(&disk).len() > 10);
 }
 
-/// The files beneath a folder of folders.
+/// The files of blocks in a folder for them.
 fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
-    let folders = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|folder| folder.path());
+    let folders = std::fs::read_dir(folder.join("blocks")).into_iter().flatten().flatten().map(|folder| folder.path());
     let files = folders.filter(|folder| folder.is_dir()).flat_map(|folder| std::fs::read_dir(folder).unwrap());
     files.map(|file| file.unwrap().path()).collect()
 }

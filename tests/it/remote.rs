@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::cloud::Cloud;
 use crate::far::Far;
 use crate::s3;
 use crate::support::{Folder, Server, library, media, target};
@@ -31,8 +32,31 @@ const MEDIA: &str = "s3://bucket/lib";
 #[test]
 fn a_store_answers_as_a_folder_does() {
     let store = store("it-answers");
+    check_as_folder(MEDIA, &store.environment());
+}
+
+#[test]
+fn stores_of_other_makes_answer_as_a_folder_does() {
+    for cloud in Cloud::all() {
+        put_all(&cloud, library(), "lib");
+        check_as_folder(&cloud.url("lib"), &cloud.environment());
+    }
+}
+
+fn put_all(cloud: &Cloud, from: &Path, key: &str) {
+    for item in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let key = format!("{key}/{}", item.file_name().to_str().unwrap());
+        if item.file_type().unwrap().is_dir() {
+            put_all(cloud, &item.path(), &key);
+        } else {
+            cloud.put(&key, &std::fs::read(item.path()).unwrap());
+        }
+    }
+}
+
+fn check_as_folder(media: &str, environment: &[(String, String)]) {
     let here = Server::of_library();
-    let there = Server::start_within(Path::new(MEDIA), &[], &store.environment());
+    let there = Server::start_within(Path::new(media), &[], environment);
     let mut targets = vec![
         target("0_long", "vid_sec/42"),
         target("0_long", "vid_slices/5/width/100"),
@@ -51,13 +75,13 @@ fn a_store_answers_as_a_folder_does() {
     }
     for target in targets {
         let (near, far) = (here.get(&target), there.get(&target));
-        assert_eq!(near.status, far.status, "{target}: {}", far.text());
+        assert_eq!(near.status, far.status, "{media} {target}: {}", far.text());
         // A URL of a segment names the version of its file, and that is the store's.
         let text =
             |body: &[u8]| String::from_utf8_lossy(body).lines().map(|line| line.split("-x").count()).sum::<usize>();
         let is_text = near.header("content-type").is_some_and(|kind| kind.contains("mpegurl") || kind.contains("dash"));
         let is_same = if is_text { text(&near.body) == text(&far.body) } else { near.body == far.body };
-        assert!(is_same, "{target}: other bytes");
+        assert!(is_same, "{media} {target}: other bytes");
     }
     assert_eq!(there.frame("0_long", "vid_sec/42"), here.frame("0_long", "vid_sec/42"));
 }

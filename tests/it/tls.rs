@@ -18,6 +18,7 @@ fn certificate(folder: &Path) {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
         .args(["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .arg("-keyout")
         .arg(folder.join("key.new"))
         .arg("-out")
@@ -104,6 +105,50 @@ fn row_19_handshakes_that_do_not_end() {
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     let page = running.admin("/metrics").text();
     assert!(page.contains("vedette_connections_refused_total{reason=\"tls\"} 102"), "{page}");
+}
+
+/// Records of one byte, no name of a server, a certificate that nobody gave and a wish to begin anew: an answer, or an end.
+#[test]
+fn row_19_records_of_a_byte_and_other_oddities() {
+    let folder = Folder::new("tls-row-19-odd");
+    certificate(folder.path());
+    let config = Config { idle_timeout: Duration::from_secs(2), ..config(folder.path()) };
+    let running = Running::new(config, DeliverConfig::default());
+    let text =
+        format!("GET {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", target("0_avc", "width/160/vid_sec/1"));
+    let whole = Running::usual().get(&target("0_avc", "width/160/vid_sec/1")).body;
+    let mut roots = rustls::RootCertStore::empty();
+    let pem = std::fs::read(folder.path().join("cert.pem")).unwrap();
+    roots.add(rustls::pki_types::pem::PemObject::from_pem_slice(&pem).unwrap()).unwrap();
+    for has_name in [true, false] {
+        let mut tls = rustls::ClientConfig::builder().with_root_certificates(roots.clone()).with_no_client_auth();
+        tls.enable_sni = has_name;
+        let mut session = rustls::ClientConnection::new(tls.into(), "localhost".try_into().unwrap()).unwrap();
+        let mut socket = std::net::TcpStream::connect(running.address).unwrap();
+        let mut stream = rustls::Stream::new(&mut session, &mut socket);
+        for byte in text.bytes() {
+            stream.write_all(&[byte]).unwrap();
+            stream.flush().unwrap();
+        }
+        let mut answer = Vec::new();
+        let ended = stream.read_to_end(&mut answer);
+        assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(&whole), "{ended:?}: {} bytes", answer.len());
+    }
+    // OpenSSL begins anew where a line is R alone.
+    let mut anew = Command::new("openssl")
+        .args(["s_client", "-tls1_2", "-connect", &running.address.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _ = anew.stdin.take().unwrap().write_all(b"R\n");
+    let mut said = String::new();
+    anew.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    anew.wait().unwrap();
+    assert!(said.contains("no renegotiation") || said.contains("error:"), "{said}");
+    let url = format!("https://{}/", running.address);
+    assert!(curl(folder.path(), &url, &[]).is_some_and(|(said, _)| said.starts_with("404")), "others are served");
 }
 
 #[test]

@@ -15,13 +15,15 @@ const URLS_MAX: usize = 65_536;
 #[derive(Debug)]
 pub(in crate::catalog) struct Far {
     origin: Origin,
-    seen: Recent<String, Option<Stamp>>,
+    seen: Recent<String, (Option<Stamp>, Instant)>,
+    stale_max: Duration,
 }
 
 impl Far {
-    /// Files at the origins that `origin` allows, each looked at again after `ttl`.
-    pub(in crate::catalog) fn new(origin: Origin, ttl: Duration) -> Far {
-        Far { origin, seen: Recent::new(ttl, URLS_MAX) }
+    /// Files at the origins that `origin` allows, each looked at again after `ttl`, and taken to be as it was for `stale_max`
+    /// where that fails.
+    pub(in crate::catalog) fn new(origin: Origin, ttl: Duration, stale_max: Duration) -> Far {
+        Far { origin, seen: Recent::new(ttl, URLS_MAX), stale_max }
     }
 
     /// Why no file is looked for at `url`; `None` where one is.
@@ -29,10 +31,15 @@ impl Far {
         self.origin.refusal(url)
     }
 
-    /// What was seen at `url`; `None` where nobody has looked. What was seen too long ago is looked at again meanwhile.
+    /// What was seen at `url`; `None` where nobody has looked for too long. What was seen some time ago is looked at again
+    /// meanwhile.
     /// To be called within a runtime.
     pub(super) fn seen(self: &Arc<Far>, url: &str) -> Option<Option<Stamp>> {
-        let (stamp, age) = self.seen.get(&url.to_owned(), Instant::now())?;
+        let now = Instant::now();
+        let ((stamp, seen), age) = self.seen.get(&url.to_owned(), now)?;
+        if now.saturating_duration_since(seen) > self.seen.keep() + self.stale_max {
+            return None;
+        }
         if age == Age::Due {
             let (far, url) = (Arc::clone(self), url.to_owned());
             tokio::spawn(async move {
@@ -48,7 +55,7 @@ impl Far {
     pub(in crate::catalog) async fn find(&self, url: &str) -> Result<()> {
         let begun = Instant::now();
         let found = self.origin.find(url).await?;
-        self.seen.put(&url.to_owned(), found.as_ref().map(Stamp::of_object), 1, begun);
+        self.seen.put(&url.to_owned(), (found.as_ref().map(Stamp::of_object), begun), 1, begun);
         Ok(())
     }
 

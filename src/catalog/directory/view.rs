@@ -336,7 +336,7 @@ mod tests {
 
         fn ask<T>(&self, id: &EntryId, question: impl Fn(&View) -> T) -> (T, Rounds) {
             let origin = Origin::folder(&std::env::temp_dir()).unwrap();
-            let far = Arc::new(Far::new(origin, Duration::ZERO));
+            let far = Arc::new(Far::new(origin, Duration::ZERO, Duration::ZERO));
             let (mut view, mut rounds) = (View::new(id, self.is_listable, far), Rounds::new());
             loop {
                 let answer = question(&view);

@@ -13,7 +13,7 @@ use crate::media::time::Micros;
 use crate::thumbnail::{Fit, Format, Rgb};
 
 /// A picture as a URL asks for it, clamped and checked, with everything that only the entry can decide left open.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Thumbnail {
     /// The entry asked for.
     pub entry: EntryId,
@@ -54,7 +54,7 @@ pub struct Thumbnail {
 }
 
 /// Which moments a picture shows. Times are not negative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Moment {
     /// None was asked for: the stored picture, or the entry's default moment.
     Default,
@@ -81,7 +81,7 @@ pub enum Moment {
 }
 
 /// The part of an entry that slices divide. Where it has both, the start is not after the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Window {
     /// Its start; `None` for the entry's.
     pub start: Option<Micros>,
@@ -90,7 +90,7 @@ pub struct Window {
 }
 
 /// A source rectangle in thousandths of a pixel, and the size that it is measured against; zero for what is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Region {
     /// Left edge.
     pub x: u32,

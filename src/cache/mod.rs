@@ -1,4 +1,6 @@
-//! Remembers results within a bound of bytes, and makes each at most once at a time.
+//! Remembers results within a bound of bytes, and makes each at most once at a time; on a disk, too.
+
+pub mod disk;
 
 use std::borrow::Borrow;
 use std::collections::HashMap;

@@ -1,10 +1,14 @@
-//! Blocks in files, which outlive the service: each checked before it is used, all together within a bound.
+//! Values in files, which outlive the service: each checked before it is used, all together within a bound.
+//!
+//! A value on a disk is a hint, and everything that is wrong with it is a miss: a name is given to what is whole alone, what the
+//! system lost in a crash or a disk returns damaged fails its checksum, and a disk that is full, slow or gone is done without.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,15 +16,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use tokio::sync::Semaphore;
 
-use super::blocks::Key;
-
-/// What a file's name and checksum are made with. It changes when the form of the files does: the old ones are then no
-/// one's, and go as the oldest.
-const FORM: &str = "vedette block of an origin's file, form 1";
+/// What checksums are made with. It changes when the form of the files does: the old ones then fail theirs.
+const FORM: &str = "vedette file of a kept value, form 2";
 
 /// Bytes of the checksum that a file begins with.
-const HEAD: usize = 32;
+const HEAD: usize = blake3::OUT_LEN;
 
 /// What the names of files begin with that are being written.
 const NEW: &[u8] = b"new-";
@@ -28,35 +30,59 @@ const NEW: &[u8] = b"new-";
 /// File systems give room in such pieces.
 const PAGE: u64 = 4096;
 
-/// Most bytes that wait to be written; what comes while the disk is slower than the network is not kept.
+/// Most bytes that wait to be written, and so of one value; what comes while the disk is slower is not kept.
 const WAITING_MAX: usize = 32 << 20;
 
-/// How long nothing is written after a write failed: a full disk does not become empty at once.
+/// Most reads at once. A disk that hangs holds no more threads than these.
+const READS_MAX: usize = 32;
+
+/// How long a read may take: what is on disk is there to be had sooner than it is made.
+const READ_MAX: Duration = Duration::from_millis(500);
+
+/// How long nothing is written after a write failed, and nothing read after a read took too long: a full disk does not become
+/// empty at once, nor a slow one fast.
 const REST: Duration = Duration::from_secs(10);
 
-/// Blocks in a folder. Clones share it.
+/// Where values are kept, and how much of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// The folder, for the service alone.
+    pub folder: PathBuf,
+    /// Most bytes of files there.
+    pub bytes_max: u64,
+    /// What metrics and the log call it.
+    pub label: &'static str,
+}
+
+/// Values in a folder. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Disk {
+pub struct Disk {
     inner: Arc<Inner>,
     /// To the thread that writes, which ends when nobody sends any more.
     writes: Sender<(Id, Bytes)>,
-    /// Held as long as the folder is used: two services in one folder would not keep within its bound.
-    _lock: Arc<File>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    folder: PathBuf,
-    block_size: u64,
+    room: Room,
     index: Mutex<Index>,
+    reads: Arc<Semaphore>,
+    reads_rest: Rest,
     /// Bytes that wait to be written.
     waiting: AtomicUsize,
     writes_begun: AtomicU64,
-    rests: Mutex<Option<Instant>>,
+    writes_rest: Rest,
+    /// Held as long as the folder is used: two services in one folder would not keep within its bound.
+    _lock: File,
 }
 
-/// A block's name in the folder.
-type Id = blake3::Hash;
+/// The name of a value in its folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Id(u128);
+
+/// Whether something is not tried for a while.
+#[derive(Debug, Default)]
+struct Rest(Mutex<Option<Instant>>);
 
 /// Which files there are, and which of them was used the longest ago.
 #[derive(Debug, Default)]
@@ -74,85 +100,104 @@ struct Entry {
     used: u64,
 }
 
-impl Disk {
-    /// The blocks of `block_size` bytes in `folder`, which take no more than `bytes_max` bytes there. Fails where the folder
-    /// cannot be written, and where another service uses it.
-    pub(super) fn open(folder: &Path, block_size: u64, bytes_max: u64) -> io::Result<Disk> {
-        fs::create_dir_all(folder)?;
-        let lock = private(OpenOptions::new().create(true)).truncate(false).open(folder.join("lock"))?;
-        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        for left in fs::read_dir(folder)?.flatten().filter(|file| file.file_name().as_encoded_bytes().starts_with(NEW))
-        {
-            fs::remove_file(left.path())?;
+impl Id {
+    /// The name of what `parts` name together, among those of one `form` of value.
+    pub fn of(form: &str, parts: &[&[u8]]) -> Id {
+        let mut hasher = blake3::Hasher::new_derive_key(form);
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
         }
-        let index = Index { bytes_max, uses: u64::MAX / 2, ..Index::default() };
-        let inner = Arc::new(Inner {
-            folder: folder.to_owned(),
-            block_size,
-            index: Mutex::new(index),
-            waiting: AtomicUsize::new(0),
-            writes_begun: AtomicU64::new(0),
-            rests: Mutex::default(),
-        });
-        let (writes, blocks) = channel::<(Id, Bytes)>();
+        let mut name = [0; 16];
+        hasher.finalize_xof().fill(&mut name);
+        Id(u128::from_be_bytes(name))
+    }
+
+    fn from_hex(text: &str) -> Option<Id> {
+        u128::from_str_radix(text, 16).ok().map(Id).filter(|id| id.to_string() == text)
+    }
+}
+
+/// 32 hexadecimal digits.
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl Disk {
+    /// The values in `room`. Those beyond the bound go soon; what is there can be read meanwhile. Fails where the folder cannot
+    /// be written, and where another service uses it.
+    pub fn open(room: Room) -> io::Result<Disk> {
+        let inner = Arc::new(Inner::open(room)?);
+        let (writes, values) = channel::<(Id, Bytes)>();
         let writer = Arc::clone(&inner);
-        std::thread::Builder::new().name("blocks".to_owned()).spawn(move || {
-            for (id, bytes) in blocks {
+        std::thread::Builder::new().name("disk".to_owned()).spawn(move || {
+            writer.survey();
+            for (id, bytes) in values {
                 writer.keep(&id, &bytes);
                 writer.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
             }
         })?;
-        Ok(Disk { inner, writes, _lock: Arc::new(lock) })
+        Ok(Disk { inner, writes })
     }
 
-    /// Looks at the files that are there from before, and removes those beyond the bound. Blocks, long for a large folder;
-    /// what is there can be read meanwhile.
-    pub(super) fn survey(&self) {
-        let mut found = self.inner.found();
-        found.sort_unstable_by_key(|(modified, ..)| *modified);
-        let mut gone = Vec::new();
-        {
-            let mut index = self.inner.index();
-            for (at, (_, id, bytes)) in found.into_iter().enumerate() {
-                index.add_before(id, bytes, at as u64);
-            }
-            index.shrink(&mut gone);
+    /// The same, or nothing where it cannot be had: the service goes on without, and the log says why.
+    pub fn open_or_do_without(room: Room) -> Option<Disk> {
+        let (folder, label) = (room.folder.clone(), room.label);
+        let warn =
+            |error: &io::Error| tracing::warn!(%error, folder = %folder.display(), "no {label} are kept on disk");
+        Disk::open(room).inspect_err(warn).ok()
+    }
+
+    /// Tells the metrics whether a disk that is wanted could be had, and how much is on it.
+    pub fn measure(disk: Option<&Disk>, label: &'static str) {
+        metrics::gauge!("vedette_cache_disk_open", "cache" => label).set(if disk.is_some() { 1.0 } else { 0.0 });
+        if let Some(disk) = disk {
+            metrics::gauge!("vedette_cache_bytes", "cache" => label).set(disk.inner.index().bytes as f64);
         }
-        gone.iter().for_each(|id| self.inner.remove_file(id));
     }
 
-    /// The block, if it is there and undamaged.
-    pub(super) async fn get(&self, key: &Key) -> Option<Bytes> {
-        let (inner, id) = (Arc::clone(&self.inner), self.id(key));
-        let read = tokio::task::spawn_blocking(move || inner.get(&id)).await.ok().flatten();
+    /// The value, if it is there and undamaged, within [`READ_MAX`].
+    pub async fn get(&self, id: Id) -> Option<Bytes> {
+        let read = if self.inner.reads_rest.is_on() { None } else { self.read(id).await };
         let outcome = if read.is_some() { "vedette_cache_hits_total" } else { "vedette_cache_misses_total" };
-        metrics::counter!(outcome, "cache" => "disk").increment(1);
+        metrics::counter!(outcome, "cache" => self.inner.room.label).increment(1);
         read
     }
 
-    /// Writes the block, soon, if there is time for it.
-    pub(super) fn keep(&self, key: &Key, bytes: Bytes) {
+    async fn read(&self, id: Id) -> Option<Bytes> {
+        let inner = Arc::clone(&self.inner);
+        let read = async {
+            let turn = Arc::clone(&inner.reads).acquire_owned().await.ok()?;
+            let read = move || {
+                let _turn = turn;
+                inner.get(&id)
+            };
+            tokio::task::spawn_blocking(read).await.ok().flatten()
+        };
+        tokio::time::timeout(READ_MAX, read).await.unwrap_or_else(|_| {
+            self.inner.told(&self.inner.reads_rest, "reads", &io::ErrorKind::TimedOut.into());
+            None
+        })
+    }
+
+    /// Writes the value, soon, if there is time for it.
+    pub fn keep(&self, id: Id, bytes: Bytes) {
         let waiting = self.inner.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
         if waiting + bytes.len() > WAITING_MAX {
             self.inner.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
             return;
         }
         // Without the thread there is nobody to tell.
-        let _ = self.writes.send((self.id(key), bytes));
-    }
-
-    fn id(&self, key: &Key) -> Id {
-        let mut hasher = blake3::Hasher::new_derive_key(FORM);
-        hasher.update(&self.inner.block_size.to_le_bytes());
-        hasher.update(&key.number.to_le_bytes());
-        hasher.update(key.name.as_bytes());
-        hasher.finalize()
+        let _ = self.writes.send((id, bytes));
     }
 }
 
-/// Of what a file says it holds, and of which block it says that.
+/// Of what a file says it holds, and of which value it says that.
 fn checksum(id: &Id, bytes: &[u8]) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new_keyed(id.as_bytes());
+    let mut hasher = blake3::Hasher::new_derive_key(FORM);
+    hasher.update(&id.0.to_le_bytes());
     hasher.update(bytes);
     hasher.finalize()
 }
@@ -162,10 +207,56 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options.write(true).mode(0o600)
 }
 
+impl Rest {
+    fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
+    }
+
+    fn is_on(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
+    }
+}
+
 impl Inner {
+    fn open(room: Room) -> io::Result<Inner> {
+        fs::create_dir_all(&room.folder)?;
+        let lock = private(OpenOptions::new().create(true)).truncate(false).open(room.folder.join("lock"))?;
+        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        let is_new = |file: &fs::DirEntry| file.file_name().as_encoded_bytes().starts_with(NEW);
+        for left in fs::read_dir(&room.folder)?.flatten().filter(is_new) {
+            fs::remove_file(left.path())?;
+        }
+        let index = Index { bytes_max: room.bytes_max, uses: u64::MAX / 2, ..Index::default() };
+        Ok(Inner {
+            room,
+            index: Mutex::new(index),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
+            reads_rest: Rest::default(),
+            waiting: AtomicUsize::new(0),
+            writes_begun: AtomicU64::new(0),
+            writes_rest: Rest::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Looks at the files that are there from before, and removes those beyond the bound. Blocks, long for a large folder.
+    fn survey(&self) {
+        let mut found = self.found();
+        found.sort_unstable_by_key(|(modified, ..)| *modified);
+        let mut gone = Vec::new();
+        {
+            let mut index = self.index();
+            for (at, (_, id, bytes)) in found.into_iter().enumerate() {
+                index.add_before(id, bytes, at as u64);
+            }
+            index.shrink(&mut gone);
+        }
+        gone.iter().for_each(|id| self.remove_file(id));
+    }
+
     fn path(&self, id: &Id) -> PathBuf {
-        let name = id.to_hex();
-        self.folder.join(&name[..2]).join(&name[2..])
+        let name = id.to_string();
+        self.room.folder.join(&name[..2]).join(&name[2..])
     }
 
     fn get(&self, id: &Id) -> Option<Bytes> {
@@ -179,7 +270,7 @@ impl Inner {
                 None
             }
             Err(error) => {
-                tracing::warn!(%error, file = %self.path(id).display(), "a block on disk is of no use");
+                tracing::warn!(%error, file = %self.path(id).display(), "a file of {} is of no use", self.room.label);
                 self.index().remove(id);
                 self.remove_file(id);
                 None
@@ -192,8 +283,8 @@ impl Inner {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::open(self.path(id), flags, Mode::empty())?);
         let length = file.metadata()?.len();
-        if !file.metadata()?.is_file() || length < HEAD as u64 || length - HEAD as u64 > self.block_size {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no block"));
+        if !file.metadata()?.is_file() || !(HEAD as u64..=(HEAD + WAITING_MAX) as u64).contains(&length) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no value"));
         }
         let mut bytes = Vec::with_capacity(length as usize);
         file.take(length).read_to_end(&mut bytes)?;
@@ -207,14 +298,11 @@ impl Inner {
     }
 
     fn keep(&self, id: &Id, bytes: &[u8]) {
-        if self.rests().is_some_and(|until| Instant::now() < until) {
+        if self.writes_rest.is_on() {
             return;
         }
         if let Err(error) = self.write(id, bytes) {
-            tracing::warn!(%error, folder = %self.folder.display(), "blocks cannot be written; again in {REST:?}");
-            metrics::counter!("vedette_cache_failures_total", "cache" => "disk").increment(1);
-            *self.rests() = Some(Instant::now() + REST);
-            return;
+            return self.told(&self.writes_rest, "writes", &error);
         }
         let mut gone = Vec::new();
         {
@@ -225,11 +313,19 @@ impl Inner {
         gone.iter().for_each(|id| self.remove_file(id));
     }
 
+    /// Tells of a failure, after which there is a rest.
+    fn told(&self, rest: &Rest, what: &str, error: &io::Error) {
+        rest.begin();
+        let Room { folder, label, .. } = &self.room;
+        tracing::warn!(%error, folder = %folder.display(), "no {what} of {label} on disk; again in {REST:?}");
+        metrics::counter!("vedette_cache_failures_total", "cache" => *label).increment(1);
+    }
+
     /// A name is given to what is whole alone; what the system loses in a crash fails its checksum.
     fn write(&self, id: &Id, bytes: &[u8]) -> io::Result<()> {
         let path = self.path(id);
         let number = self.writes_begun.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.folder.join(format!("new-{number}"));
+        let temporary = self.room.folder.join(format!("new-{number}"));
         let write = || {
             let mut file = private(OpenOptions::new().create(true)).truncate(true).open(&temporary)?;
             file.write_all(checksum(id, bytes).as_bytes())?;
@@ -250,14 +346,14 @@ impl Inner {
         written
     }
 
-    /// The files that are there: when each was written, which block it is, and its length.
+    /// The files that are there: when each was written, which value it holds, and its length.
     fn found(&self) -> Vec<(SystemTime, Id, u64)> {
         let mut found = Vec::new();
-        for folder in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+        for folder in fs::read_dir(&self.room.folder).into_iter().flatten().flatten() {
             let first = folder.file_name();
             let Some(first) = first.to_str().filter(|name| name.len() == 2) else { continue };
             for file in fs::read_dir(folder.path()).into_iter().flatten().flatten() {
-                let id = file.file_name().to_str().and_then(|rest| Id::from_hex(format!("{first}{rest}")).ok());
+                let id = file.file_name().to_str().and_then(|rest| Id::from_hex(&format!("{first}{rest}")));
                 let metadata = file.metadata().ok().filter(fs::Metadata::is_file);
                 if let Some((id, metadata)) = id.zip(metadata) {
                     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
@@ -277,10 +373,6 @@ impl Inner {
 
     fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn rests(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.rests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -335,6 +427,7 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::process::{Command, Stdio};
 
     use proptest::prelude::*;
@@ -354,8 +447,12 @@ mod tests {
             Scratch(path)
         }
 
-        fn disk(&self, bytes_max: u64) -> Disk {
-            let disk = Disk::open(&self.0, BLOCK, bytes_max).unwrap();
+        fn room(&self, bytes_max: u64) -> Room {
+            Room { folder: self.0.clone(), bytes_max, label: "blocks_disk" }
+        }
+
+        fn disk(&self, bytes_max: u64) -> Inner {
+            let disk = Inner::open(self.room(bytes_max)).unwrap();
             disk.survey();
             disk
         }
@@ -374,8 +471,8 @@ mod tests {
         }
     }
 
-    fn key(number: u64) -> Key {
-        Key { name: "http://host/film@1".into(), number }
+    fn id(number: u64) -> Id {
+        Id::of("test", &[b"film@1", &number.to_le_bytes()])
     }
 
     /// What the block of a number holds, which no other does.
@@ -384,43 +481,67 @@ mod tests {
         (0..length).map(|at| (at.wrapping_mul(31) ^ number.wrapping_mul(0x9e37_79b9) >> (at % 16)) as u8).collect()
     }
 
-    fn keep(disk: &Disk, number: u64) {
-        disk.inner.keep(&disk.id(&key(number)), &block(number));
+    fn keep(disk: &Inner, number: u64) {
+        disk.keep(&id(number), &block(number));
     }
 
-    fn get(disk: &Disk, number: u64) -> Option<Bytes> {
-        disk.inner.get(&disk.id(&key(number)))
+    fn get(disk: &Inner, number: u64) -> Option<Bytes> {
+        disk.get(&id(number))
     }
 
     /// How many of the first `count` blocks there are. Each that is there is right.
     #[track_caller]
-    fn check_all(disk: &Disk, count: u64) -> u64 {
+    fn check_all(disk: &Inner, count: u64) -> u64 {
         let found = (0..count).filter_map(|number| get(disk, number).map(|bytes| (number, bytes)));
         found.inspect(|(number, bytes)| assert!(*bytes == block(*number), "block {number}")).count() as u64
     }
 
     #[tokio::test]
-    async fn blocks_outlive_the_service() {
+    async fn values_outlive_the_service() {
         let scratch = Scratch::new("outlive");
-        let disk = scratch.disk(1 << 20);
-        assert_eq!(disk.get(&key(1)).await, None);
-        disk.keep(&key(1), block(1));
-        while disk.get(&key(1)).await.is_none() {
+        let disk = Disk::open(scratch.room(1 << 20)).unwrap();
+        assert_eq!(disk.get(id(1)).await, None);
+        disk.keep(id(1), block(1));
+        while disk.get(id(1)).await.is_none() {
             tokio::task::yield_now().await;
         }
         drop(disk);
         // A write holds the folder until it is over.
         let again = loop {
-            match Disk::open(&scratch.0, BLOCK, 1 << 20) {
+            match Disk::open(scratch.room(1 << 20)) {
                 Ok(disk) => break disk,
                 Err(_) => tokio::task::yield_now().await,
             }
         };
-        assert_eq!(again.get(&key(1)).await, Some(block(1)));
-        let others = [Key { name: "http://host/film@2".into(), number: 1 }, key(2)];
-        for other in others {
-            assert_eq!(again.get(&other).await, None);
+        assert_eq!(again.get(id(1)).await, Some(block(1)));
+        for other in [Id::of("test", &[b"film@2", &1_u64.to_le_bytes()]), id(2)] {
+            assert_eq!(again.get(other).await, None);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_takes_too_long_is_a_miss_and_so_are_the_next() {
+        let scratch = Scratch::new("slow");
+        let disk = Disk::open(scratch.room(1 << 20)).unwrap();
+        keep(&disk.inner, 1);
+        let turns = Arc::clone(&disk.inner.reads).acquire_many_owned(READS_MAX as u32).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        assert_eq!(disk.get(id(1)).await, None);
+        assert_eq!(begun.elapsed(), READ_MAX);
+        drop(turns);
+        assert_eq!(disk.get(id(1)).await, None, "it rests");
+        assert_eq!(begun.elapsed(), READ_MAX);
+        *disk.inner.reads_rest.0.lock().unwrap() = Some(Instant::now());
+        assert_eq!(disk.get(id(1)).await, Some(block(1)));
+    }
+
+    #[test]
+    fn names_of_files_are_read_as_they_are_written() {
+        assert_eq!(Id::from_hex(&id(1).to_string()), Some(id(1)));
+        for other in ["", "+1", "1", "0000000000000000000000000000000G", "0000000000000000000000000000000A"] {
+            assert_eq!(Id::from_hex(other), None, "{other}");
+        }
+        assert_ne!(Id::of("test", &[b"ab", b"c"]), Id::of("test", &[b"a", b"bc"]));
     }
 
     #[test]
@@ -445,7 +566,7 @@ mod tests {
     fn a_folder_has_one_user() {
         let scratch = Scratch::new("lock");
         let disk = scratch.disk(1 << 20);
-        assert!(Disk::open(&scratch.0, BLOCK, 1 << 20).is_err());
+        assert!(Inner::open(scratch.room(1 << 20)).is_err());
         keep(&disk, 1);
         drop(disk);
         assert!(get(&scratch.disk(1 << 20), 1).is_some());
@@ -457,7 +578,7 @@ mod tests {
     fn child() {
         let Some(folder) = std::env::var_os("VEDETTE_TEST_DISK") else { return };
         let count = std::env::var("VEDETTE_TEST_COUNT").ok().and_then(|count| count.parse().ok());
-        let disk = Disk::open(Path::new(&folder), BLOCK, 1 << 30).unwrap();
+        let disk = Inner::open(Room { folder: folder.into(), bytes_max: 1 << 30, label: "blocks_disk" }).unwrap();
         for number in 0..count.unwrap_or(u64::MAX) {
             keep(&disk, number % 500);
         }
@@ -467,7 +588,7 @@ mod tests {
     /// The child, started by a shell that says `first`.
     fn start_child(folder: &Path, first: &str, count: Option<u64>) -> Command {
         let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("{first} exec \"$0\" --ignored --exact origin::disk::tests::child"));
+        command.arg("-c").arg(format!("{first} exec \"$0\" --ignored --exact cache::disk::tests::child"));
         command.arg(std::env::current_exe().unwrap()).env("VEDETTE_TEST_DISK", folder);
         command.envs(count.map(|count| ("VEDETTE_TEST_COUNT", count.to_string())));
         command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -511,13 +632,13 @@ mod tests {
         let disk = scratch.disk(1 << 20);
         keep(&disk, 1);
         // A file where a folder should be.
-        let path = disk.inner.path(&disk.id(&key(2)));
+        let path = disk.path(&id(2));
         fs::write(path.parent().unwrap(), b"").unwrap();
         keep(&disk, 2);
-        assert!(disk.inner.rests().is_some());
+        assert!(disk.writes_rest.is_on());
         keep(&disk, 3);
         assert_eq!((get(&disk, 1), get(&disk, 2), get(&disk, 3)), (Some(block(1)), None, None));
-        *disk.inner.rests() = Some(Instant::now());
+        *disk.writes_rest.0.lock().unwrap() = Some(Instant::now());
         keep(&disk, 3);
         assert_eq!(get(&disk, 3), Some(block(3)));
     }
@@ -585,7 +706,7 @@ mod tests {
             let scratch = Scratch::new("harm");
             let disk = scratch.disk(1 << 20);
             (0..6).for_each(|number| keep(&disk, number));
-            let path = |number| disk.inner.path(&disk.id(&key(number)));
+            let path = |number| disk.path(&id(number));
             for (number, other, harm) in &harms {
                 // What an earlier harm has made of a file may spare it this one.
                 let is_file = |number| fs::symlink_metadata(path(number)).is_ok_and(|metadata| metadata.is_file());
