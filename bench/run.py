@@ -4,6 +4,7 @@ machine does is the same for all. Prints a table in Markdown, and keeps it in be
 requests of each kind are counted, SECONDS_EACH how long each load lasts."""
 
 import os
+import socket
 import statistics
 import subprocess
 import sys
