@@ -283,7 +283,7 @@ async fn a_store_that_gives_files_and_no_names() {
     let rest = Rest::Cloud(server);
     let Rest::Cloud(server) = &rest else { unreachable!() };
     let origins = Origins::new(Some(&server.url("lib")), &config(), &environment).unwrap();
-    let origin = Origin { folder: None, remote: Some(Arc::new(origins)), held: None };
+    let origin = Origin { library: "".into(), folder: None, remote: Some(Arc::new(origins)), held: None };
     assert_eq!(origin.list("", 10).await.unwrap_err().kind(), Kind::Unsupported);
     assert!(!origin.can_list());
     assert_eq!(origin.find("none").await.unwrap(), None);
