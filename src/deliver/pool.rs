@@ -5,7 +5,6 @@
 //! stays between pieces: samples that were read, tiles that were placed. A piece holds what it takes while it is worked on. Of
 //! all memory one half is for the one and one half for the other, so that what is held never keeps pieces from being worked on.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::fair::{Flow, Line, Place};
-use super::pace::Pace;
-use super::standing::{self, Full, Most, Standing, Waiting};
+use super::books::{Part, Piece, State, refusal};
+use super::fair::{Flow, Place};
+use super::standing::{self, Waiting};
 use super::stop::Stop;
 use crate::decode::place::give_way;
-use crate::error::{Code, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::plan::cost::Cost;
 
 /// The size of a pool.
@@ -90,68 +89,6 @@ struct Shared {
     state: Mutex<State>,
     work_came: Condvar,
     limits: Limits,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Pieces that wait for a thread and for memory.
-    pieces: Line<Piece>,
-    /// Parts that wait for memory.
-    parts: Line<Part>,
-    standing: Standing,
-    turns: HashMap<u64, Ticket>,
-    numbers: u64,
-    workers: usize,
-    busy: usize,
-    /// Microseconds of pieces that are worked on.
-    begun_micros: u64,
-    /// Bytes of memory that parts hold, and that pieces do.
-    held: u64,
-    taken: u64,
-    pace: Pace,
-    closed: bool,
-}
-
-/// A turn, as the pool sees it.
-#[derive(Debug)]
-struct Ticket {
-    flow: Flow,
-    /// What of it has not begun.
-    waiting: Waiting,
-    /// What had been served when it came, and what it has had since.
-    came: u64,
-    spent: u64,
-    held: u64,
-    /// How many of its parts wait for something else than workers: where any does, it is not counted among those that wait.
-    asides: usize,
-}
-
-impl Ticket {
-    /// What of it is counted among what waits.
-    fn counted(&self) -> Waiting {
-        if self.asides == 0 { self.waiting } else { Waiting::default() }
-    }
-}
-
-#[derive(Debug)]
-struct Part {
-    turn: u64,
-    memory: u64,
-    grant: oneshot::Sender<()>,
-}
-
-struct Piece {
-    turn: u64,
-    whole: u64,
-    cost: Cost,
-    /// Gives whether it was done to its end.
-    work: Box<dyn FnOnce() -> bool + Send>,
-}
-
-impl std::fmt::Debug for Piece {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Piece({} of {})", self.turn, self.whole)
-    }
 }
 
 /// A place in one of the lines, which is given up when it is dropped.
@@ -318,135 +255,6 @@ impl Turn {
     }
 }
 
-/// Says no, and for how long: until what waits now is done, as far as that can be told.
-fn refusal(reason: &'static str, message: &str, wait: Duration) -> Error {
-    metrics::counter!("vedette_shed_total", "reason" => reason).increment(1);
-    let wait = wait.max(RETRY_MIN);
-    let message = format!("{message}, try again in {} s", wait.as_secs_f64().ceil());
-    Error::coded(Code::TooManyProcesses, message).retried_after(wait)
-}
-
-/// Nobody is told to be back at once.
-const RETRY_MIN: Duration = Duration::from_secs(1);
-
-impl Limits {
-    /// Bytes that parts may hold together, and pieces may take.
-    fn half(&self) -> u64 {
-        self.memory_max / 2
-    }
-}
-
-impl State {
-    fn check(&self, flow: Flow, cost: Cost, limits: &Limits) -> Result<()> {
-        let wait = self.wait(self.standing.ahead(flow, cost.micros));
-        let all = limits.queue_max.saturating_add(self.workers.saturating_sub(self.busy));
-        let count = self.standing.all().count;
-        match self.standing.full(flow, Most { all, client: limits.client_queue_max.max(1) }) {
-            Some(Full::All) => Err(refusal("queue", &format!("{count} requests wait for a worker"), wait)),
-            Some(Full::Partner) => {
-                Err(refusal("partner", "too many requests for this account wait for a worker", wait))
-            }
-            Some(Full::Client) => Err(refusal("client", "too many requests of this client wait for a worker", wait)),
-            None if wait > limits.queue_wait => Err(refusal("deadline", "all workers are busy for too long", wait)),
-            None => Ok(()),
-        }
-    }
-
-    fn admit(&mut self, flow: Flow, waiting: Waiting) -> u64 {
-        self.numbers += 1;
-        self.standing.come(flow, waiting);
-        let ticket = Ticket { flow, waiting, came: self.pieces.served(), spent: 0, held: 0, asides: 0 };
-        self.turns.insert(self.numbers, ticket);
-        self.numbers
-    }
-
-    /// A turn of so many microseconds that goes on with another one, of whose work they are.
-    fn divide(&mut self, whole: u64, flow: Flow, micros: u64) -> u64 {
-        if let Some(ticket) = self.turns.get_mut(&whole) {
-            let before = ticket.counted();
-            ticket.waiting.micros = ticket.waiting.micros.saturating_sub(micros);
-            let moved = Waiting { count: 0, micros: before.micros - ticket.counted().micros };
-            self.standing.begin(flow, moved);
-        }
-        self.admit(flow, Waiting { count: 0, micros })
-    }
-
-    /// How long so many microseconds of work take after what is worked on now, which is half done where nobody knows better.
-    fn wait(&self, micros: u64) -> Duration {
-        let micros = micros.saturating_add(self.begun_micros / 2);
-        self.pace.real(micros) / u32::try_from(self.workers.max(1)).unwrap_or(u32::MAX)
-    }
-
-    /// Where the next piece of a turn stands.
-    fn place(&self, turn: u64, piece: u64) -> Place {
-        let had = self.turns.get(&turn).map_or((0, 0), |ticket| (ticket.came, ticket.spent));
-        Place::new(had, turn, piece)
-    }
-
-    /// Takes the next piece, where there is memory for it.
-    fn begin(&mut self, limits: &Limits) -> Option<Piece> {
-        let memory = self.pieces.first()?.cost.memory;
-        if self.taken.saturating_add(memory) > limits.half() {
-            return None;
-        }
-        let piece = self.pieces.pop()?;
-        self.taken += memory;
-        self.busy += 1;
-        self.begun_micros = self.begun_micros.saturating_add(piece.cost.micros);
-        self.count_begun(piece.turn, Waiting { count: 1, micros: piece.cost.micros });
-        self.count_begun(piece.whole, Waiting { count: 1, micros: 0 });
-        Some(piece)
-    }
-
-    fn count_begun(&mut self, turn: u64, begun: Waiting) {
-        let Some(ticket) = self.turns.get_mut(&turn) else { return };
-        let before = ticket.counted();
-        ticket.waiting.count = ticket.waiting.count.saturating_sub(begun.count);
-        ticket.waiting.micros = ticket.waiting.micros.saturating_sub(begun.micros);
-        let after = ticket.counted();
-        let begun = Waiting { count: before.count - after.count, micros: before.micros - after.micros };
-        self.standing.begin(ticket.flow, begun);
-    }
-
-    /// A turn waits for something else than workers.
-    fn step_aside(&mut self, turn: u64) {
-        let Some(ticket) = self.turns.get_mut(&turn) else { return };
-        self.standing.begin(ticket.flow, ticket.counted());
-        ticket.asides += 1;
-    }
-
-    /// It no longer does.
-    fn step_back(&mut self, turn: u64) {
-        let Some(ticket) = self.turns.get_mut(&turn) else { return };
-        ticket.asides = ticket.asides.saturating_sub(1);
-        self.standing.wait(ticket.flow, ticket.counted());
-    }
-
-    fn end(&mut self, cost: Cost, took: Option<Duration>) {
-        self.busy -= 1;
-        self.taken -= cost.memory;
-        self.begun_micros = self.begun_micros.saturating_sub(cost.micros);
-        if let Some(took) = took {
-            self.pace.learn(cost.micros, took);
-        }
-    }
-
-    /// Lets those parts go on, in their order, that there is memory for.
-    fn let_in(&mut self, limits: &Limits) {
-        while let Some(first) = self.parts.first() {
-            if self.held.saturating_add(first.memory) > limits.half() {
-                return;
-            }
-            let Some(Part { turn, memory, grant }) = self.parts.pop() else { return };
-            let Some(ticket) = self.turns.get_mut(&turn) else { continue };
-            ticket.held = memory;
-            self.held += memory;
-            // Who has left meanwhile gives it back.
-            let _ = grant.send(());
-        }
-    }
-}
-
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         // Work, the only thing that can panic, runs outside the lock.
@@ -548,6 +356,7 @@ mod tests {
 
     use super::*;
     use crate::entry::PartnerId;
+    use crate::error::Code;
 
     const LIMITS: Limits = Limits {
         workers: 1,
@@ -752,7 +561,7 @@ mod tests {
             let turn = pool.enter(MINE, of(10, 0)).unwrap();
             let (arrive, arrived) = oneshot::channel();
             let far = tokio::spawn(async move {
-                let outcome = turn.aside(async { Ok(arrived.await.unwrap()) }).await;
+                let outcome = turn.aside(async { arrived.await.map_err(|_| Error::invalid("nothing")) }).await;
                 outcome.map(|()| turn)
             });
             until(&pool, |load| load.queued == 0 && load.queued_cost.is_zero()).await;

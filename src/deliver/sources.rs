@@ -89,7 +89,7 @@ pub async fn read_still(origin: &Origin, source: &Source) -> Result<Bytes> {
 
 /// Waits until a file has come, the first few MiB of it, where it rests at another origin.
 pub(super) async fn bring(origin: &Origin, source: &Source) -> Result<()> {
-    origin.open(source).await?.bring(&[0..source.size]).await
+    origin.open(source).await?.bring(std::slice::from_ref(&(0..source.size))).await
 }
 
 /// What `source` is, by its first bytes.

@@ -221,7 +221,7 @@ fn a_service_that_is_told_to_stop_finishes_what_waits() {
         let answers = asks.join_all().await;
         assert!(answers.iter().all(|answer| answer.status == 200 && answer.length > 0), "{answers:?}");
     });
-    assert!(server.stop());
+    assert!(server.ended());
 }
 
 #[test]

@@ -143,8 +143,13 @@ impl Server {
     }
 
     /// Tells it to stop, and waits until it has; whether all went well.
-    pub(crate) fn stop(mut self) -> bool {
+    pub(crate) fn stop(self) -> bool {
         self.signal("TERM");
+        self.ended()
+    }
+
+    /// Waits until it has stopped by itself; whether all went well.
+    pub(crate) fn ended(mut self) -> bool {
         self.child.wait().unwrap().success()
     }
 

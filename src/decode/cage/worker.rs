@@ -126,7 +126,8 @@ impl Desk<'_> {
         };
         let samples: Vec<Coded> = samples.iter().map(coded).collect();
         let run = Run { track: &stream.track(), samples: &samples, wanted };
-        (self.passed.set(0), self.is_stopped.set(false));
+        self.passed.set(0);
+        self.is_stopped.set(false);
         let decoded = self.decoders.decode(run, &|| self.is_stopped(), &mut |time, picture| {
             let Answer { head, bulk } = Answer::picture(|drawn| Reply::Frame(time, drawn), &picture);
             self.answer(&head, &bulk).map_err(lost)?;
