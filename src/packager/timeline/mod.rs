@@ -213,6 +213,29 @@ impl<'a> Timeline<'a> {
         self.shape.numbers.contains(&number).then_some((number, time.saturating_sub(presented).max(0) as u64))
     }
 
+    /// The first sample of sound behind another one in decoding order that is heard at or after a time of the presentation, and
+    /// when, in ticks from its start; `None` where none is. The table is taken for one in order, so that a hostile one is not
+    /// searched as a whole for each segment.
+    pub fn heard_behind(&self, other: u32, at: Micros) -> Option<(u32, u64)> {
+        let presented = self.shape.origin.saturating_add(self.shape.lead.into());
+        let at = at.ticks(self.track.timescale).0.saturating_add(presented);
+        let (samples, end) = (&self.track.samples, self.shape.numbers.end);
+        let is_before = |number: u32| samples.time(number).is_some_and(|time| time.0 < at);
+        let (mut low, mut step) = (other.saturating_add(1), 1_u32);
+        let mut high = low;
+        while high < end && is_before(high) {
+            low = high + 1;
+            high = high.saturating_add(step).min(end);
+            step = step.saturating_mul(2);
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            (low, high) = if is_before(middle) { (middle + 1, high) } else { (low, middle) };
+        }
+        let time = samples.time(low).filter(|_| low < end)?;
+        Some((low, time.0.saturating_sub(presented).max(0) as u64))
+    }
+
     /// The samples of a range of places in decoding order; those that are not carried are left out.
     pub fn samples(&self, numbers: Range<u32>) -> impl Iterator<Item = Timed> + '_ {
         let first = self.shape.numbers.start;
