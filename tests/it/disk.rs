@@ -220,9 +220,12 @@ fn row_43_a_folder_has_one_user() {
     assert_eq!(status(&next.thumbnail("0_other", FILM)), ON_DISK);
 }
 
+/// Fields of an order.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn what_was_purged_does_not_come_back_after_a_restart() {
-    let orders: [(&str, &[(&str, &str)], bool); 6] = [
+    let orders: [(&str, Fields<'_>, bool); 6] = [
         ("/purge?entry=0_film", &[], false),
         ("/purge?partner=12", &[], false),
         ("/purge?tag=entry_0_film", &[], false),
