@@ -1,5 +1,5 @@
 //! What strangers send, thrown at what reads it. Each module is a target: `check` takes any bytes, and panics where what it
-//! says of its reader does not hold. libFuzzer drives them from `targets/`, and [`mutate`] a little in every run of the tests.
+//! says of its reader does not hold. libFuzzer drives them from `targets/`; in every run of the tests a few mutated inputs do.
 
 pub mod captions;
 pub mod demux;

@@ -158,7 +158,7 @@ impl Disk {
         }
     }
 
-    /// The value, if it is there and undamaged, within [`READ_MAX`].
+    /// The value, if it is there and undamaged, within half a second.
     pub async fn get(&self, id: Id) -> Option<Bytes> {
         let read = if self.inner.reads_rest.is_on() { None } else { self.read(id).await };
         let outcome = if read.is_some() { "vedette_cache_hits_total" } else { "vedette_cache_misses_total" };
