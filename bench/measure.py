@@ -4,6 +4,7 @@ import atexit
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,16 +30,27 @@ def end_all():
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
 
 
-def tree(pid):
-    """A process and those below it, whichever of its threads started them."""
-    found = [pid]
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def below(pid):
+    """What a process started, whichever of its threads did."""
+    found = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children") as children:
-                found += [below for child in children.read().split() for below in tree(int(child))]
+                found += map(int, children.read().split())
     except (FileNotFoundError, ProcessLookupError):
         pass
     return found
+
+
+def tree(pid):
+    """A process and all below it."""
+    return [pid] + [each for child in below(pid) for each in tree(child)]
 
 
 def cpu_ms(pid):

@@ -3,11 +3,10 @@
 import os
 import random
 import shutil
-import socket
 import subprocess
 import tempfile
 
-from measure import Afresh, Commands, Http, Server, Worker
+from measure import Afresh, Commands, Http, Server, Worker, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(HERE, "data")
@@ -44,12 +43,6 @@ def installed(name, path):
 
 def out(name):
     return os.path.join(scratch.name, name)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def moments(duration, count):

@@ -24,6 +24,8 @@ import tempfile
 import threading
 import time
 
+from measure import below, free_port, tree
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 LIBRARY = os.path.join(ROOT, "testdata", "library")
@@ -67,12 +69,6 @@ def start(context, what, *arguments):
     process = context.Process(target=what, args=arguments, daemon=True)
     process.start()
     return process
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 # --- The service and its library ----------------------------------------------------------------------------------------------
@@ -170,15 +166,6 @@ def read(path):
             return file.read()
     except OSError:
         return ""
-
-
-def below(pid):
-    threads = os.listdir(f"/proc/{pid}/task") if os.path.exists(f"/proc/{pid}/task") else []
-    return [int(child) for thread in threads for child in read(f"/proc/{pid}/task/{thread}/children").split()]
-
-
-def tree(pid):
-    return [pid] + [found for child in below(pid) for found in tree(child)]
 
 
 # --- The origin ---------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use self::far::Far;
 
 #[path = "../tests/it/far.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the tests of origins use the rest")]
 mod far;
 
 /// There and back again.

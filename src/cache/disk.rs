@@ -1,7 +1,8 @@
 //! Values in files, which outlive the service: each checked before it is used, all together within a bound.
 //!
-//! A value on a disk is a hint, and everything that is wrong with it is a miss: a name is given to what is whole alone, what the
-//! system lost in a crash or a disk returns damaged fails its checksum, and a disk that is full, slow or gone is done without.
+//! A value on a disk is a hint, and everything that is wrong with it is a miss: a name is given to what is whole alone, what
+//! the system lost in a crash or a disk returns damaged fails its checksum, and a disk that is full, slow or gone is done
+//! without.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -145,8 +146,7 @@ impl Disk {
     /// The same, or nothing where it cannot be had: the service goes on without, and the log says why.
     pub fn open_or_do_without(room: Room) -> Option<Disk> {
         let (folder, label) = (room.folder.clone(), room.label);
-        let warn =
-            |error: &io::Error| tracing::warn!(%error, folder = %folder.display(), "no {label} are kept on disk");
+        let warn = |error: &io::Error| tracing::warn!(%error, folder = %folder.display(), "{label} is done without");
         Disk::open(room).inspect_err(warn).ok()
     }
 

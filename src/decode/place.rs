@@ -74,8 +74,9 @@ impl Default for Config {
 }
 
 /// How far what decodes and encodes stands back behind what answers requests, in the system's steps of niceness: a core that
-/// both want goes to the answer three times of four. With more, programs beside the service would hold decoders up.
-const NICENESS: i32 = 5;
+/// both want goes to the answer nine times of ten. With half of it hits wait five times as long while decoders are busy as they
+/// do otherwise; with more, programs beside the service would hold decoders up.
+const NICENESS: i32 = 10;
 
 /// Makes the calling thread, and the processes that it starts, stand back behind those that answer requests. Where the
 /// system does not let it, all are equal.

@@ -18,6 +18,20 @@ pub trait ReadAt {
     fn size(&self) -> u64;
 }
 
+/// A file in memory.
+impl ReadAt for &[u8] {
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let rest = self.get(offset as usize..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
 /// Most samples of all tracks together: about 50 bytes each while they are collected.
 const SAMPLES_MAX: usize = 4 << 20;
 

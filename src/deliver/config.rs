@@ -8,6 +8,7 @@ use crate::decode::place::Config as PlaceConfig;
 use crate::media::time::Micros;
 use crate::plan::playback::Rules;
 use crate::plan::{Grace, Policy};
+
 /// The settings of caches, workers and pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {

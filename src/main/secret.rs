@@ -52,25 +52,23 @@ fn content(source: io::Result<impl Read>) -> io::Result<String> {
 mod tests {
     use super::*;
 
+    const VARIABLE: &str = "VEDETTE_NO_SUCH_SECRET";
+
+    fn found(arguments: &[&str]) -> Result<Vec<Secret>, Vec<String>> {
+        let command = with_secret(Command::new("x"), "", VARIABLE);
+        secrets(&command.try_get_matches_from([&["x"], arguments].concat()).unwrap(), VARIABLE)
+    }
+
     #[test]
     fn secrets_come_from_where_they_are_kept() {
-        #[track_caller]
-        fn check(arguments: &[&str], expected: Result<Vec<Secret>, &str>) {
-            let command = with_secret(Command::new("x"), "", "VEDETTE_NO_SUCH_SECRET");
-            let given = command.try_get_matches_from([&["x"], arguments].concat()).unwrap();
-            let found = secrets(&given, "VEDETTE_NO_SUCH_SECRET");
-            match expected {
-                Ok(expected) => assert_eq!(found, Ok(expected)),
-                Err(begins) => assert!(found.unwrap_err()[0].starts_with(begins), "{arguments:?}"),
-            }
-        }
         let file = std::env::temp_dir().join(format!("vedette-secret-{}", std::process::id()));
         std::fs::write(&file, "new, old\n").unwrap();
-        check(&["--secret-file", file.to_str().unwrap()], Ok(Secret::list("new,old")));
+        let of_file = found(&["--secret-file", file.to_str().unwrap()]);
         std::fs::remove_file(&file).unwrap();
-        check(&["--secret", "s"], Ok(Secret::list("s")));
-        check(&["--secret", ""], Err("there is no secret"));
-        check(&[], Err("there is no secret"));
-        check(&["--secret-file", "/nowhere/secret"], Err("/nowhere/secret: "));
+        assert_eq!(of_file, Ok(Secret::list("new,old")));
+        assert_eq!(found(&["--secret", "s"]), Ok(Secret::list("s")));
+        assert_eq!((found(&["--secret", ""]), found(&[])), (Err(no_secret(VARIABLE)), Err(no_secret(VARIABLE))));
+        let missing = found(&["--secret-file", "/nowhere/secret"]).unwrap_err();
+        assert!(missing[0].starts_with("/nowhere/secret: "), "{missing:?}");
     }
 }

@@ -95,16 +95,16 @@ fn starts_of_pictures(timeline: &Timeline<'_>, pace: &Pace) -> Vec<(u32, u64)> {
 
 fn starts_of_sound(timeline: &Timeline<'_>, pace: &Pace) -> Vec<(u32, u64)> {
     let mut starts = vec![(timeline.numbers().start, 0)];
-    let (mut marks, mut before) = (Marks::new(pace), timeline.numbers().start);
-    while let Some((number, start)) = timeline.heard_behind(before, marks.next) {
+    let (mut marks, mut since) = (Marks::new(pace), timeline.numbers().start);
+    while let Some((number, start)) = timeline.heard_from(since, marks.next) {
         if start >= timeline.duration() {
             break;
         }
-        if starts.last().is_some_and(|(_, last)| start > *last) {
+        if starts.last().is_some_and(|(last, before)| number > *last && start > *before) {
             starts.push((number, start));
         }
         marks.pass(marks.next.max(timeline.micros(start as i64)));
-        before = number;
+        since = number + 1;
     }
     starts
 }

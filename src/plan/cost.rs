@@ -194,10 +194,12 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::entry::Source;
     use crate::media::picture::{Color, Orientation};
     use crate::media::samples::{Collector, Raw};
     use crate::media::time::{Micros, Ticks, Timescale};
     use crate::media::{Media, Packing, VideoFormat};
+    use crate::plan::Precision;
     use crate::thumbnail::{Encoding, Rect, Rgb};
 
     /// A minute of 30 frames a second, `bytes` a second, whose keyframes are eight times as large as other frames.
@@ -285,9 +287,9 @@ mod tests {
     fn a_row_costs_each_of_its_tiles_and_copies_cost_one() {
         let (geometry, moments) = (geometry((1920, 1080), (160, 90)), vec![Micros(0); 10]);
         let encoding = Encoding { format: Format::Jpeg, quality: 75, density: 0, background: Rgb::WHITE };
-        let source = crate::entry::Source { location: "a".into(), size: 1, modified: 2, version: "v".into() };
+        let source = Source { location: "a".into(), size: 1, modified: 2, version: "v".into() };
         let strip = |tiles| finishing(&Work::Strip { tiles, geometry, encoding });
-        let precision = super::super::Precision::Exact;
+        let precision = Precision::Exact;
         let frames = strip(Tiles::Frames { source: source.clone(), moments, precision });
         let copies = strip(Tiles::Copies { subject: Subject::Still { source }, count: 10 });
         let (tile, row) = (scaling(&geometry, Format::Jpeg), writing(10 * 160 * 90, Format::Jpeg));

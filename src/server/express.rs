@@ -164,7 +164,7 @@ impl<S: FileLine> Express<S> {
         };
         let url = String::from_utf8_lossy(wanted.target);
         tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&url), status = reply.status.as_u16());
-        traced.iter_mut().for_each(|traced| traced.ask(("GET", &url), Version::HTTP_11));
+        traced.iter_mut().for_each(|traced| traced.ask(("GET", &url), (Version::HTTP_11, false)));
         let mut head = std::mem::take(&mut self.head);
         let (status, file) = (reply.status, reply.file.take());
         let bytes = reply.named(&ident::name(name), traced.as_ref().map(Traced::field), &mut head);

@@ -57,7 +57,8 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const HTTP1_BUFFER_MIN: usize = 8192;
 
 impl House {
-    /// What answers by these settings and with `delivery`. To be called within a runtime. Reads the files that they name; fails where one cannot be used.
+    /// What answers by these settings and with `delivery`. To be called within a runtime. Reads the files that they name; fails
+    /// where one cannot be used.
     pub fn new(config: &Config, delivery: Arc<Delivery>) -> Result<House> {
         let tracer = Tracer::start(&config.traces)?;
         House::with(config, delivery, (Arc::new(Recent::new()), tracer))

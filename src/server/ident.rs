@@ -1,13 +1,9 @@
 //! By what a request is known: here, in the logs of others, and in a trace that it is a part of.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::field::text;
-use crate::trace::context::Parent;
+use crate::trace::context::{Parent, TraceId};
 
 /// The name of a request, as it comes and as it leaves.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -20,21 +16,13 @@ const LENGTH_MAX: usize = 128;
 /// The name of a request: the one that it comes with, where that is one, else another than any other has.
 pub(super) fn name(given: Option<&[u8]>) -> HeaderValue {
     let given = given.filter(|name| is_name(name)).and_then(|name| HeaderValue::from_bytes(name).ok());
-    given.unwrap_or_else(fresh)
+    given.unwrap_or_else(|| text(format_args!("{}", TraceId::fresh())))
 }
 
 /// Whether a name may stand in logs.
 fn is_name(name: &[u8]) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:+/=@".contains(byte);
     (1..=LENGTH_MAX).contains(&name.len()) && name.iter().all(is_plain)
-}
-
-fn fresh() -> HeaderValue {
-    static SEED: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let [front, back] = SEED.each_ref().map(|seed| seed.hash_one(count));
-    text(format_args!("{front:016x}{back:016x}"))
 }
 
 /// The trace that a request is a part of, where it says so, once.

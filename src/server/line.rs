@@ -27,24 +27,26 @@ pub(super) trait FileLine: Line {
 impl FileLine for TcpStream {
     fn poll_write_ahead(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
-        let send = || Ok(sendmsg(&*self, bufs, &mut SendAncillaryBuffer::default(), flags)?);
-        loop {
-            ready!(self.poll_write_ready(cx))?;
-            match self.try_io(Interest::WRITABLE, send) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        poll_written(self, cx, || Ok(sendmsg(&*self, bufs, &mut SendAncillaryBuffer::default(), flags)?))
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, file: &mut Sending) -> Poll<io::Result<u64>> {
         ready!(file.poll_warm(cx))?;
-        loop {
-            ready!(self.poll_write_ready(cx))?;
-            match self.try_io(Interest::WRITABLE, || file.send_to(&*self)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
+        poll_written(self, cx, || file.send_to(&*self))
+    }
+}
+
+/// What `write` comes to when the stream takes something.
+fn poll_written<T>(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    mut write: impl FnMut() -> io::Result<T>,
+) -> Poll<io::Result<T>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        match stream.try_io(Interest::WRITABLE, &mut write) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
         }
     }
 }

@@ -55,12 +55,11 @@ impl Traced {
     ) {
         let (name, value) = self.field();
         response.headers_mut().insert(name, value);
-        self.ask((head.method.as_str(), target), head.version);
+        self.ask((head.method.as_str(), target), (head.version, head.peer.is_secure));
         let text = |headers: &HeaderMap, name: HeaderName| {
             headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         self.span.tell("client.address", client.to_string());
-        self.span.tell("url.scheme", if head.peer.is_secure { "https" } else { "http" });
         for (name, value) in [
             ("user_agent.original", text(&head.headers, header::USER_AGENT)),
             ("vedette.request_id", head.name.to_str().ok().map(str::to_owned)),
@@ -75,11 +74,12 @@ impl Traced {
         self.end(head.method.as_str(), kind, response.status());
     }
 
-    /// Says what is asked.
-    pub(super) fn ask(&mut self, (method, target): (&str, &str), version: Version) {
+    /// Says what is asked, and how.
+    pub(super) fn ask(&mut self, (method, target): (&str, &str), (version, is_secure): (Version, bool)) {
         let target = shown(target);
         let (path, query) = target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
         self.span.tell("http.request.method", method);
+        self.span.tell("url.scheme", if is_secure { "https" } else { "http" });
         self.span.tell("url.path", path);
         if let Some(query) = query {
             self.span.tell("url.query", query);

@@ -67,6 +67,13 @@ impl fmt::Display for SpanId {
     }
 }
 
+impl TraceId {
+    /// A name that no other trace has.
+    pub fn fresh() -> TraceId {
+        Ids::fresh().trace
+    }
+}
+
 impl SpanId {
     /// A name that no other span has.
     pub(super) fn fresh() -> SpanId {

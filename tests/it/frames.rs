@@ -10,7 +10,7 @@ use image::{Rgba, RgbaImage};
 use vedette::decode::demux::{Passage, demux};
 use vedette::decode::frames::{Coded, Decoders, Run};
 use vedette::decode::place::Place;
-use vedette::decode::scan::{ReadAt, scan};
+use vedette::decode::scan::scan;
 use vedette::deliver::{frames, sources};
 use vedette::entry::Source;
 use vedette::error::{Kind, Result};
@@ -340,25 +340,9 @@ fn frames_are_the_same_bit_for_bit_as_when_all_are_decoded() {
     check_exact("0_mjpeg.avi", "yuvj420p");
 }
 
-/// A file in memory.
-struct Memory(Vec<u8>);
-
-impl ReadAt for Memory {
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let rest = self.0.get(offset as usize..).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
-    }
-
-    fn size(&self) -> u64 {
-        self.0.len() as u64
-    }
-}
-
 /// Scans a damaged file and decodes what comes of it. Whatever happens, it is an error or a picture.
 fn survive(bytes: Vec<u8>) {
-    let mut file = Memory(bytes);
+    let mut file = bytes.as_slice();
     let Ok(index) = scan(&mut file, &|| false) else { return };
     let Some(track) = index.video() else { return };
     let decoders = Decoders::default();
@@ -372,7 +356,7 @@ fn survive(bytes: Vec<u8>) {
                 Packing::Plain => {
                     let cut = |sample: Sample| Coded {
                         time: sample.time,
-                        data: Bytes::copy_from_slice(&file.0[sample.offset as usize..][..sample.size as usize]),
+                        data: Bytes::copy_from_slice(&bytes[sample.offset as usize..][..sample.size as usize]),
                         alpha: None,
                     };
                     track.samples.range(group.from..last + 1).map(cut).collect()
@@ -432,7 +416,7 @@ fn what_is_no_container_is_refused() {
         b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
         b"ffconcat version 1.0\nfile a.mp4\n",
     ] {
-        let error = scan(&mut Memory(bytes.to_vec()), &|| false).unwrap_err();
+        let error = scan(&mut &bytes[..], &|| false).unwrap_err();
         assert_eq!(error.kind(), Kind::Unsupported, "{error:?}");
     }
 }
@@ -440,7 +424,7 @@ fn what_is_no_container_is_refused() {
 #[test]
 fn a_scan_is_given_up_when_nobody_waits() {
     let bytes = std::fs::read(media("0_mkv.mkv")).unwrap();
-    let error = scan(&mut Memory(bytes), &|| true).unwrap_err();
+    let error = scan(&mut &bytes[..], &|| true).unwrap_err();
     assert_eq!(error.kind(), Kind::TimedOut);
 }
 

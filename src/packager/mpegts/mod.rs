@@ -106,7 +106,7 @@ pub fn sound_of(sound: &Timeline<'_>, from: Micros, to: Option<Micros>) -> Range
     let numbers = sound.numbers();
     let place = |at: Micros| match at {
         Micros(..=0) => numbers.start,
-        at => sound.heard_from(at).map_or(numbers.end, |(number, _)| number),
+        at => sound.heard_from(numbers.start, at).map_or(numbers.end, |(number, _)| number),
     };
     place(from)..to.map_or(numbers.end, place)
 }

@@ -195,34 +195,15 @@ impl<'a> Timeline<'a> {
         self.shape.end.saturating_sub(self.shape.lead.into()).saturating_mul(self.shape.scale.into()).max(0) as u64
     }
 
-    /// The first sample of sound heard at or after a time of the presentation, and when, in ticks from its start; `None`
-    /// where none is.
-    pub fn heard_from(&self, at: Micros) -> Option<(u32, u64)> {
-        let presented = self.shape.origin.saturating_add(self.shape.lead.into());
-        let at = at.ticks(self.track.timescale).0.saturating_add(presented);
-        let mut number = self.track.samples.frame_at(Ticks(at))?.target;
-        let mut time = self.track.samples.get(number)?.time.0;
-        if time < at {
-            number += 1;
-            time = self.track.samples.get(number)?.time.0;
-        }
-        // A table in disorder has no next one.
-        if time < at {
-            return None;
-        }
-        self.shape.numbers.contains(&number).then_some((number, time.saturating_sub(presented).max(0) as u64))
-    }
-
-    /// The first sample of sound behind another one in decoding order that is heard at or after a time of the presentation, and
+    /// The first sample of sound from a place in decoding order on that is heard at or after a time of the presentation, and
     /// when, in ticks from its start; `None` where none is. The table is taken for one in order, so that a hostile one is not
     /// searched as a whole for each segment.
-    pub fn heard_behind(&self, other: u32, at: Micros) -> Option<(u32, u64)> {
+    pub fn heard_from(&self, since: u32, at: Micros) -> Option<(u32, u64)> {
         let presented = self.shape.origin.saturating_add(self.shape.lead.into());
         let at = at.ticks(self.track.timescale).0.saturating_add(presented);
         let (samples, end) = (&self.track.samples, self.shape.numbers.end);
         let is_before = |number: u32| samples.time(number).is_some_and(|time| time.0 < at);
-        let (mut low, mut step) = (other.saturating_add(1), 1_u32);
-        let mut high = low;
+        let (mut low, mut high, mut step) = (since, since, 1_u32);
         while high < end && is_before(high) {
             low = high + 1;
             high = high.saturating_add(step).min(end);

@@ -142,6 +142,27 @@ proptest! {
     }
 
     #[test]
+    fn what_is_heard_from_a_time_on_is_what_a_look_at_all_finds(
+        late in 0i64..500,
+        gaps in prop::collection::vec(1i64..40, 1..300),
+        since in 0u32..300,
+        at in 0i64..200_000_000,
+    ) {
+        let shown = gaps.iter().scan(late, |at, gap| {
+            *at += gap;
+            Some((*at, true))
+        });
+        let track = sound(44_100, table(1024, &shown.collect::<Vec<_>>()));
+        let timeline = Timeline::new(&track, Window::default()).unwrap().unwrap();
+        let since = since.min(track.samples.len() - 1);
+        let first = timeline.samples(since..u32::MAX).find(|sample| {
+            track.samples.get(sample.number).unwrap().time >= Micros(at).ticks(track.timescale)
+        });
+        let (found, expected) = (timeline.heard_from(since, Micros(at)), first.map(|sample| sample.number));
+        prop_assert_eq!(found.map(|(number, _)| number), expected);
+    }
+
+    #[test]
     fn hostile_tables_are_survived(
         rows in prop::collection::vec((any::<i64>(), any::<i64>(), any::<u32>(), any::<bool>()), 1..100),
         timescale in 1u32..,
