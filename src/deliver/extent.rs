@@ -29,6 +29,8 @@ pub enum Held {
 pub struct Extent {
     opened: Local,
     range: Range<u64>,
+    /// Whether it was seen to be in the system's memory a moment ago.
+    is_warm: bool,
 }
 
 /// A part of a file that is being sent.
@@ -65,7 +67,7 @@ impl Held {
         };
         let Opened::Local(opened) = origin.open(source).await? else { return Ok(None) };
         opened.check_version()?;
-        Ok(opened.is_sendable().then_some(Held::File(Extent { opened, range })))
+        Ok(opened.is_sendable().then_some(Held::File(Extent { opened, range, is_warm: false })))
     }
 
     /// How many there are.
@@ -86,9 +88,21 @@ impl Held {
         match self {
             // Both ends lie inside bytes that are in memory.
             Held::Bytes(bytes) => Held::Bytes(bytes.slice(range.start as usize..range.end as usize)),
-            Held::File(Extent { opened, range: Range { start, .. } }) => {
-                Held::File(Extent { opened: opened.clone(), range: start + range.start..start + range.end })
+            Held::File(Extent { opened, range: Range { start, .. }, is_warm }) => {
+                let range = start + range.start..start + range.end;
+                Held::File(Extent { opened: opened.clone(), range, is_warm: *is_warm })
             }
+        }
+    }
+
+    /// The same, for a moment: where it is in the system's memory and not large, that is not looked at again each time.
+    pub fn for_a_moment(self) -> Held {
+        match self {
+            Held::File(extent) if extent.len() <= WINDOW => {
+                let is_warm = extent.opened.is_in_memory(&extent.range);
+                Held::File(Extent { is_warm, ..extent })
+            }
+            held => held,
         }
     }
 }
@@ -106,7 +120,7 @@ impl Extent {
 
     /// Begins to send it.
     pub fn send(self) -> Sending {
-        Sending { warm: self.range.start, extent: self, warming: None }
+        Sending { warm: if self.is_warm { self.range.end } else { self.range.start }, extent: self, warming: None }
     }
 
     /// Begins to read it, for a way on which it cannot be sent.

@@ -46,9 +46,9 @@ pub(super) enum Action {
 
 /// Takes the next part off the front of `rest`, runs of slashes counting as one; `rest` keeps the slash that ends it.
 fn next_part<'a>(rest: &mut &'a str) -> Option<&'a str> {
-    let trimmed = rest.trim_start_matches('/');
-    let end = trimmed.find('/').unwrap_or(trimmed.len());
-    let (part, after) = trimmed.split_at(end);
+    // Parts are too short for a search that has to be set up.
+    let trimmed = &rest[rest.bytes().take_while(|&byte| byte == b'/').count()..];
+    let (part, after) = trimmed.split_at(trimmed.bytes().take_while(|&byte| byte != b'/').count());
     *rest = after;
     (!part.is_empty()).then_some(part)
 }

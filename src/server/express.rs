@@ -162,9 +162,10 @@ impl<S: FileLine> Express<S> {
         let Some((kind, outcome, mut reply)) = self.at_hand(wanted, range) else {
             return self.lend(length, begun);
         };
-        let url = String::from_utf8_lossy(wanted.target);
-        tracing::debug!(target: "vedette::access", method = "GET", url = %shown(&url), status = reply.status.as_u16());
-        traced.iter_mut().for_each(|traced| traced.ask(("GET", &url), (Version::HTTP_11, false)));
+        // Plain targets are ASCII.
+        let url = std::str::from_utf8(wanted.target).unwrap_or_default();
+        tracing::debug!(target: "vedette::access", method = "GET", url = %shown(url), status = reply.status.as_u16());
+        traced.iter_mut().for_each(|traced| traced.ask(("GET", url), (Version::HTTP_11, false)));
         let mut head = std::mem::take(&mut self.head);
         let (status, file) = (reply.status, reply.file.take());
         let bytes = reply.named(&ident::name(name), traced.as_ref().map(Traced::field), &mut head);

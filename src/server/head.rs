@@ -1,5 +1,7 @@
 //! The head of an HTTP/1.1 request as far as it decides who answers it: strict where it matters, and silent when in doubt.
 
+use memchr::memchr;
+
 use super::coding;
 
 /// What the front of a buffer holds.
@@ -62,11 +64,11 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
     let first = line(buffer)?;
     let (method, rest) = word(first)?;
     let (target, version) = word(rest)?;
-    if version != b"HTTP/1.1" || method == b"CONNECT" || !target.iter().all(u8::is_ascii_graphic) {
+    if version != b"HTTP/1.1" || method == b"CONNECT" || !all(target, |byte| byte.is_ascii_graphic()) {
         return None;
     }
     let mut at = first.len() + 2;
-    let mut plain = method == b"GET" && target.first() == Some(&b'/') && target.iter().all(is_plain);
+    let mut plain = method == b"GET" && target.first() == Some(&b'/') && all(target, is_plain);
     let mut wanted = Wanted { target, session: None, gzip: false };
     let (mut hosts, mut range, mut name, mut trace) = (0, None, None, None);
     loop {
@@ -96,15 +98,37 @@ fn parse(buffer: &[u8]) -> Option<Head<'_>> {
 }
 
 /// Whether every reader leaves a character of a target as it is: some cut it off at a `#`, refuse brackets, or mend quotes.
-fn is_plain(byte: &u8) -> bool {
+fn is_plain(byte: u8) -> bool {
     matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'_' | b'a'..=b'z' | b'|' | b'~')
+}
+
+/// Whether all of some bytes are of a kind. None is passed over for one that is not, so that many are looked at at a time.
+fn all(bytes: &[u8], is_one: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |all, &byte| all & is_one(byte))
 }
 
 /// The bytes before CR LF; `None` where there is no line end yet, or a control character before it.
 fn line(buffer: &[u8]) -> Option<&[u8]> {
-    let end = buffer.iter().position(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f)?;
-    (buffer.get(end..end + 2)? == b"\r\n").then(|| &buffer[..end])
+    let line = &buffer[..memchr(b'\r', buffer)?];
+    let is_text = |byte: u8| (byte >= b' ' || byte == b'\t') && byte != 0x7f;
+    (buffer.get(line.len()..line.len() + 2)? == b"\r\n" && all(line, is_text)).then_some(line)
 }
+
+/// The characters of tokens (RFC 9110 section 5.6.2).
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut marks: &[u8] = b"!#$%&'*+-.^_`|~";
+    while let [mark, rest @ ..] = marks {
+        table[*mark as usize] = true;
+        marks = rest;
+    }
+    table
+};
 
 /// The bytes before the first space and those after it.
 fn word(line: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -115,8 +139,7 @@ fn word(line: &[u8]) -> Option<(&[u8], &[u8])> {
 fn effect(field: &[u8]) -> Option<Effect<'_>> {
     let colon = field.iter().position(|&byte| byte == b':')?;
     let (name, value) = (&field[..colon], field[colon + 1..].trim_ascii());
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    if name.is_empty() || !name.iter().all(is_token) {
+    if name.is_empty() || !name.iter().all(|&byte| TOKEN[usize::from(byte)]) {
         return None;
     }
     let is = |other: &[u8]| name.eq_ignore_ascii_case(other);

@@ -141,6 +141,7 @@ impl Recent {
 
 impl Answer {
     fn new(wanted: Wanted<'_>, kind: Asked, fields: Vec<u8>, held: Held) -> Answer {
+        let held = held.for_a_moment();
         let whole = Reply::whole(|bytes| bytes.extend_from_slice(&fields), held.clone());
         let Wanted { target, session, gzip } = wanted;
         let (target, session) = (target.into(), session.map(Box::from));

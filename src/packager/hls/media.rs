@@ -34,7 +34,8 @@ const UNITS: u64 = 100_000;
 pub fn playlist(links: &[Link<'_>], pieces: Pieces, form: Form) -> String {
     let mut text = Text::default();
     for Link { place, of, rendition } in links {
-        text.begin(rendition.timescale);
+        let count = if pieces == Pieces::Segments { rendition.segments.len() } else { rendition.keyframes.len() };
+        text.begin(rendition.timescale, (1 + count) * (place.len() + PIECE_BYTES));
         if form == Form::M4s {
             // Writing to a string cannot fail.
             let _ = writeln!(text.pieces, "#EXT-X-MAP:URI=\"{place}{}\"", File::Init((*of).clone()));
@@ -72,7 +73,7 @@ pub fn playlist(links: &[Link<'_>], pieces: Pieces, form: Form) -> String {
 pub fn captions<U: Display>(entries: &[Vec<Range<Micros>>], uri: impl Fn(usize, u32) -> U) -> String {
     let mut text = Text::default();
     for (place, stretches) in entries.iter().enumerate() {
-        text.begin(Timescale::MICROS);
+        text.begin(Timescale::MICROS, stretches.len() * PIECE_BYTES);
         for (number, stretch) in (1u32..).zip(stretches) {
             let (start, end) = (stretch.start.0.max(0) as u64, stretch.end.0.max(0) as u64);
             text.piece(start, end.saturating_sub(start));
@@ -96,9 +97,10 @@ impl Default for Text {
 }
 
 impl Text {
-    /// Goes on with an entry whose times have their own zero and unit.
-    fn begin(&mut self, timescale: Timescale) {
+    /// Goes on with an entry whose times have their own zero and unit, and which takes about so many bytes.
+    fn begin(&mut self, timescale: Timescale, bytes: usize) {
         self.timescale = timescale;
+        self.pieces.reserve(bytes);
         if !self.pieces.is_empty() {
             self.pieces += "#EXT-X-DISCONTINUITY\n";
         }
@@ -151,6 +153,9 @@ impl Text {
         text
     }
 }
+
+/// Bytes of the lines of most pieces.
+const PIECE_BYTES: usize = 48;
 
 /// Bytes of the lines that every playlist has, at most.
 const HEAD_BYTES: usize = 192;

@@ -26,31 +26,38 @@ struct Tail<'a>(&'a Selection);
 
 impl fmt::Display for Tail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.picks.is_empty() {
-            return Ok(());
-        }
-        write!(f, "-{}", self.0)
+        self.0.write("-", f)
     }
 }
 
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut dash = "";
+        self.write("", f)
+    }
+}
+
+impl Selection {
+    /// Adds what is selected, if anything is, behind a dash or nothing.
+    fn write(&self, mut dash: &str, text: &mut impl Write) -> fmt::Result {
         for Pick { flavor, video, audio, caption, silence } in &self.picks {
-            for (letter, number) in [('f', flavor), ('v', video), ('a', audio), ('s', caption)] {
+            for (letter, number) in [("f", flavor), ("v", video), ("a", audio), ("s", caption)] {
                 if let Some(number) = number {
-                    write!(f, "{dash}{letter}{number}")?;
+                    let mut digits = itoa::Buffer::new();
+                    [dash, letter, digits.format(*number)].into_iter().try_for_each(|part| text.write_str(part))?;
                     dash = "-";
                 }
             }
             if let Some(Silence { channels, rate, millis }) = silence {
-                write!(f, "{dash}q{channels}x{rate}x{millis}")?;
+                write!(text, "{dash}q{channels}x{rate}x{millis}")?;
                 dash = "-";
             }
         }
         Ok(())
     }
 }
+
+/// As many bytes as most names have behind their number.
+const TAIL_BYTES: usize = 32;
 
 /// The names of numbered files that differ in their numbers alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,12 +69,20 @@ pub struct Series {
 impl Series {
     /// Those of segments of a selection.
     pub fn segments(of: &Selection, form: Form) -> Series {
-        Series { word: "seg", tail: format!("{}.{}", Tail(of), form.extension()) }
+        Series::new("seg", of, form)
     }
 
     /// Those of keyframes of a selection.
     pub fn iframes(of: &Selection, form: Form) -> Series {
-        Series { word: "iframe", tail: format!("{}.{}", Tail(of), form.extension()) }
+        Series::new("iframe", of, form)
+    }
+
+    fn new(word: &'static str, of: &Selection, form: Form) -> Series {
+        let mut tail = String::with_capacity(TAIL_BYTES);
+        // Writing to a string cannot fail.
+        let _ = of.write("-", &mut tail);
+        tail.push('.');
+        Series { word, tail: tail + form.extension() }
     }
 
     /// Adds the name of the file of a number to `text`; fails where that does.
