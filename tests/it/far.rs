@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -64,6 +64,8 @@ struct Shared {
     connections: AtomicU64,
     body_bytes: AtomicU64,
     is_stopped: AtomicBool,
+    /// What is said of what is not there; 0 for 404.
+    absent: AtomicU16,
 }
 
 #[derive(Clone)]
@@ -133,6 +135,11 @@ impl Far {
     /// Has every answer, and every connection, take so long.
     pub(crate) fn set_latency(&self, latency: Duration) {
         *self.shared.latency.lock().unwrap() = latency;
+    }
+
+    /// Has what is not there be told of so from now on.
+    pub(crate) fn set_absent(&self, status: u16) {
+        self.shared.absent.store(status, Ordering::SeqCst);
     }
 
     /// What was asked since the last call.
@@ -283,7 +290,8 @@ fn answer(
     }
     let path = request.target.split('?').next().unwrap_or_default();
     let Some(mut file) = shared.files.lock().unwrap().get(&decoded(path)).cloned() else {
-        return say(&status(404, "", 9), b"not there");
+        let absent = shared.absent.load(Ordering::SeqCst);
+        return say(&status(if absent == 0 { 404 } else { absent }, "", 9), b"not there");
     };
     if fault == Some(Fault::Changing) {
         file.tag = Some(format!("\"v{}\"", shared.versions.fetch_add(1, Ordering::SeqCst)));
