@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
 use crate::media::time::Micros;
 use crate::media::{Facts, Index, Media};
-use crate::origin::{Opened, Origin};
+use crate::origin::{Opened, Origin, carried};
 use crate::packager::fmp4;
 use crate::packager::segments::Pace;
 use crate::packager::timeline::Window;
@@ -148,7 +148,7 @@ impl Kit {
     pub(super) async fn facts(&self, source: &Source) -> Result<Arc<Facts>> {
         let make = || {
             let (kit, source) = (self.clone(), source.clone());
-            async move { kit.read_facts(&source).await.map(Arc::new) }
+            carried(async move { kit.read_facts(&source).await.map(Arc::new) })
         };
         let (facts, outcome) = self.facts.get_or_make(source.clone(), make).await?;
         count(Remembered::Facts, outcome);
@@ -177,7 +177,7 @@ impl Kit {
     async fn index(&self, source: &Source) -> Result<Arc<Index>> {
         let make = || {
             let (kit, source) = (self.clone(), source.clone());
-            async move {
+            carried(async move {
                 // Those elsewhere take turns by origin: one that is slow must not hold up the others.
                 let _reading = match kit.origin.open(&source).await? {
                     Opened::Local(_) => Some(turn(&kit.readings).await?),
@@ -187,7 +187,7 @@ impl Kit {
                 let index = kit.quarantine.around(&source, index).await?;
                 tell_of_misfits(&index, &source);
                 Ok(index)
-            }
+            })
         };
         let (index, outcome) = self.indexes.get_or_make(source.clone(), make).await?;
         count(Remembered::Indexes, outcome);
@@ -387,11 +387,11 @@ impl Kit {
         let took = Arc::new(OnceLock::new());
         let make = || {
             let (made, took) = (make(self.clone()), Arc::clone(&took));
-            async move {
+            carried(async move {
                 let (frame, timings) = made.await?;
                 let _ = took.set(timings);
                 Ok(Arc::new(frame))
-            }
+            })
         };
         let (frame, outcome) = self.frames.get_or_make(key, make).await?;
         count(Remembered::Frames, outcome);

@@ -61,22 +61,9 @@ pub(super) async fn answer<B: HttpBody>(
     let asked = Head { method: head.method, version: head.version, headers: head.headers, peer, name };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let authority = head.uri.authority().map(|authority| authority.as_str());
+    let answering = decided(house, &asked, (authority, target), (body, tally));
+    let (kind, mut response) = traces::within(traced.as_ref(), answering).await;
     let client = || house.proxies.way(asked.peer, &asked.headers).client;
-    let admitted = if tally == Tally::Counted { Ok(()) } else { house.admit(client) };
-    let (kind, mut response) = match (admitted, &asked.method) {
-        (Err(exceeded), _) => (Asked::Other, failure::too_many_requests(exceeded)),
-        (Ok(()), &Method::POST) => match posted(house, &asked, target, body).await {
-            Ok(form) => {
-                let (kind, response) = routed(house, &asked, authority, (target, &form)).await;
-                (kind, response::without_keeping(response))
-            }
-            Err(refusal) => (Asked::Other, *refusal),
-        },
-        (Ok(()), method) if method.as_str() == purge::METHOD => {
-            (Asked::Other, purge::asked(house, client(), &asked.headers, target).await)
-        }
-        _ => routed(house, &asked, authority, (target, "")).await,
-    };
     let took = begun.elapsed();
     telemetry::answered(kind, response.status().as_u16(), took);
     if house.log_requests || tracing::enabled!(target: "vedette::access", tracing::Level::DEBUG) {
@@ -87,6 +74,34 @@ pub(super) async fn answer<B: HttpBody>(
     }
     response.headers_mut().insert(X_REQUEST_ID, asked.name);
     if asked.method == Method::HEAD { response::without_body(response) } else { response }
+}
+
+/// The answer to a request by its method, unless its client asks for more than one may.
+async fn decided<B: HttpBody>(
+    house: &House,
+    head: &Head,
+    (authority, target): (Option<&str>, &str),
+    (body, tally): (B, Tally),
+) -> (Asked, Response<Body>) {
+    let client = || house.proxies.way(head.peer, &head.headers).client;
+    if tally == Tally::Uncounted
+        && let Err(exceeded) = house.admit(client)
+    {
+        return (Asked::Other, failure::too_many_requests(exceeded));
+    }
+    match head.method {
+        Method::POST => match posted(house, head, target, body).await {
+            Ok(form) => {
+                let (kind, response) = routed(house, head, authority, (target, &form)).await;
+                (kind, response::without_keeping(response))
+            }
+            Err(refusal) => (Asked::Other, *refusal),
+        },
+        ref method if method.as_str() == purge::METHOD => {
+            (Asked::Other, purge::asked(house, client(), &head.headers, target).await)
+        }
+        _ => routed(house, head, authority, (target, "")).await,
+    }
 }
 
 /// A request without its target and body, and who sent it.

@@ -66,6 +66,8 @@ struct Shared {
     is_stopped: AtomicBool,
     /// What is said of what is not there; 0 for 404.
     absent: AtomicU16,
+    /// What questions said of the trace that they are a part of.
+    traces: Mutex<Vec<Option<String>>>,
 }
 
 #[derive(Clone)]
@@ -147,6 +149,11 @@ impl Far {
         std::mem::take(&mut self.shared.seen.lock().unwrap())
     }
 
+    /// What was said since the last call of the trace that a question is a part of, a question each.
+    pub(crate) fn take_traces(&self) -> Vec<Option<String>> {
+        std::mem::take(&mut self.shared.traces.lock().unwrap())
+    }
+
     /// Bytes of bodies sent since the last call.
     pub(crate) fn take_body_bytes(&self) -> u64 {
         self.shared.body_bytes.swap(0, Ordering::SeqCst)
@@ -209,6 +216,7 @@ fn converse(stream: TcpStream, shared: &Shared) {
         });
         let seen = Seen { method: request.method.clone(), target: request.target.clone(), range };
         shared.seen.lock().unwrap().push(seen);
+        shared.traces.lock().unwrap().push(request.headers.get("traceparent").cloned());
         shared.wait();
         if !answer(&stream, shared, &request, range, fault) {
             let _ = stream.shutdown(Shutdown::Both);
