@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use metrics::Counter;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use super::Config;
 use super::artifact::Timings;
@@ -31,8 +31,20 @@ use crate::plan::Precision;
 use crate::plan::cost::{self, Cost};
 use crate::thumbnail::Picture;
 
-/// Most media indexes that are read at once in a folder: each may take hundreds of megabytes while it is parsed.
+/// Most media indexes that are read at once in a folder.
 const READINGS_MAX: usize = 8;
+
+/// Most bytes of tables of a file that is read beside as many others: those of some four hours.
+const TABLES_MAX: u64 = 16 << 20;
+
+/// What reading an index with more than that may take: `moov` as it is, and what becomes of it.
+const LARGE_READING_BYTES: u64 = 256 << 20;
+
+/// Most bytes that are in memory of stored pictures and of large tables while it is found out what they are.
+const HELD_MAX: u64 = 512 << 20;
+
+/// The unit that such bytes are counted in.
+const HELD_UNIT: u64 = 1 << 20;
 
 /// Most clips that are laid out at once: each may take a hundred megabytes.
 const CLIPS_MAX: usize = 2;
@@ -58,6 +70,10 @@ pub(super) struct Kit {
     indexes: Cache<Source, Arc<Index>>,
     frames: Cache<FrameKey, Arc<Frame>>,
     readings: Arc<Semaphore>,
+    /// Bytes of [`HELD_MAX`] that are left, in units of [`HELD_UNIT`].
+    held: Arc<Semaphore>,
+    /// What is computed for players: as much at once as there are workers.
+    computing: Arc<Semaphore>,
     clips: Arc<Semaphore>,
     views: Cache<ViewsKey, Arc<[View]>>,
 }
@@ -126,12 +142,14 @@ impl Kit {
         Ok(Kit {
             origin,
             place: Place::new(&config.place, config.decoding, pool.load().workers),
+            computing: Arc::new(Semaphore::new(pool.load().workers)),
             pool,
             quarantine: Arc::new(Quarantine::new(config.quarantine)),
             facts: Cache::new(limits(config.facts_max), |_, _| 1),
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
+            held: Arc::new(Semaphore::new((HELD_MAX / HELD_UNIT) as usize)),
             clips: Arc::new(Semaphore::new(CLIPS_MAX)),
             views: Cache::new(limits(VIEWS_BYTES_MAX), |_, views: &Arc<[View]>| {
                 views.iter().map(View::weight).sum::<usize>() + VIEWS_KEY_BYTES
@@ -163,6 +181,9 @@ impl Kit {
     async fn read_facts(&self, source: &Source) -> Result<Facts> {
         match sources::recognise(&self.origin, source).await? {
             Content::Still => {
+                // What comes from elsewhere comes before anything is held for it: an origin that is slow holds up nobody else.
+                sources::bring(&self.origin, source).await?;
+                let _held = self.hold(source.size).await?;
                 let facts = sources::facts(&self.origin, &self.place, source);
                 self.quarantine.around(source, facts).await
             }
@@ -178,13 +199,7 @@ impl Kit {
         let make = || {
             let (kit, source) = (self.clone(), source.clone());
             carried(async move {
-                // Those elsewhere take turns by origin: one that is slow must not hold up the others.
-                let _reading = match kit.origin.open(&source).await? {
-                    Opened::Local(_) => Some(turn(&kit.readings).await?),
-                    Opened::Remote(_) | Opened::Held(_) => None,
-                };
-                let index = sources::index(&kit.origin, &kit.place, &source);
-                let index = kit.quarantine.around(&source, index).await?;
+                let index = kit.quarantine.around(&source, kit.read_index(&source)).await?;
                 tell_of_misfits(&index, &source);
                 Ok(index)
             })
@@ -192,6 +207,47 @@ impl Kit {
         let (index, outcome) = self.indexes.get_or_make(source.clone(), make).await?;
         count(Remembered::Indexes, outcome);
         Ok(index)
+    }
+
+    /// The index of `source` as its file has it. Many are read at once, but of those with large tables few.
+    async fn read_index(&self, source: &Source) -> Result<Arc<Index>> {
+        let small = {
+            // Those elsewhere take turns by origin: one that is slow must not hold up the others.
+            let _reading = match self.origin.open(source).await? {
+                Opened::Local(_) => Some(turn(&self.readings).await?),
+                Opened::Remote(_) | Opened::Held(_) => None,
+            };
+            sources::index_within(&self.origin, &self.place, source, TABLES_MAX).await?
+        };
+        match small {
+            Some(index) => Ok(index),
+            None => {
+                let _held = self.hold(LARGE_READING_BYTES).await?;
+                sources::index(&self.origin, &self.place, source).await
+            }
+        }
+    }
+
+    /// Leave to have so many bytes in memory, which lasts until it is dropped.
+    async fn hold(&self, bytes: u64) -> Result<SemaphorePermit<'_>> {
+        let units = bytes.min(HELD_MAX).div_ceil(HELD_UNIT) as u32;
+        self.held.acquire_many(units).await.map_err(stopping)
+    }
+
+    /// What `work`, which reads nothing, makes for players, on a thread of its own, in its turn: a crowd that asks for much of
+    /// that would leave no processor to what is at hand.
+    pub(super) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let turn = Arc::clone(&self.computing).acquire_owned().await.map_err(stopping)?;
+        sources::blocking(move |stop| {
+            // Held by the thread, which goes on when nobody waits for it any more.
+            let _turn = turn;
+            stop.check()?;
+            work()
+        })
+        .await
     }
 
     /// The video `source` with its index.
@@ -224,7 +280,8 @@ impl Kit {
         let index = self.index(source).await?;
         let key = views_key(source, &index, window, pace);
         let (of, window, pace) = (Arc::clone(&index), key.1, pace.clone());
-        let make = || sources::blocking(move |_| Ok(views(&of, window, &pace).into()));
+        let kit = self.clone();
+        let make = || async move { kit.compute(move || Ok(views(&of, window, &pace).into())).await };
         let (views, outcome) = self.views.get_or_make(key, make).await?;
         count(Remembered::Views, outcome);
         Ok(Show { index, views })
@@ -421,8 +478,11 @@ fn halved(facts: &Facts, source: &Source, at_least: Size) -> (FrameKey, u8, Cost
 }
 
 async fn turn(of: &Semaphore) -> Result<SemaphorePermit<'_>> {
-    let closed = |error| Error::new(Kind::Internal, "the service is stopping").caused_by(error);
-    of.acquire().await.map_err(closed)
+    of.acquire().await.map_err(stopping)
+}
+
+fn stopping(error: AcquireError) -> Error {
+    Error::new(Kind::Internal, "the service is stopping").caused_by(error)
 }
 
 /// Equal windows of a file have equal names, however far beyond its end they reach.
@@ -477,4 +537,47 @@ fn count(of: Remembered, outcome: Outcome) {
         Outcome::Shared => shared,
     };
     counter.increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    fn kit(workers: usize) -> Kit {
+        Kit::new(&Config { workers, ..Config::default() }, Origin::held(Bytes::new())).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_crowd_has_as_much_computed_at_once_as_there_are_workers() {
+        let (kit, at_once, most) = (kit(3), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let computed = (0..300).map(|number| {
+            let (at_once, most) = (Arc::clone(&at_once), Arc::clone(&most));
+            kit.compute(move || {
+                most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::yield_now();
+                at_once.fetch_sub(1, Ordering::SeqCst);
+                Ok(number)
+            })
+        });
+        let computed: Vec<_> = join_all(computed).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(computed, (0..300).collect::<Vec<_>>());
+        assert!(most.load(Ordering::SeqCst) <= 3, "{most:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_held_has_a_bound() {
+        let kit = kit(1);
+        // More than there is waits for all of it, and not for ever.
+        drop(kit.hold(u64::MAX).await.unwrap());
+        let (first, second) = (kit.hold(LARGE_READING_BYTES).await.unwrap(), kit.hold(LARGE_READING_BYTES).await);
+        assert!(futures_util::FutureExt::now_or_never(kit.hold(1)).is_none());
+        drop(first);
+        assert!(futures_util::FutureExt::now_or_never(kit.hold(1)).is_some_and(|held| held.is_ok()));
+        drop(second);
+    }
 }
