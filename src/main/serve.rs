@@ -23,7 +23,7 @@ pub(super) fn run(given: &ArgMatches) -> Outcome {
     log(settings.log);
     let handed = systemd::listeners().map_err(fault)?;
     let runtime = runtime()?;
-    let outcome = runtime.block_on(async {
+    let outcome: Outcome = runtime.block_on(async {
         let (catalog, delivery) = delivery(&settings)?;
         match delivery.open().map_err(fault)? {
             Some(walls) => tracing::info!(%walls, "media is decoded in processes of their own"),

@@ -105,7 +105,7 @@ impl House {
 
     /// Counts a request of a client, unless it is one too many. Proxies that are trusted ask for others, whom they do not always
     /// tell, and may ask for more.
-    pub(super) fn admit(&self, client: impl FnOnce() -> IpAddr) -> Result<(), Exceeded> {
+    pub(super) fn admit(&self, client: impl FnOnce() -> IpAddr) -> std::result::Result<(), Exceeded> {
         let Some(quota) = &self.quota else { return Ok(()) };
         let client = client();
         if self.proxies.are(client) { Ok(()) } else { quota.take(client) }

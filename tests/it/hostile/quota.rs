@@ -68,8 +68,9 @@ fn row_08_requests_of_a_client_are_counted_on_every_way() {
     for (method, path, fields) in ways {
         assert!((0..100).any(|_| client.ask(method, path, fields).status == 429), "{method} {fields}");
     }
-    let refused = client.ask("GET", "/anything", "").text();
-    assert_eq!(refused, "a client may make 1 requests a second, and 40 at once\n");
+    let mut asked = (0..100).map(|_| client.ask("GET", "/anything", ""));
+    let refused = asked.find(|answer| answer.status == 429).unwrap();
+    assert_eq!(refused.text(), "a client may make 1 requests a second, and 40 at once\n");
     assert!((0..2 * BURST).all(|_| running.admin("/livez").status == 200));
     let page = running.admin("/metrics").text();
     assert!(page.contains("vedette_requests_total{kind=\"other\",status=\"429\"}"), "{page}");
