@@ -617,7 +617,8 @@ fn sessions_count_where_and_as_long_as_they_say() {
 fn row_42_a_list_of_sessions_that_cannot_be_read_holds_up_nobody() {
     let house = House::new("sessions-hang");
     let ended = house.library.parent().unwrap().join("ended");
-    let [list, pipe] = [&ended, &ended.with_extension("pipe")].map(|path| path.to_str().unwrap());
+    let pipe = ended.with_extension("pipe");
+    let [list, pipe] = [&ended, &pipe].map(|path| path.to_str().unwrap());
     fs::write(list, "101:night\n").unwrap();
     let server = house.serve(&["--sessions-ended", list]);
     let raw = "/p/101/raw/entry_id/0_members/forceproxy/1";
