@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use metrics::Counter;
-use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 
 use super::Config;
 use super::artifact::Timings;
@@ -14,6 +14,7 @@ use super::pool::{Limits as PoolLimits, Pool, Turn};
 use super::quarantine::Quarantine;
 use super::sources::{self, Content};
 use super::stop::Stop;
+use super::turns::Turns;
 use crate::cache::{Cache, Limits, Outcome};
 use crate::decode::place::Place;
 use crate::decode::stills;
@@ -31,23 +32,11 @@ use crate::plan::Precision;
 use crate::plan::cost::{self, Cost};
 use crate::thumbnail::Picture;
 
-/// Most media indexes that are read at once in a folder.
-const READINGS_MAX: usize = 8;
-
 /// Most bytes of tables of a file that is read beside as many others: those of some four hours.
 const TABLES_MAX: u64 = 16 << 20;
 
 /// What reading an index with more than that may take: `moov` as it is, and what becomes of it.
 const LARGE_READING_BYTES: u64 = 256 << 20;
-
-/// Most bytes that are in memory of stored pictures and of large tables while it is found out what they are.
-const HELD_MAX: u64 = 512 << 20;
-
-/// The unit that such bytes are counted in.
-const HELD_UNIT: u64 = 1 << 20;
-
-/// Most clips that are laid out at once: each may take a hundred megabytes.
-const CLIPS_MAX: usize = 2;
 
 /// Bytes of views that are kept: some hundred two-hour films and ten thousand clips.
 const VIEWS_BYTES_MAX: u64 = 32 << 20;
@@ -69,12 +58,7 @@ pub(super) struct Kit {
     facts: Cache<Source, Arc<Facts>>,
     indexes: Cache<Source, Arc<Index>>,
     frames: Cache<FrameKey, Arc<Frame>>,
-    readings: Arc<Semaphore>,
-    /// Bytes of [`HELD_MAX`] that are left, in units of [`HELD_UNIT`].
-    held: Arc<Semaphore>,
-    /// What is computed for players: as much at once as there are workers.
-    computing: Arc<Semaphore>,
-    clips: Arc<Semaphore>,
+    turns: Turns,
     views: Cache<ViewsKey, Arc<[View]>>,
 }
 
@@ -142,15 +126,12 @@ impl Kit {
         Ok(Kit {
             origin,
             place: Place::new(&config.place, config.decoding, pool.load().workers),
-            computing: Arc::new(Semaphore::new(pool.load().workers)),
+            turns: Turns::new(pool.load().workers),
             pool,
             quarantine: Arc::new(Quarantine::new(config.quarantine)),
             facts: Cache::new(limits(config.facts_max), |_, _| 1),
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
-            readings: Arc::new(Semaphore::new(READINGS_MAX)),
-            held: Arc::new(Semaphore::new((HELD_MAX / HELD_UNIT) as usize)),
-            clips: Arc::new(Semaphore::new(CLIPS_MAX)),
             views: Cache::new(limits(VIEWS_BYTES_MAX), |_, views: &Arc<[View]>| {
                 views.iter().map(View::weight).sum::<usize>() + VIEWS_KEY_BYTES
             }),
@@ -183,7 +164,7 @@ impl Kit {
             Content::Still => {
                 // What comes from elsewhere comes before anything is held for it: an origin that is slow holds up nobody else.
                 sources::bring(&self.origin, source).await?;
-                let _held = self.hold(source.size).await?;
+                let _held = self.turns.hold(source.size).await?;
                 let facts = sources::facts(&self.origin, &self.place, source);
                 self.quarantine.around(source, facts).await
             }
@@ -214,7 +195,7 @@ impl Kit {
         let small = {
             // Those elsewhere take turns by origin: one that is slow must not hold up the others.
             let _reading = match self.origin.open(source).await? {
-                Opened::Local(_) => Some(turn(&self.readings).await?),
+                Opened::Local(_) => Some(self.turns.reading().await?),
                 Opened::Remote(_) | Opened::Held(_) => None,
             };
             sources::index_within(&self.origin, &self.place, source, TABLES_MAX).await?
@@ -222,32 +203,18 @@ impl Kit {
         match small {
             Some(index) => Ok(index),
             None => {
-                let _held = self.hold(LARGE_READING_BYTES).await?;
+                let _held = self.turns.hold(LARGE_READING_BYTES).await?;
                 sources::index(&self.origin, &self.place, source).await
             }
         }
     }
 
-    /// Leave to have so many bytes in memory, which lasts until it is dropped.
-    async fn hold(&self, bytes: u64) -> Result<SemaphorePermit<'_>> {
-        let units = bytes.min(HELD_MAX).div_ceil(HELD_UNIT) as u32;
-        self.held.acquire_many(units).await.map_err(stopping)
-    }
-
-    /// What `work`, which reads nothing, makes for players, on a thread of its own, in its turn: a crowd that asks for much of
-    /// that would leave no processor to what is at hand.
+    /// What `work` makes for players, in its turn.
     pub(super) async fn compute<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let turn = Arc::clone(&self.computing).acquire_owned().await.map_err(stopping)?;
-        sources::blocking(move |stop| {
-            // Held by the thread, which goes on when nobody waits for it any more.
-            let _turn = turn;
-            stop.check()?;
-            work()
-        })
-        .await
+        self.turns.compute(work).await
     }
 
     /// The video `source` with its index.
@@ -289,7 +256,7 @@ impl Kit {
 
     /// A turn at laying out a clip, which lasts until it is dropped.
     pub(super) async fn clip_turn(&self) -> Result<SemaphorePermit<'_>> {
-        turn(&self.clips).await
+        self.turns.clip().await
     }
 
     /// The frame of `source` for the moment `at`, and what it took: what is decoded is a part of `turn`.
@@ -477,14 +444,6 @@ fn halved(facts: &Facts, source: &Source, at_least: Size) -> (FrameKey, u8, Cost
     (FrameKey { source: source.clone(), what: Decoded::Halved(halvings) }, halvings, cost)
 }
 
-async fn turn(of: &Semaphore) -> Result<SemaphorePermit<'_>> {
-    of.acquire().await.map_err(stopping)
-}
-
-fn stopping(error: AcquireError) -> Error {
-    Error::new(Kind::Internal, "the service is stopping").caused_by(error)
-}
-
 /// Equal windows of a file have equal names, however far beyond its end they reach.
 fn views_key(source: &Source, index: &Index, window: Window, pace: &Pace) -> ViewsKey {
     let ends = index.tracks.iter().map(|track| track.samples.end().micros(track.timescale));
@@ -537,47 +496,4 @@ fn count(of: Remembered, outcome: Outcome) {
         Outcome::Shared => shared,
     };
     counter.increment(1);
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use bytes::Bytes;
-    use futures_util::future::join_all;
-
-    use super::*;
-
-    fn kit(workers: usize) -> Kit {
-        Kit::new(&Config { workers, ..Config::default() }, Origin::held(Bytes::new())).unwrap()
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_crowd_has_as_much_computed_at_once_as_there_are_workers() {
-        let (kit, at_once, most) = (kit(3), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let computed = (0..300).map(|number| {
-            let (at_once, most) = (Arc::clone(&at_once), Arc::clone(&most));
-            kit.compute(move || {
-                most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                std::thread::yield_now();
-                at_once.fetch_sub(1, Ordering::SeqCst);
-                Ok(number)
-            })
-        });
-        let computed: Vec<_> = join_all(computed).await.into_iter().map(Result::unwrap).collect();
-        assert_eq!(computed, (0..300).collect::<Vec<_>>());
-        assert!(most.load(Ordering::SeqCst) <= 3, "{most:?}");
-    }
-
-    #[tokio::test]
-    async fn what_is_held_has_a_bound() {
-        let kit = kit(1);
-        // More than there is waits for all of it, and not for ever.
-        drop(kit.hold(u64::MAX).await.unwrap());
-        let (first, second) = (kit.hold(LARGE_READING_BYTES).await.unwrap(), kit.hold(LARGE_READING_BYTES).await);
-        assert!(futures_util::FutureExt::now_or_never(kit.hold(1)).is_none());
-        drop(first);
-        assert!(futures_util::FutureExt::now_or_never(kit.hold(1)).is_some_and(|held| held.is_ok()));
-        drop(second);
-    }
 }

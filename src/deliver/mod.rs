@@ -28,6 +28,7 @@ pub mod stop;
 mod stored;
 mod strip;
 mod transcript;
+mod turns;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -291,7 +291,7 @@ fn origins_are_told_whom_they_are_asked_for() {
     let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), collector.url.clone())];
     let media = PathBuf::from(far.url("lib"));
     let server = Server::start_within(&media, &["--catalog-ttl", "1h", "--origin-block-size", "16KiB"], &environment);
-    let file = |name: &str| format!("/p/1/raw/entry_id/{name}/direct_serve/1");
+    let file = |name: &str| format!("/p/1/raw/entry_id/{name}/direct_serve/1/forceproxy/true");
     let playlist = "/hls/p/1/serveFlavor/entryId/0_b/flavorId/0_b_source/index-v1.m3u8".to_owned();
     for asked in [target("0_a", "width/160/vid_sec/42"), file("0_a"), playlist, file("0_b")] {
         far.take_traces();
