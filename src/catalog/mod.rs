@@ -27,7 +27,7 @@ use self::owners::Owners;
 use self::recent::{Age, Recent};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Code, Error, Kind, Result};
-use crate::origin::{self, Origin};
+use crate::origin::{self, Origin, carried};
 
 /// The settings of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,7 +228,7 @@ impl Catalog {
             return flight.clone();
         }
         let landing = Landing { store: Arc::clone(&self.shared), id: id.clone() };
-        let task = tokio::spawn(async move { landing.store.fetch(&landing.id, known).await });
+        let task = tokio::spawn(carried(async move { landing.store.fetch(&landing.id, known).await }));
         let crashed = |_| Err(Error::new(Kind::Internal, "the entry's read was cut short"));
         let flight = task.map(move |joined| joined.unwrap_or_else(crashed)).boxed().shared();
         flights.insert(id.clone(), flight.clone());

@@ -1,6 +1,7 @@
 //! What the value of one setting may be, and how it is written: text to field, and field to text.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -89,6 +90,15 @@ pub(super) fn number(text: &str) -> Option<u64> {
 
 pub(super) fn small_number(text: &str) -> Option<u32> {
     number(text).and_then(|number| u32::try_from(number).ok())
+}
+
+pub(super) fn optional_rate(text: &str) -> Option<Option<NonZeroU32>> {
+    let rate = || small_number(text).filter(|rate| *rate <= 1_000_000).and_then(NonZeroU32::new);
+    if text == "off" { Some(None) } else { rate().map(Some) }
+}
+
+pub(super) fn show_optional_rate(rate: &Option<NonZeroU32>) -> String {
+    rate.map_or("off".to_owned(), |rate| rate.to_string())
 }
 
 pub(super) fn quality(text: &str) -> Option<u8> {

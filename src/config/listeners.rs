@@ -1,6 +1,8 @@
 //! The settings of HTTP, one row each.
 
-use super::fields::{body_size, header_size, length, show_length, small_number, span, wait};
+use super::fields::{
+    body_size, header_size, length, optional_rate, show_length, show_optional_rate, small_number, span, wait,
+};
 use super::row::{COUNT, DURATION, Row, row};
 use super::values::duration;
 
@@ -14,6 +16,22 @@ pub(super) const ROWS: &[Row] = &[
         length,
         usize::to_string,
         "Most connections of one address; trusted proxies may have more"
+    ),
+    row!(
+        "http_requests_per_client_max",
+        server.requests_per_client_max,
+        "a whole number from 1 to 1000000, or off",
+        optional_rate,
+        show_optional_rate,
+        "Most requests a second of one address; more are answered 429. Trusted proxies may make more"
+    ),
+    row!(
+        "http_requests_per_client_burst",
+        server.requests_per_client_burst,
+        COUNT,
+        small_number,
+        u32::to_string,
+        "Most requests of one address at once, where it has not asked for a while"
     ),
     row!(
         "http_header_timeout",

@@ -24,6 +24,7 @@ use rustix::fs::FlockOperation;
 use tokio::sync::oneshot;
 
 use super::generation::{Counts, End};
+use crate::cache::disk::in_time;
 use crate::entry::{EntryId, PartnerId};
 use crate::error::{Error, Kind, Result};
 
@@ -57,11 +58,17 @@ struct Page {
 
 impl Journal {
     /// The journal in `folder`, for a service that may use what is kept there if it `owns` it. The counts are those that names
-    /// there are made with; `None` where nothing there may be used. Blocks for a moment.
+    /// there are made with; `None` where nothing there may be used. Blocks for a moment, some seconds where a disk hangs.
     pub(super) fn open(folder: &Path, owns: bool) -> Result<(Journal, Option<Counts>)> {
-        let mut page = Page { folder: folder.to_owned(), lines: 0 };
+        let page = || Page { folder: folder.to_owned(), lines: 0 };
+        let begun = page();
+        let begin = move || {
+            let mut page = begun;
+            page.begin().map(|counts| (page, counts))
+        };
         let warn = |error: &io::Error| tracing::warn!(%error, folder = %folder.display(), "nothing on disk is used");
-        let counts = if owns { page.begin().inspect_err(warn).ok() } else { None };
+        let begun = if owns { in_time(begin).inspect_err(warn).ok() } else { None };
+        let (mut page, counts) = begun.map_or_else(|| (page(), None), |(page, counts)| (page, Some(counts)));
         let (orders, received) = channel();
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || page.follow(&received));
         thread.map_err(|error| Error::new(Kind::Unavailable, "there is no thread for the journal").caused_by(error))?;

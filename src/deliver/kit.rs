@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use metrics::Counter;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 
 use super::Config;
 use super::artifact::Timings;
@@ -14,6 +14,7 @@ use super::pool::{Limits as PoolLimits, Pool, Turn};
 use super::quarantine::Quarantine;
 use super::sources::{self, Content};
 use super::stop::Stop;
+use super::turns::Turns;
 use crate::cache::{Cache, Limits, Outcome};
 use crate::decode::place::Place;
 use crate::decode::stills;
@@ -22,7 +23,7 @@ use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
 use crate::media::time::Micros;
 use crate::media::{Facts, Index, Media};
-use crate::origin::{Opened, Origin};
+use crate::origin::{Opened, Origin, carried};
 use crate::packager::fmp4;
 use crate::packager::segments::Pace;
 use crate::packager::timeline::Window;
@@ -31,11 +32,11 @@ use crate::plan::Precision;
 use crate::plan::cost::{self, Cost};
 use crate::thumbnail::Picture;
 
-/// Most media indexes that are read at once in a folder: each may take hundreds of megabytes while it is parsed.
-const READINGS_MAX: usize = 8;
+/// Most bytes of tables of a file that is read beside as many others: those of some four hours.
+const TABLES_MAX: u64 = 16 << 20;
 
-/// Most clips that are laid out at once: each may take a hundred megabytes.
-const CLIPS_MAX: usize = 2;
+/// What reading an index with more than that may take: `moov` as it is, and what becomes of it.
+const LARGE_READING_BYTES: u64 = 256 << 20;
 
 /// Bytes of views that are kept: some hundred two-hour films and ten thousand clips.
 const VIEWS_BYTES_MAX: u64 = 32 << 20;
@@ -57,8 +58,7 @@ pub(super) struct Kit {
     facts: Cache<Source, Arc<Facts>>,
     indexes: Cache<Source, Arc<Index>>,
     frames: Cache<FrameKey, Arc<Frame>>,
-    readings: Arc<Semaphore>,
-    clips: Arc<Semaphore>,
+    turns: Turns,
     views: Cache<ViewsKey, Arc<[View]>>,
 }
 
@@ -126,13 +126,12 @@ impl Kit {
         Ok(Kit {
             origin,
             place: Place::new(&config.place, config.decoding, pool.load().workers),
+            turns: Turns::new(pool.load().workers),
             pool,
             quarantine: Arc::new(Quarantine::new(config.quarantine)),
             facts: Cache::new(limits(config.facts_max), |_, _| 1),
             indexes: Cache::new(limits(config.indexes_bytes_max), |_, index: &Arc<Index>| index.weight()),
             frames: Cache::new(limits(config.frames_bytes_max), |_, frame: &Arc<Frame>| frame.picture.weight()),
-            readings: Arc::new(Semaphore::new(READINGS_MAX)),
-            clips: Arc::new(Semaphore::new(CLIPS_MAX)),
             views: Cache::new(limits(VIEWS_BYTES_MAX), |_, views: &Arc<[View]>| {
                 views.iter().map(View::weight).sum::<usize>() + VIEWS_KEY_BYTES
             }),
@@ -148,7 +147,7 @@ impl Kit {
     pub(super) async fn facts(&self, source: &Source) -> Result<Arc<Facts>> {
         let make = || {
             let (kit, source) = (self.clone(), source.clone());
-            async move { kit.read_facts(&source).await.map(Arc::new) }
+            carried(async move { kit.read_facts(&source).await.map(Arc::new) })
         };
         let (facts, outcome) = self.facts.get_or_make(source.clone(), make).await?;
         count(Remembered::Facts, outcome);
@@ -163,6 +162,9 @@ impl Kit {
     async fn read_facts(&self, source: &Source) -> Result<Facts> {
         match sources::recognise(&self.origin, source).await? {
             Content::Still => {
+                // What comes from elsewhere comes before anything is held for it: an origin that is slow holds up nobody else.
+                sources::bring(&self.origin, source).await?;
+                let _held = self.turns.hold(source.size).await?;
                 let facts = sources::facts(&self.origin, &self.place, source);
                 self.quarantine.around(source, facts).await
             }
@@ -177,21 +179,42 @@ impl Kit {
     async fn index(&self, source: &Source) -> Result<Arc<Index>> {
         let make = || {
             let (kit, source) = (self.clone(), source.clone());
-            async move {
-                // Those elsewhere take turns by origin: one that is slow must not hold up the others.
-                let _reading = match kit.origin.open(&source).await? {
-                    Opened::Local(_) => Some(turn(&kit.readings).await?),
-                    Opened::Remote(_) | Opened::Held(_) => None,
-                };
-                let index = sources::index(&kit.origin, &kit.place, &source);
-                let index = kit.quarantine.around(&source, index).await?;
+            carried(async move {
+                let index = kit.quarantine.around(&source, kit.read_index(&source)).await?;
                 tell_of_misfits(&index, &source);
                 Ok(index)
-            }
+            })
         };
         let (index, outcome) = self.indexes.get_or_make(source.clone(), make).await?;
         count(Remembered::Indexes, outcome);
         Ok(index)
+    }
+
+    /// The index of `source` as its file has it. Many are read at once, but of those with large tables few.
+    async fn read_index(&self, source: &Source) -> Result<Arc<Index>> {
+        let small = {
+            // Those elsewhere take turns by origin: one that is slow must not hold up the others.
+            let _reading = match self.origin.open(source).await? {
+                Opened::Local(_) => Some(self.turns.reading().await?),
+                Opened::Remote(_) | Opened::Held(_) => None,
+            };
+            sources::index_within(&self.origin, &self.place, source, TABLES_MAX).await?
+        };
+        match small {
+            Some(index) => Ok(index),
+            None => {
+                let _held = self.turns.hold(LARGE_READING_BYTES).await?;
+                sources::index(&self.origin, &self.place, source).await
+            }
+        }
+    }
+
+    /// What `work` makes for players, in its turn.
+    pub(super) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.turns.compute(work).await
     }
 
     /// The video `source` with its index.
@@ -224,7 +247,8 @@ impl Kit {
         let index = self.index(source).await?;
         let key = views_key(source, &index, window, pace);
         let (of, window, pace) = (Arc::clone(&index), key.1, pace.clone());
-        let make = || sources::blocking(move |_| Ok(views(&of, window, &pace).into()));
+        let kit = self.clone();
+        let make = || async move { kit.compute(move || Ok(views(&of, window, &pace).into())).await };
         let (views, outcome) = self.views.get_or_make(key, make).await?;
         count(Remembered::Views, outcome);
         Ok(Show { index, views })
@@ -232,7 +256,7 @@ impl Kit {
 
     /// A turn at laying out a clip, which lasts until it is dropped.
     pub(super) async fn clip_turn(&self) -> Result<SemaphorePermit<'_>> {
-        turn(&self.clips).await
+        self.turns.clip().await
     }
 
     /// The frame of `source` for the moment `at`, and what it took: what is decoded is a part of `turn`.
@@ -387,11 +411,11 @@ impl Kit {
         let took = Arc::new(OnceLock::new());
         let make = || {
             let (made, took) = (make(self.clone()), Arc::clone(&took));
-            async move {
+            carried(async move {
                 let (frame, timings) = made.await?;
                 let _ = took.set(timings);
                 Ok(Arc::new(frame))
-            }
+            })
         };
         let (frame, outcome) = self.frames.get_or_make(key, make).await?;
         count(Remembered::Frames, outcome);
@@ -418,11 +442,6 @@ fn halved(facts: &Facts, source: &Source, at_least: Size) -> (FrameKey, u8, Cost
     let halvings = facts.picture.map_or(0, |picture| stills::halvings(&picture, at_least));
     let cost = facts.picture.map(|picture| cost::still(&picture, source.size, halvings)).unwrap_or_default();
     (FrameKey { source: source.clone(), what: Decoded::Halved(halvings) }, halvings, cost)
-}
-
-async fn turn(of: &Semaphore) -> Result<SemaphorePermit<'_>> {
-    let closed = |error| Error::new(Kind::Internal, "the service is stopping").caused_by(error);
-    of.acquire().await.map_err(closed)
 }
 
 /// Equal windows of a file have equal names, however far beyond its end they reach.

@@ -28,6 +28,7 @@ pub mod stop;
 mod stored;
 mod strip;
 mod transcript;
+mod turns;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -55,7 +56,7 @@ use crate::catalog::Catalog;
 use crate::decode::cage::Walls;
 use crate::entry::{Entry, EntryId, PartnerId, Source};
 use crate::error::{Code, Error, Kind, Result};
-use crate::origin::Origin;
+use crate::origin::{Origin, carried};
 use crate::plan::cost::Cost;
 use crate::plan::sequence::Member;
 use crate::plan::{self, Client, Decision, Known, Plan, Policy, Work};
@@ -320,7 +321,7 @@ impl Delivery {
         let code = plan.failure;
         let (kit, work) = (self.kit.clone(), plan.work.clone());
         let flow = Flow { partner: plan.partner, client: client.map(subscriber) };
-        let make = async move { make::artifact(kit, work, flow).await.map_err(|error| numbered(error, code)) };
+        let make = carried(async move { make::artifact(kit, work, flow).await.map_err(|error| numbered(error, code)) });
         let (artifact, outcome) = self.kept.get_or_make(plan, make).await?;
         let outcome = match outcome {
             Cached::Hit => Outcome::Hit,

@@ -8,7 +8,6 @@ use futures_util::future::join_all;
 use super::artifact::{Artifact, Body, Muxed};
 use super::kit::{Kit, Show};
 use super::reading::multiplexed;
-use super::sources::blocking;
 use super::{offer, sequence, stored, transcript};
 use crate::entry::Source;
 use crate::error::{Code, Error, Kind as Failure, Result};
@@ -75,21 +74,23 @@ pub(super) async fn artifact(kit: &Kit, work: Work) -> Result<Artifact> {
     match work {
         Work::Presentation(presentation) => {
             let shows = offered(kit, &presentation).await;
-            computed(pieces(shows.iter().flatten()), move || document(&presentation, &shows)).await
+            computed(kit, pieces(shows.iter().flatten()), move || document(&presentation, &shows)).await
         }
         Work::Playlist { cut, of, iframes } => {
             let shows = shows(kit, &cut).await?;
-            computed(pieces(&shows), move || playlist(&shows, &cut, &of, iframes)).await
+            computed(kit, pieces(&shows), move || playlist(&shows, &cut, &of, iframes)).await
         }
         Work::Init(cut) => init(&shows(kit, &cut).await?, &cut),
         Work::Segment { cut, number, iframe } => segment(kit, *cut, number, iframe).await,
-        Work::CaptionList { of, length, pace } => blocking(move |_| Ok(caption_list(&of, length, &pace))).await,
+        Work::CaptionList { of, length, pace } => kit.compute(move || Ok(caption_list(&of, length, &pace))).await,
         Work::Cues(work) => cues(kit, *work).await,
         Work::Stored { source, window, moov_first } => stored::artifact(kit, source, window, moov_first).await,
         Work::Chain(chain) => sequence::chain(kit, *chain).await,
-        Work::CaptionChain { words, pace } => blocking(move |_| Ok(sequence::captions(&words, &pace))).await,
+        Work::CaptionChain { words, pace } => kit.compute(move || Ok(sequence::captions(&words, &pace))).await,
         Work::Periods(periods) => sequence::periods(kit, periods).await,
-        Work::Silence { silence, number, container, pace } => sequence::silence(silence, number, container, pace).await,
+        Work::Silence { silence, number, container, pace } => {
+            kit.compute(move || sequence::silence(silence, number, container, &pace)).await
+        }
         Work::Transcript { source, style } => transcript::artifact(kit, source, style).await,
         Work::TranscriptList { seconds, total } => Ok(transcript::list(seconds, total)),
         Work::Written { body, media_type } => Ok(written(body, media_type)),
@@ -104,8 +105,12 @@ pub(super) fn written(text: String, media_type: &'static str) -> Artifact {
 }
 
 /// What `work` makes of so many pieces: at once where they are few, on a thread of its own where it takes longer.
-async fn computed<T: Send + 'static>(pieces: usize, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    if pieces <= PIECES_AT_ONCE { work() } else { blocking(move |_| work()).await }
+async fn computed<T: Send + 'static>(
+    kit: &Kit,
+    pieces: usize,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    if pieces <= PIECES_AT_ONCE { work() } else { kit.compute(work).await }
 }
 
 fn pieces<'a>(shows: impl IntoIterator<Item = &'a Show>) -> usize {
@@ -223,10 +228,12 @@ fn segment_type(cut: &Cut) -> &'static str {
 async fn segment(kit: &Kit, cut: Cut, number: u32, iframe: bool) -> Result<Artifact> {
     let shows = shows(kit, &cut).await?;
     let samples = Found::find(&shows, &cut, number, iframe)?.samples();
-    let laid = computed(samples, move || Found::find(&shows, &cut, number, iframe)?.laid(&cut)).await?;
+    let laid = computed(kit, samples, move || Found::find(&shows, &cut, number, iframe)?.laid(&cut)).await?;
     match laid {
         Laid::Out(artifact) => Ok(*artifact),
         Laid::Unmeasured(muxed) => {
+            // All of it is in memory at once.
+            let _turn = kit.clip_turn().await?;
             let bytes = multiplexed(&kit.origin, &muxed).await?;
             Ok(Artifact::new(Body::Bytes(bytes), TS_TYPE))
         }
@@ -325,7 +332,7 @@ async fn cues(kit: &Kit, work: Cues) -> Result<Artifact> {
         return Err(Error::too_large(format!("a caption file of more than {} bytes", captions::BYTES_MAX)));
     }
     let bytes = kit.origin.read(&source, 0..source.size).await?;
-    blocking(move |_| {
+    kit.compute(move || {
         let cues = captions::parse(&bytes)?;
         let text = match number {
             None => captions::whole(&cues, window),

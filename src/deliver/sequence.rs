@@ -8,7 +8,6 @@ use super::artifact::{Artifact, Body};
 use super::kit::{Kit, Show};
 use super::offer::{self, Gathered};
 use super::package::{TS_TYPE, leader, numbered, offered, shows, timeline, written};
-use super::sources::blocking;
 use crate::error::{Error, Kind as Failure, Result};
 use crate::media::AudioFormat;
 use crate::packager::name::{File, Form, Selection};
@@ -30,7 +29,7 @@ pub(super) async fn chain(kit: &Kit, chain: Chain) -> Result<Artifact> {
         }
     });
     let clips = join_all(clips).await.into_iter().collect::<Result<Vec<_>>>()?;
-    blocking(move |_| links(&chain, &clips)).await
+    kit.compute(move || links(&chain, &clips)).await
 }
 
 fn links(chain: &Chain, clips: &[Vec<Show>]) -> Result<Artifact> {
@@ -113,7 +112,7 @@ pub(super) fn captions(words: &[Words], pace: &Pace) -> Artifact {
 /// A manifest of several entries.
 pub(super) async fn periods(kit: &Kit, periods: Vec<Presentation>) -> Result<Artifact> {
     let shows = join_all(periods.iter().map(|period| offered(kit, period))).await;
-    blocking(move |_| {
+    kit.compute(move || {
         let mut gathered = Vec::with_capacity(periods.len());
         for (period, shows) in periods.iter().zip(&shows) {
             gathered.push(offer::gather(period, shows)?);
@@ -145,30 +144,22 @@ fn follow(one: &mut Gathered, last: &Gathered, pace: &Pace) -> Result<()> {
 }
 
 /// A piece of silence.
-pub(super) async fn silence(
-    silence: Silence,
-    number: Option<u32>,
-    container: Container,
-    pace: Pace,
-) -> Result<Artifact> {
-    blocking(move |_| {
-        let track = silence.track()?;
-        let timeline = Timeline::new(&track, silence.window())?;
-        let timeline = timeline.ok_or_else(|| Error::new(Failure::Internal, "silence has a length"))?;
-        let Some(number) = number else {
-            return Ok(Artifact::new(Body::Bytes(fmp4::init(&timeline)?.into()), "audio/mp4"));
-        };
-        let all = segments(&timeline, &pace);
-        let samples = numbered(&all, number, "segments")?.samples.clone();
-        let (bytes, media_type) = match container {
-            Container::Fmp4 => (silence.fill(&fmp4::segment(&timeline, number, samples)), "audio/mp4"),
-            Container::Ts => {
-                let mux = mpegts::segment(None, Some((&timeline, samples)), number)?;
-                let sound: Vec<_> = mux.sound().iter().map(|range| silence.bytes(range).collect()).collect();
-                (mux.write(&[], &sound)?, TS_TYPE)
-            }
-        };
-        Ok(Artifact::new(Body::Bytes(bytes.into()), media_type))
-    })
-    .await
+pub(super) fn silence(silence: Silence, number: Option<u32>, container: Container, pace: &Pace) -> Result<Artifact> {
+    let track = silence.track()?;
+    let timeline = Timeline::new(&track, silence.window())?;
+    let timeline = timeline.ok_or_else(|| Error::new(Failure::Internal, "silence has a length"))?;
+    let Some(number) = number else {
+        return Ok(Artifact::new(Body::Bytes(fmp4::init(&timeline)?.into()), "audio/mp4"));
+    };
+    let all = segments(&timeline, pace);
+    let samples = numbered(&all, number, "segments")?.samples.clone();
+    let (bytes, media_type) = match container {
+        Container::Fmp4 => (silence.fill(&fmp4::segment(&timeline, number, samples)), "audio/mp4"),
+        Container::Ts => {
+            let mux = mpegts::segment(None, Some((&timeline, samples)), number)?;
+            let sound: Vec<_> = mux.sound().iter().map(|range| silence.bytes(range).collect()).collect();
+            (mux.write(&[], &sound)?, TS_TYPE)
+        }
+    };
+    Ok(Artifact::new(Body::Bytes(bytes.into()), media_type))
 }

@@ -46,6 +46,8 @@ struct Ended {
     list: RwLock<(Option<SystemTime>, Arc<Revocations>)>,
     /// The second in which the file was looked at last.
     looked: AtomicU64,
+    /// Held by who reads the file.
+    turn: Mutex<()>,
 }
 
 impl Sessions {
@@ -134,7 +136,7 @@ impl Sessions {
 impl Ended {
     fn open(file: &Path) -> Result<Ended> {
         let list = RwLock::new((changed(file), Arc::new(load(file)?)));
-        Ok(Ended { file: file.to_owned(), list, looked: AtomicU64::new(0) })
+        Ok(Ended { file: file.to_owned(), list, looked: AtomicU64::new(0), turn: Mutex::new(()) })
     }
 
     /// The list as it was within the last seconds.
@@ -149,12 +151,15 @@ impl Ended {
 
     /// Reads the file again if it has changed. One that cannot be read changes nothing: what was ended stays so.
     fn look(&self) {
+        // A disk that hangs holds one thread, and nobody else.
+        let Ok(_turn) = self.turn.try_lock() else { return };
         let changed = changed(&self.file);
         if self.list.read().unwrap_or_else(PoisonError::into_inner).0 == changed {
             return;
         }
+        let loaded = load(&self.file);
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
-        match load(&self.file) {
+        match loaded {
             Ok(loaded) => *list = (changed, Arc::new(loaded)),
             Err(error) => {
                 list.0 = changed;

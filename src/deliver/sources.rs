@@ -99,12 +99,26 @@ pub async fn recognise(origin: &Origin, source: &Source) -> Result<Content> {
 
 /// The index of `source`. Fails with [`Kind::Unsupported`] where it is no media, or damaged beyond use.
 pub async fn index(origin: &Origin, place: &Place, source: &Source) -> Result<Arc<Index>> {
+    let index = index_within(origin, place, source, INDEX_BYTES_MAX).await?;
+    index.ok_or_else(|| Error::too_large(format!("the file's tables take more than {INDEX_BYTES_MAX} bytes")))
+}
+
+/// The same, or `None` for an MP4 file whose tables turn out to take more than `tables_max` bytes.
+pub(super) async fn index_within(
+    origin: &Origin,
+    place: &Place,
+    source: &Source,
+    tables_max: u64,
+) -> Result<Option<Arc<Index>>> {
     let opened = origin.open(source).await?;
     let place = place.clone();
     reading(opened, move |opened, stop| {
         let head = opened.read(0..opened.size().min(HEAD_BYTES))?;
         let mut index = match content(&head) {
-            Content::Mp4 => read_mp4(opened, stop)?,
+            Content::Mp4 => match read_mp4(opened, tables_max, stop)? {
+                Some(index) => index,
+                None => return Ok(None),
+            },
             Content::Other => scan_container(opened, &place, stop)?,
             Content::Still => return Err(Error::unsupported("the file is a picture and has no tracks")),
             Content::Foreign => return Err(Error::unsupported("the file is neither video nor sound nor picture")),
@@ -113,7 +127,7 @@ pub async fn index(origin: &Origin, place: &Place, source: &Source) -> Result<Ar
         configure(&mut index, opened, &place)?;
         look_for_captions(&mut index, opened)?;
         opened.check_version()?;
-        Ok(Arc::new(index))
+        Ok(Some(Arc::new(index)))
     })
     .await
 }
@@ -141,18 +155,18 @@ pub(super) async fn reading<T: Send + 'static>(
     .await
 }
 
-fn read_mp4(opened: &Opened, stop: &Stop) -> Result<Index> {
+fn read_mp4(opened: &Opened, tables_max: u64, stop: &Stop) -> Result<Option<Index>> {
     let (mut reader, mut range) = Reader::new(opened.size());
     let mut total = 0u64;
     loop {
         total = total.saturating_add(range.end.saturating_sub(range.start));
-        if total > INDEX_BYTES_MAX {
-            return Err(Error::too_large(format!("the file's tables take more than {INDEX_BYTES_MAX} bytes")));
+        if total > tables_max {
+            return Ok(None);
         }
         stop.check()?;
         match reader.feed(&opened.read(range)?)? {
             Step::Read(next) => range = next,
-            Step::Done(index) => return Ok(*index),
+            Step::Done(index) => return Ok(Some(*index)),
         }
     }
 }

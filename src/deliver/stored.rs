@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::artifact::{Artifact, Body};
 use super::kit::Kit;
-use super::sources::{blocking, reading};
+use super::sources::reading;
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 use crate::media::mp4::front::{Finder, Late, Search, moved};
@@ -70,14 +70,15 @@ fn late(opened: &Opened) -> Result<Option<Late>> {
 async fn clip(kit: &Kit, source: Source, window: Window) -> Result<Artifact> {
     let film = kit.film(&source).await?;
     let _turn = kit.clip_turn().await?;
-    let (layout, media_type) = blocking(move |_| {
-        let clip = Clip::new(&film.index, window)?;
-        for reason in &clip.left_out {
-            tracing::info!(file = %film.source.location, %reason, "left out of a clip");
-        }
-        clip.written()
-    })
-    .await?;
+    let (layout, media_type) = kit
+        .compute(move || {
+            let clip = Clip::new(&film.index, window)?;
+            for reason in &clip.left_out {
+                tracing::info!(file = %film.source.location, %reason, "left out of a clip");
+            }
+            clip.written()
+        })
+        .await?;
     Ok(Artifact::new(Body::slices(source, layout), media_type))
 }
 
@@ -87,7 +88,7 @@ pub(super) async fn left_out(kit: &Kit, source: &Source, window: Window) -> Resu
         return Ok(Vec::new());
     }
     let film = kit.film(source).await?;
-    blocking(move |_| {
+    kit.compute(move || {
         let clip = Clip::new(&film.index, window)?;
         Ok(clip.left_out.iter().map(|reason| format!("{} {reason}", film.source.location)).collect())
     })

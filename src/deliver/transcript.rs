@@ -3,7 +3,6 @@
 use super::artifact::Artifact;
 use super::kit::Kit;
 use super::package::written;
-use super::sources::blocking;
 use crate::entry::Source;
 use crate::error::{Error, Result};
 use crate::media::time::Micros;
@@ -22,7 +21,7 @@ pub(super) async fn artifact(kit: &Kit, source: Source, style: Style) -> Result<
         return Err(Error::too_large(format!("a caption file of more than {} bytes", captions::BYTES_MAX)));
     }
     let bytes = kit.origin.read(&source, 0..source.size).await?;
-    blocking(move |_| {
+    kit.compute(move || {
         let cues = captions::parse(&bytes)?;
         Ok(match style {
             Style::Json => written(captions::json(&cues), "application/json"),

@@ -22,7 +22,8 @@ pub(super) fn run(given: &ArgMatches) -> Outcome {
     let settings = settings(given)?;
     log(settings.log);
     let handed = systemd::listeners().map_err(fault)?;
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let outcome: Outcome = runtime.block_on(async {
         let (catalog, delivery) = delivery(&settings)?;
         match delivery.open().map_err(fault)? {
             Some(walls) => tracing::info!(%walls, "media is decoded in processes of their own"),
@@ -55,7 +56,10 @@ pub(super) fn run(given: &ArgMatches) -> Outcome {
         let outcome = server.serve(house, stop).await.map_err(fault);
         survey.abort();
         outcome
-    })
+    });
+    // Threads that a disk holds that hangs are not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn survey(catalog: Catalog) {

@@ -129,12 +129,16 @@ impl Body for Part {
 }
 
 /// The answer, where it is an error with as much of its text as is of use. Fails where access is denied: of what stores
-/// say under that status, all else is wrong with the credentials. Answers to HEAD say nothing.
+/// say under that status, all else is wrong with the credentials. Answers to HEAD say nothing. What is gone for good (RFC 9110
+/// section 15.5.11) is not there.
 pub(super) async fn spoken(response: HttpResponse) -> Result<HttpResponse, HttpError> {
     if response.status().is_success() {
         return Ok(response);
     }
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    if head.status == StatusCode::GONE {
+        head.status = StatusCode::NOT_FOUND;
+    }
     let (mut pieces, mut text) = (body.bytes_stream(), Vec::new());
     while let Some(Ok(piece)) = pieces.next().await {
         text.extend_from_slice(&piece[..piece.len().min(ERROR_BYTES_MAX - text.len())]);

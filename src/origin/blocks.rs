@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::behalf::{Asking, on_behalf};
 use super::place::Target;
 use super::store::{Store, changed};
 use crate::cache::disk::{Disk, Id};
@@ -32,6 +33,8 @@ pub(super) struct File {
     pub(super) source: Source,
     /// What no other file at no other version is called.
     pub(super) name: Arc<str>,
+    /// On whose behalf it was opened.
+    pub(super) asking: Option<Asking>,
 }
 
 /// The blocks that are kept, and those on their way. Clones share them.
@@ -251,11 +254,12 @@ impl Blocks {
         let blocks = Arc::new(Slots { first, slots, told: watch::Sender::new(None) });
         let keys = numbers.iter().map(|number| file.key(*number)).collect();
         let (inner, file, ending) = (Arc::clone(&self.0), Arc::clone(file), Ending(Arc::clone(&blocks)));
-        let task = self.0.runtime.spawn(async move {
+        let asking = file.asking.clone();
+        let task = self.0.runtime.spawn(on_behalf(asking, async move {
             if let Err(error) = inner.fetch(&file, &ending.0).await {
                 ending.0.told.send_replace(Some(error));
             }
-        });
+        }));
         Arc::new(Run { blocks, keys, task: task.abort_handle(), coming: Arc::clone(&self.0.coming) })
     }
 }

@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 use url::Url;
 
 use super::answer;
+use super::behalf::{Asking, TRACEPARENT};
 use super::breaker::Breaker;
 use super::guard::Reach;
 use super::place::Place;
@@ -130,6 +131,10 @@ impl HttpService for Talk {
         let (mut head, body) = request.into_parts();
         head.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         head.headers.insert(USER_AGENT, HeaderValue::from_static(concat!("vedette/", env!("CARGO_PKG_VERSION"))));
+        // It comes behind any signature, which is of the fields that it names and no others.
+        if let Some(asking) = Asking::current() {
+            head.headers.insert(TRACEPARENT, asking.field().clone());
+        }
         for _ in 0..=REDIRECTS_MAX {
             let reach = self.reach(&head.uri)?;
             let request = HttpRequest::from_parts(head.clone(), body.clone());

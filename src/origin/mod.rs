@@ -1,6 +1,7 @@
 //! Bytes at rest: ranges of stored files, unchanged since the catalog saw them.
 
 mod answer;
+mod behalf;
 mod blocks;
 mod breaker;
 mod client;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::behalf::{Asking, carried, on_behalf};
 pub use self::client::tls;
 use self::folder::Folder;
 pub use self::folder::Local;

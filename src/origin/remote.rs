@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::behalf::Asking;
 use super::blocks::{Blocks, File, Run};
 use super::client::{Client, Patience};
 use super::guard::Reach;
@@ -140,7 +141,8 @@ impl Origins {
     pub(super) fn open(&self, source: &Source) -> Result<Remote> {
         let (store, target) = self.locate(&source.location)?;
         let name = format!("{}@{}", store.name(&target), source.version).into();
-        let file = File { store: Arc::clone(store), target, source: source.clone(), name };
+        let asking = Asking::current();
+        let file = File { store: Arc::clone(store), target, source: source.clone(), name, asking };
         Ok(Remote {
             file: Arc::new(file),
             blocks: self.blocks.clone(),

@@ -1,7 +1,7 @@
 //! One file at a time of a place: what is known of it, ranges of it, and the names beside it.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -51,6 +51,8 @@ pub(super) struct Store {
     turns: Arc<Semaphore>,
     /// When listing was denied last.
     unlisted: Mutex<Option<Instant>>,
+    /// Whether the log was told that what is denied is taken to be absent.
+    told_of_denials: Once,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,7 @@ impl Store {
             requests: Arc::new(Semaphore::new(config.requests_max)),
             turns: Arc::new(Semaphore::new(TURNS_MAX)),
             unlisted: Mutex::default(),
+            told_of_denials: Once::new(),
         })
     }
 
@@ -112,10 +115,18 @@ impl Store {
     }
 
     /// Whether a failure to look at a file means that there is none. A store tells those who may not list its names that
-    /// they are denied what is absent.
+    /// they are denied what is absent, and many a web server has such a store behind it. It is an answer, not a fault: what is
+    /// denied is not served as it was before, either.
     fn is_absence(&self, error: &object_store::Error) -> bool {
-        let is_hidden = || !self.can_list() && cause::<Denied>(error).is_some();
-        matches!(error, object_store::Error::NotFound { .. }) || is_hidden()
+        if matches!(error, object_store::Error::NotFound { .. }) {
+            return true;
+        }
+        let is_hidden = !self.can_list() && cause::<Denied>(error).is_some();
+        if is_hidden {
+            let url = self.place.url.as_str();
+            self.told_of_denials.call_once(|| tracing::warn!(url, "what this origin denies is taken to be absent"));
+        }
+        is_hidden
     }
 
     /// The whole of `target` with what is known of it; `None` where it is not there. Fails where it is longer than
@@ -231,7 +242,7 @@ impl Store {
         let before = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
         if before.is_none() {
             let url = self.place.url.as_str();
-            tracing::warn!(url, "names may not be listed: few are tried, and what is denied is taken to be absent");
+            tracing::warn!(url, "names may not be listed: few are tried");
         }
         self.silent()
     }

@@ -13,6 +13,7 @@ pub(crate) mod cloud;
 #[allow(dead_code, reason = "the tests of the whole use the rest")]
 #[path = "../../tests/it/far.rs"]
 pub(crate) mod far;
+#[allow(dead_code, reason = "the tests of the whole use the rest")]
 #[path = "../../tests/it/s3.rs"]
 pub(crate) mod s3;
 

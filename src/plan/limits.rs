@@ -5,7 +5,7 @@ use crate::error::{Code, Error, Result};
 use crate::media::picture::Size;
 use crate::request::thumbnail::format_name;
 use crate::thumbnail::Format;
-use crate::thumbnail::encode::side_max;
+use crate::thumbnail::encode::{pixels_max, side_max};
 
 /// A row of tiles of one size.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +29,11 @@ impl Sheet {
 
 /// Whether a format can hold a sheet.
 pub(super) fn holds(format: Format, sheet: Sheet) -> bool {
-    let side = sheet.width().max(sheet.tile.height.into());
-    side <= side_max(format).into()
+    fits(format, sheet) && sheet.pixels() <= pixels_max(format).into()
+}
+
+fn fits(format: Format, sheet: Sheet) -> bool {
+    sheet.width().max(sheet.tile.height.into()) <= side_max(format).into()
 }
 
 /// Refuses strips of too many slices, before anything is made for each.
@@ -50,9 +53,12 @@ pub(super) fn check_sheet(sheet: Sheet, format: Format, policy: &Policy) -> Resu
         }
     };
     if !holds(format, sheet) {
-        let allowed = side_max(format);
-        let name = format_name(format);
-        return Err(refused(format!("{}; allowed: at most {allowed} pixels a side in {name}", size())));
+        let (name, side, pixels) = (format_name(format), side_max(format), pixels_max(format));
+        let allowed = match fits(format, sheet) {
+            false => format!("{side} pixels a side in {name}"),
+            true => format!("{pixels} pixels altogether in {name}"),
+        };
+        return Err(refused(format!("{}; allowed: at most {allowed}", size())));
     }
     if sheet.pixels() > policy.output_pixels_max.into() {
         let allowed = policy.output_pixels_max;

@@ -423,6 +423,9 @@ fn limits() {
     );
     stage.refuses("/vid_slices/200/width/100/format/webp", Code::BadQuery, "20000x56 pixels (200 of 100x56)");
     stage.refuses("/vid_slices/200/width/100/format/webp", Code::BadQuery, "16383 pixels a side in webp");
+    stage.cuts("/width/3840/format/avif", "1920x1080+0+0 of 1920x1080 to 3840x2160+0+0 on 3840x2160");
+    let large = "4000x2250 pixels; allowed: at most 8912896 pixels altogether in avif";
+    stage.refuses("/width/4000/format/avif", Code::BadQuery, large);
     stage.shows("/vid_slices/2147483647/vid_slice/0/width/0/height/0", "thumbnail frame \"top\"@v at 0");
     // A strip of original sizes is narrowed to what can be held.
     stage.cuts("/width/0/height/0/vid_slices/20", "1920x1080+0+0 of 1920x1080 to 1920x1080+0+0 on 1920x1080");
@@ -447,6 +450,9 @@ fn formats_follow_accept() {
     assert_eq!(format(true, true, ""), (Format::Jpeg, false));
     assert_eq!(format(true, true, "/format/png"), (Format::Png, false));
     assert_eq!(format(false, true, "/format/auto/vid_slices/200/width/100"), (Format::Jpeg, true));
+    assert_eq!(format(true, true, "/format/auto/width/4000"), (Format::Webp, true));
+    assert_eq!(format(true, false, "/format/auto/width/4000"), (Format::Jpeg, true));
+    assert_eq!(format(true, true, "/format/auto/width/3840"), (Format::Avif, true));
 }
 
 #[test]

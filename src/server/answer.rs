@@ -21,6 +21,7 @@ use super::journal::{self, millis};
 use super::multipart;
 use super::prepared::{Prepared, content, etag, standing, takes_gzip};
 use super::purge;
+use super::quota::Tally;
 use super::range::{self, Wanted};
 use super::recent::{self, Reply};
 use super::reply;
@@ -47,7 +48,12 @@ const NOTHING_HERE: &str = "nothing is served under this path; vedette shows a f
                             /p/1/sp/100/playManifest/entryId/{id}/format/applehttp/a.m3u8";
 
 /// The answer to a request, counted and logged. The body of a POST is a form; that of other methods is not looked at.
-pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Request<B>) -> Response<Body> {
+pub(super) async fn answer<B: HttpBody>(
+    house: &House,
+    peer: Peer,
+    request: Request<B>,
+    tally: Tally,
+) -> Response<Body> {
     let begun = Instant::now();
     let traced = traces::begin_with(house, request.headers());
     let (head, body) = request.into_parts();
@@ -55,32 +61,47 @@ pub(super) async fn answer<B: HttpBody>(house: &House, peer: Peer, request: Requ
     let asked = Head { method: head.method, version: head.version, headers: head.headers, peer, name };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let authority = head.uri.authority().map(|authority| authority.as_str());
-    let (kind, mut response) = match asked.method {
-        Method::POST => match posted(house, &asked, target, body).await {
+    let answering = decided(house, &asked, (authority, target), (body, tally));
+    let (kind, mut response) = traces::within(traced.as_ref(), answering).await;
+    let client = || house.proxies.way(asked.peer, &asked.headers).client;
+    let took = begun.elapsed();
+    telemetry::answered(kind, response.status().as_u16(), took);
+    if house.log_requests || tracing::enabled!(target: "vedette::access", tracing::Level::DEBUG) {
+        journal::request((&asked, target, client()), (kind, &response, took));
+    }
+    if let Some(traced) = traced {
+        traced.answered((&asked, target, client()), (kind, &mut response));
+    }
+    response.headers_mut().insert(X_REQUEST_ID, asked.name);
+    if asked.method == Method::HEAD { response::without_body(response) } else { response }
+}
+
+/// The answer to a request by its method, unless its client asks for more than one may.
+async fn decided<B: HttpBody>(
+    house: &House,
+    head: &Head,
+    (authority, target): (Option<&str>, &str),
+    (body, tally): (B, Tally),
+) -> (Asked, Response<Body>) {
+    let client = || house.proxies.way(head.peer, &head.headers).client;
+    if tally == Tally::Uncounted
+        && let Err(exceeded) = house.admit(client)
+    {
+        return (Asked::Other, failure::too_many_requests(exceeded));
+    }
+    match head.method {
+        Method::POST => match posted(house, head, target, body).await {
             Ok(form) => {
-                let (kind, response) = routed(house, &asked, authority, (target, &form)).await;
+                let (kind, response) = routed(house, head, authority, (target, &form)).await;
                 (kind, response::without_keeping(response))
             }
             Err(refusal) => (Asked::Other, *refusal),
         },
         ref method if method.as_str() == purge::METHOD => {
-            let client = house.proxies.way(asked.peer, &asked.headers).client;
-            (Asked::Other, purge::asked(house, client, &asked.headers, target).await)
+            (Asked::Other, purge::asked(house, client(), &head.headers, target).await)
         }
-        _ => routed(house, &asked, authority, (target, "")).await,
-    };
-    let took = begun.elapsed();
-    telemetry::answered(kind, response.status().as_u16(), took);
-    if house.log_requests || tracing::enabled!(target: "vedette::access", tracing::Level::DEBUG) {
-        let client = house.proxies.way(asked.peer, &asked.headers).client;
-        journal::request((&asked, target, client), (kind, &response, took));
+        _ => routed(house, head, authority, (target, "")).await,
     }
-    if let Some(traced) = traced {
-        let client = house.proxies.way(asked.peer, &asked.headers).client;
-        traced.answered((&asked, target, client), (kind, &mut response));
-    }
-    response.headers_mut().insert(X_REQUEST_ID, asked.name);
-    if asked.method == Method::HEAD { response::without_body(response) } else { response }
 }
 
 /// A request without its target and body, and who sent it.

@@ -24,6 +24,7 @@ use super::crowd::Member;
 use super::express::Express;
 use super::house::House;
 use super::pulse::{OpenRequest, Order, Pulsed};
+use super::quota::Tally;
 use super::siding::Siding;
 use super::telemetry::refused;
 use super::{Peer, answer, proxy_protocol, response};
@@ -50,8 +51,9 @@ pub(super) async fn serve(houses: Receiver<Arc<House>>, (stream, from): (TcpStre
         // Hyper reads these alone, and does not tell whether there was a length besides: RFC 9112 section 6.3.
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let (house, siding) = (Arc::clone(&houses.borrow()), Arc::clone(&siding));
+        let tally = siding.tally();
         async move {
-            let mut response = guarded(&house, peer, request).await;
+            let mut response = guarded(&house, peer, request, tally).await;
             if open.is_last() || is_chunked {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -62,7 +64,7 @@ pub(super) async fn serve(houses: Receiver<Arc<House>>, (stream, from): (TcpStre
         Either::Left(clear) => {
             let stream = Pulsed::new(clear, Arc::clone(&pulse));
             let siding = Arc::clone(&siding);
-            Either::Left(Express::new(stream, Arc::clone(&pulse), houses.clone(), siding))
+            Either::Left(Express::new((stream, peer), Arc::clone(&pulse), houses.clone(), siding))
         }
         Either::Right(secret) => {
             pulse.give();
@@ -128,8 +130,8 @@ async fn in_time<T>(patience: Duration, step: impl Future<Output = Result<T>>) -
 }
 
 /// The answer; a panic on the way to it is a failure of that request alone.
-async fn guarded(house: &House, peer: Peer, request: Request<Incoming>) -> Response<Body> {
-    let answer = AssertUnwindSafe(answer::answer(house, peer, request)).catch_unwind().await;
+async fn guarded(house: &House, peer: Peer, request: Request<Incoming>, tally: Tally) -> Response<Body> {
+    let answer = AssertUnwindSafe(answer::answer(house, peer, request, tally)).catch_unwind().await;
     answer.unwrap_or_else(|_panic| {
         response::plain(StatusCode::INTERNAL_SERVER_ERROR, "the service failed on this request")
     })

@@ -17,6 +17,7 @@ use hyper::{StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch::Receiver;
 
+use super::Peer;
 use super::answer;
 use super::field;
 use super::head::{self, Head, Wanted};
@@ -24,6 +25,7 @@ use super::house::House;
 use super::ident;
 use super::line::FileLine;
 use super::pulse::{OpenRequest, Pulse};
+use super::quota::Tally;
 use super::recent::Reply;
 use super::siding::{Siding, Waiting};
 use super::telemetry::{self, Asked};
@@ -36,6 +38,7 @@ use crate::trace::context::Parent;
 /// A stream that answers what it can.
 pub(super) struct Express<S> {
     stream: S,
+    peer: Peer,
     pulse: Arc<Pulse>,
     houses: Receiver<Arc<House>>,
     siding: Arc<Siding>,
@@ -95,10 +98,15 @@ const ANSWERS_AT_ONCE: usize = 16;
 const BYTES_AT_ONCE: u64 = 2 << 20;
 
 impl<S: FileLine> Express<S> {
-    /// A stream at a boundary. A request is answered by the house that there is when it comes.
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>, houses: Receiver<Arc<House>>, siding: Arc<Siding>) -> Express<S> {
+    /// A stream at a boundary, and who is at its other end. A request is answered by the house that there is when it comes.
+    pub(super) fn new(
+        (stream, peer): (S, Peer),
+        pulse: Arc<Pulse>,
+        houses: Receiver<Arc<House>>,
+        siding: Arc<Siding>,
+    ) -> Express<S> {
         let (phase, input) = (Phase::Boundary, Input::default());
-        Express { stream, pulse, houses, siding, phase, input, output: None, head: Vec::new() }
+        Express { stream, peer, pulse, houses, siding, phase, input, output: None, head: Vec::new() }
     }
 
     /// Sends what is left of an answer. One that cannot be sent to its end breaks the connection off.
@@ -146,7 +154,7 @@ impl<S: FileLine> Express<S> {
         let (begun, at) = (self.pulse.requests().0, Instant::now());
         let (length, wanted, (range, name, trace)) = match head::head(self.input.rest()) {
             Head::Plain { length, wanted, range, name, trace } => (length, wanted, (range, name, trace)),
-            Head::Bodyless { length } => return self.lend(length, begun),
+            Head::Bodyless { length } => return self.lend((length, Tally::Uncounted), begun),
             Head::Other => {
                 self.siding.close();
                 self.pulse.give();
@@ -154,13 +162,15 @@ impl<S: FileLine> Express<S> {
                 return;
             }
         };
+        let house = Arc::clone(&self.houses.borrow());
+        if house.admit(|| house.proxies.client(self.peer.address, &self.input.rest()[..length])).is_err() {
+            // Who asks for too much is told so there.
+            return self.lend((length, Tally::Uncounted), begun);
+        }
         let parent = || Parent::read(std::str::from_utf8(trace?).ok()?);
-        let mut traced = {
-            let house = self.houses.borrow();
-            house.tracer.is_some().then(|| traces::begin(&house, parent())).flatten()
-        };
-        let Some((kind, outcome, mut reply)) = self.at_hand(wanted, range) else {
-            return self.lend(length, begun);
+        let mut traced = house.tracer.is_some().then(|| traces::begin(&house, parent())).flatten();
+        let Some((kind, outcome, mut reply)) = self.at_hand(&house, wanted, range) else {
+            return self.lend((length, Tally::Counted), begun);
         };
         // Plain targets are ASCII.
         let url = std::str::from_utf8(wanted.target).unwrap_or_default();
@@ -181,24 +191,21 @@ impl<S: FileLine> Express<S> {
     }
 
     /// The answer to a plain request, where it is known or made in microseconds.
-    fn at_hand(&self, wanted: Wanted<'_>, range: Option<&[u8]>) -> Option<(Asked, Outcome, Reply)> {
+    fn at_hand(&self, house: &House, wanted: Wanted<'_>, range: Option<&[u8]>) -> Option<(Asked, Outcome, Reply)> {
         // The last answer of a connection says that it is the last, which none of these does; what is logged is logged in one place.
-        let house = Arc::clone(&self.houses.borrow());
         if self.pulse.is_told() || house.log_requests {
             return None;
         }
         match house.recent.get(wanted, field::now()) {
             Some(answer) => Some((answer.kind, Outcome::Hit, answer.reply(range)?)),
             // A panic on the way is a failure of that request alone; hyper knows what to say.
-            None if range.is_none() => {
-                catch_unwind(AssertUnwindSafe(|| answer::at_once(&house, wanted))).ok().flatten()
-            }
+            None if range.is_none() => catch_unwind(AssertUnwindSafe(|| answer::at_once(house, wanted))).ok().flatten(),
             None => None,
         }
     }
 
-    fn lend(&mut self, length: usize, begun: u32) {
-        self.siding.open();
+    fn lend(&mut self, (length, tally): (usize, Tally), begun: u32) {
+        self.siding.open(tally);
         self.phase = Phase::Lent { left: length, begun };
     }
 

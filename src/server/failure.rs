@@ -1,10 +1,13 @@
 //! Errors and refusals to responses: the only way from a kind of failure to a status.
 
+use std::time::Duration;
+
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::body::Body;
 use super::field::text;
+use super::quota::Exceeded;
 use super::response::{ALLOWED_METHODS, plain};
 use crate::error::{Code, Error, Kind};
 
@@ -101,11 +104,22 @@ fn error_cache_control(kind: Kind) -> HeaderValue {
 
 fn retry(response: &mut Response<Body>, error: &Error) {
     if matches!(error.kind(), Kind::Busy | Kind::Unavailable | Kind::Changed) {
-        let known =
-            error.retry_after().map(|wait| (wait.as_millis().div_ceil(1000) as u64).clamp(1, RETRY_AFTER_MAX_S));
-        let seconds = HeaderValue::from(known.unwrap_or(RETRY_AFTER_S));
+        let seconds = error.retry_after().map_or(RETRY_AFTER_S.into(), seconds);
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
+}
+
+/// Whole seconds that are no shorter than a wait (RFC 9110 section 10.2.3).
+fn seconds(wait: Duration) -> HeaderValue {
+    (wait.as_millis().div_ceil(1000) as u64).clamp(1, RETRY_AFTER_MAX_S).into()
+}
+
+/// 429: a client asks for more than one may (RFC 6585 section 4).
+pub(super) fn too_many_requests(exceeded: Exceeded) -> Response<Body> {
+    let mut response = plain(StatusCode::TOO_MANY_REQUESTS, &exceeded.to_string());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::RETRY_AFTER, seconds(exceeded.wait));
+    response
 }
 
 /// The status of each kind of failure.
@@ -139,8 +153,6 @@ pub(super) fn form_not_allowed() -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn field<'a>(response: &'a Response<Body>, name: &str) -> &'a str {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Peer;
+use super::{Peer, head};
 use crate::access::network::Network;
 
 /// The proxies before the service.
@@ -63,14 +63,10 @@ impl Proxies {
         if !self.are(peer.address) {
             return Way { client: peer.address.to_canonical(), scheme: own, host: None };
         }
-        let (mut client, mut hops) = (peer.address.to_canonical(), 0);
-        for element in elements(headers, &self.header.name()).take(HOPS_MAX) {
-            let Some(address) = self.header.address(element).filter(|_| self.are(client)) else { break };
-            client = address.to_canonical();
-            hops += 1;
-        }
+        let lines = |name: &HeaderName| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+        let (client, hops) = self.followed(peer.address, lines(&self.header.name()));
         // Every proxy adds one, or the first of them the only one: what a client has put before is not looked at.
-        let said = |name: &HeaderName| elements(headers, name).take(hops.max(1)).last();
+        let said = |name: &HeaderName| elements(lines(name)).take(hops.max(1)).last();
         let (scheme, host) = match self.header {
             Header::XForwardedFor => (said(&X_FORWARDED_PROTO), said(&X_FORWARDED_HOST)),
             Header::Forwarded => {
@@ -79,6 +75,24 @@ impl Proxies {
             }
         };
         Way { client, scheme: scheme.and_then(known_scheme).or(own), host }
+    }
+
+    /// The client of the request with a complete `head`, over a connection from `peer`.
+    pub(super) fn client(&self, peer: IpAddr, head: &[u8]) -> IpAddr {
+        self.followed(peer, head::values(head, self.header.name().as_str())).0
+    }
+
+    /// The client behind `peer` as these lines tell it, and through how many proxies that are believed it came.
+    fn followed<'a>(&self, peer: IpAddr, lines: impl Iterator<Item = &'a [u8]>) -> (IpAddr, usize) {
+        let (mut client, mut hops) = (peer.to_canonical(), 0);
+        if self.are(client) {
+            for element in elements(lines).take(HOPS_MAX) {
+                let Some(address) = self.header.address(element).filter(|_| self.are(client)) else { break };
+                client = address.to_canonical();
+                hops += 1;
+            }
+        }
+        (client, hops)
     }
 }
 
@@ -113,15 +127,16 @@ impl Header {
     }
 }
 
-/// The elements of a field, from the right. One that cannot be read is there all the same.
-fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines: Vec<&str> = headers.get_all(name).iter().map(readable).collect();
+/// The elements of the lines of a field, from the right. One that cannot be read is there all the same.
+fn elements<'a>(lines: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a str> {
+    let lines: Vec<&str> = lines.map(readable).collect();
     let elements = lines.into_iter().rev().flat_map(|line| line.rsplit(','));
     elements.map(str::trim).filter(|element| !element.is_empty())
 }
 
-fn readable(value: &HeaderValue) -> &str {
-    value.to_str().unwrap_or("?")
+fn readable(value: &[u8]) -> &str {
+    let is_text = value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    std::str::from_utf8(value).ok().filter(|_| is_text).unwrap_or("?")
 }
 
 /// The value of a parameter of an element of `Forwarded`, without its quotes.

@@ -60,6 +60,14 @@ pub fn head(buffer: &[u8]) -> Head<'_> {
     parse(buffer).unwrap_or(Head::Other)
 }
 
+/// The values of the fields of a name in a complete head, in their order.
+pub fn values<'a>(head: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    head.split(|&byte| byte == b'\n').skip(1).filter_map(move |line| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        line[..colon].eq_ignore_ascii_case(name.as_bytes()).then(|| line[colon + 1..].trim_ascii())
+    })
+}
+
 fn parse(buffer: &[u8]) -> Option<Head<'_>> {
     let first = line(buffer)?;
     let (method, rest) = word(first)?;

@@ -1,5 +1,6 @@
 //! What all connections share at a time: settings that may change while the service runs, and who makes the answers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use super::forwarded::Proxies;
 use super::pulse::Patience;
 use super::purge::Purgers;
+use super::quota::{Exceeded, Quota};
 use super::recent::Recent;
 use super::{Config, Site, form, tls};
 use crate::country::Countries;
@@ -33,6 +35,8 @@ pub struct House {
     pub(super) tls: Option<TlsAcceptor>,
     /// Most connections of one client.
     pub(super) connections_per_client_max: usize,
+    /// How much each client may ask for; `None` for as much as it likes.
+    quota: Option<Quota>,
     /// How much of a form is waited for.
     pub(super) form: form::Limits,
     /// Most parts of an answer in parts.
@@ -61,18 +65,18 @@ impl House {
     /// where one cannot be used.
     pub fn new(config: &Config, delivery: Arc<Delivery>) -> Result<House> {
         let tracer = Tracer::start(&config.traces)?;
-        House::with(config, delivery, (Arc::new(Recent::new()), tracer))
+        House::with(config, delivery, (Arc::new(Recent::new()), tracer, None))
     }
 
     /// What answers in its place from now on.
     pub fn renewed(&self, config: &Config, delivery: Arc<Delivery>) -> Result<House> {
-        House::with(config, delivery, (Arc::clone(&self.recent), self.tracer.clone()))
+        House::with(config, delivery, (Arc::clone(&self.recent), self.tracer.clone(), self.quota.as_ref()))
     }
 
     fn with(
         config: &Config,
         delivery: Arc<Delivery>,
-        (recent, tracer): (Arc<Recent>, Option<Tracer>),
+        (recent, tracer, quota): (Arc<Recent>, Option<Tracer>, Option<&Quota>),
     ) -> Result<House> {
         let certificate = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
         Ok(House {
@@ -87,6 +91,7 @@ impl House {
             countries: config.countries.as_deref().map(Countries::open).transpose()?,
             tls: certificate.map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?,
             connections_per_client_max: config.connections_per_client_max,
+            quota: Quota::new(config, quota),
             form: form::Limits { bytes_max: config.body_bytes_max, patience: config.header_timeout },
             ranges_max: config.ranges_max,
             drain_timeout: config.drain_timeout,
@@ -96,6 +101,14 @@ impl House {
             recent,
             tracer,
         })
+    }
+
+    /// Counts a request of a client, unless it is one too many. Proxies that are trusted ask for others, whom they do not always
+    /// tell, and may ask for more.
+    pub(super) fn admit(&self, client: impl FnOnce() -> IpAddr) -> std::result::Result<(), Exceeded> {
+        let Some(quota) = &self.quota else { return Ok(()) };
+        let client = client();
+        if self.proxies.are(client) { Ok(()) } else { quota.take(client) }
     }
 }
 

@@ -25,6 +25,7 @@ mod process;
 mod proxy_protocol;
 mod pulse;
 mod purge;
+mod quota;
 pub mod range;
 mod recent;
 mod reply;
@@ -36,6 +37,7 @@ mod traces;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +67,11 @@ pub struct Config {
     /// Most connections of one client; more are refused. A client is an address, or a network of IPv6 that one subscriber
     /// has; proxies that are trusted are none.
     pub connections_per_client_max: usize,
+    /// Most requests a second of one client in the long run, at most a million; `None` for as many as it likes. A client is what
+    /// it is above.
+    pub requests_per_client_max: Option<NonZeroU32>,
+    /// Most requests of one client at once, where it has not asked for a while; from 1 on.
+    pub requests_per_client_burst: u32,
     /// How long a client may take to send a request's head, or a form in its body.
     pub header_timeout: Duration,
     /// How long a connection may stay open between requests.
@@ -124,6 +131,8 @@ const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST)
 const CONNECTIONS_MAX: usize = 4096;
 /// Far more than a browser opens, or an office behind one address; a quarter of all.
 const CONNECTIONS_PER_CLIENT_MAX: usize = 1024;
+/// What a page full of thumbnails asks for.
+const REQUESTS_PER_CLIENT_BURST: u32 = 100;
 /// What imgproxy allows to read a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than the minute that common load balancers keep connections, so that they close first.
@@ -154,6 +163,8 @@ impl Default for Config {
             admin_listen: Some(ADMIN_LISTEN),
             connections_max: CONNECTIONS_MAX,
             connections_per_client_max: CONNECTIONS_PER_CLIENT_MAX,
+            requests_per_client_max: None,
+            requests_per_client_burst: REQUESTS_PER_CLIENT_BURST,
             header_timeout: HEADER_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             write_timeout: WRITE_TIMEOUT,

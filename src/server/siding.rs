@@ -11,6 +11,7 @@ use hyper::Response;
 
 use super::body::Body;
 use super::pulse::OpenRequest;
+use super::quota::Tally;
 use super::reply;
 use crate::deliver::extent::Extent;
 
@@ -24,7 +25,7 @@ enum Track {
     #[default]
     Closed,
     /// Hyper works on a single request, which may be answered from here.
-    Open,
+    Open(Tally),
     /// An answer waits.
     Taken(Waiting),
 }
@@ -41,14 +42,19 @@ pub(super) struct Waiting {
 }
 
 impl Siding {
-    /// The next answer may be put here.
-    pub(super) fn open(&self) {
-        *self.track() = Track::Open;
+    /// The answer to the next request may be put here.
+    pub(super) fn open(&self, tally: Tally) {
+        *self.track() = Track::Open(tally);
     }
 
     /// No answer may be put here.
     pub(super) fn close(&self) {
         *self.track() = Track::Closed;
+    }
+
+    /// Whether the request that hyper works on counts already.
+    pub(super) fn tally(&self) -> Tally {
+        if let Track::Open(tally) = *self.track() { tally } else { Tally::Uncounted }
     }
 
     /// Whether an answer waits.
@@ -72,7 +78,7 @@ impl Siding {
     pub(super) fn divert(&self, response: Response<Body>, open: OpenRequest) -> Response<Body> {
         let mut track = self.track();
         match response.body().extent() {
-            Some(body) if matches!(*track, Track::Open) => {
+            Some(body) if matches!(*track, Track::Open(_)) => {
                 let head = reply::head(response.status(), response.headers());
                 *track = Track::Taken(Waiting { head, body: body.clone(), open });
                 Response::new(Body::default())

@@ -16,7 +16,7 @@ use super::response::X_CACHE;
 use super::telemetry::Asked;
 use crate::request::shown::shown;
 use crate::trace::context::Parent;
-use crate::trace::{Span, Tracer};
+use crate::trace::{self, Span, Tracer};
 
 /// A request that is told of.
 #[derive(Debug)]
@@ -39,6 +39,11 @@ pub(super) fn begin(house: &House, parent: Option<Parent>) -> Option<Traced> {
 pub(super) fn begin_with(house: &House, headers: &HeaderMap) -> Option<Traced> {
     house.tracer.as_ref()?;
     begin(house, ident::parent(headers))
+}
+
+/// `work` for a request: origins that it asks are told of the request's span, if it has one.
+pub(super) fn within<F: Future>(traced: Option<&Traced>, work: F) -> impl Future<Output = F::Output> {
+    trace::within(traced.map(|traced| &traced.span), work)
 }
 
 impl Traced {

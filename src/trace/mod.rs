@@ -14,6 +14,7 @@ use self::context::{Ids, Parent};
 use self::export::{Exporter, Order};
 pub use self::span::{Span, Value};
 use crate::error::Result;
+use crate::origin::{Asking, on_behalf};
 
 /// The settings of traces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,11 @@ impl Config {
     pub fn is_endpoint(text: &str) -> bool {
         export::target(text).is_ok()
     }
+}
+
+/// `work`, of which origins are told that it is a part of a span; of none where there is none.
+pub fn within<F: Future>(span: Option<&Span>, work: F) -> impl Future<Output = F::Output> {
+    on_behalf(span.and_then(|span| Asking::new(&span.context()).ok()), work)
 }
 
 /// Begins and ends spans. Clones are the same.

@@ -179,6 +179,27 @@ fn row_42_a_folder_that_cannot_be_used_is_done_without() {
     assert_eq!(status(&server.thumbnail("0_film", FILM)), MADE);
 }
 
+/// A lock that is never given: whoever writes down what was purged waits for ever, and nobody else does, at the start neither.
+#[test]
+fn row_42_a_disk_that_hangs_holds_up_nobody() {
+    let shelf = Shelf::new("hangs");
+    let server = shelf.filled();
+    let lock = fs::File::open(shelf.pictures().join("generations.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let answer = server.admin("POST", "/purge?entry=0_film", &[]);
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.text().contains("may come back after a restart"), "{}", answer.text());
+    assert_eq!(status(&server.thumbnail("0_film", FILM)), MADE, "as far as memory goes, it is purged");
+    assert_eq!(status(&server.thumbnail("0_other", FILM)), "vedette; hit");
+    assert!(server.stop());
+    let server = shelf.start();
+    assert_eq!(status(&server.thumbnail("0_other", FILM)), MADE, "it does without");
+    assert!(server.metrics().contains("vedette_cache_disk_open{cache=\"artifacts_disk\"} 0"));
+    assert!(server.stop());
+    drop(lock);
+    assert_eq!(status(&shelf.start().thumbnail("0_other", FILM)), ON_DISK);
+}
+
 #[test]
 fn row_43_kills_in_the_middle_of_writes_do_no_harm() {
     let (shelf, reference) = (Shelf::new("kills"), Server::of_library());

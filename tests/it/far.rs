@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -64,6 +64,10 @@ struct Shared {
     connections: AtomicU64,
     body_bytes: AtomicU64,
     is_stopped: AtomicBool,
+    /// What is said of what is not there; 0 for 404.
+    absent: AtomicU16,
+    /// What questions said of the trace that they are a part of.
+    traces: Mutex<Vec<Option<String>>>,
 }
 
 #[derive(Clone)]
@@ -135,9 +139,19 @@ impl Far {
         *self.shared.latency.lock().unwrap() = latency;
     }
 
+    /// Has what is not there be told of so from now on.
+    pub(crate) fn set_absent(&self, status: u16) {
+        self.shared.absent.store(status, Ordering::SeqCst);
+    }
+
     /// What was asked since the last call.
     pub(crate) fn take_seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.shared.seen.lock().unwrap())
+    }
+
+    /// What was said since the last call of the trace that a question is a part of, a question each.
+    pub(crate) fn take_traces(&self) -> Vec<Option<String>> {
+        std::mem::take(&mut self.shared.traces.lock().unwrap())
     }
 
     /// Bytes of bodies sent since the last call.
@@ -202,6 +216,7 @@ fn converse(stream: TcpStream, shared: &Shared) {
         });
         let seen = Seen { method: request.method.clone(), target: request.target.clone(), range };
         shared.seen.lock().unwrap().push(seen);
+        shared.traces.lock().unwrap().push(request.headers.get("traceparent").cloned());
         shared.wait();
         if !answer(&stream, shared, &request, range, fault) {
             let _ = stream.shutdown(Shutdown::Both);
@@ -283,7 +298,8 @@ fn answer(
     }
     let path = request.target.split('?').next().unwrap_or_default();
     let Some(mut file) = shared.files.lock().unwrap().get(&decoded(path)).cloned() else {
-        return say(&status(404, "", 9), b"not there");
+        let absent = shared.absent.load(Ordering::SeqCst);
+        return say(&status(if absent == 0 { 404 } else { absent }, "", 9), b"not there");
     };
     if fault == Some(Fault::Changing) {
         file.tag = Some(format!("\"v{}\"", shared.versions.fetch_add(1, Ordering::SeqCst)));

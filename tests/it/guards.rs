@@ -5,7 +5,7 @@ use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use vedette::access::secret::Secret;
 use vedette::access::session::{Claims, Privileges, Role, v2};
@@ -609,6 +609,39 @@ fn sessions_count_where_and_as_long_as_they_say() {
     fs::write(&ended, "101:night\n").unwrap();
     soon(|| ask(&group) == refused(7));
     assert_eq!(ask(&good).0, 200);
+}
+
+/// A pipe in the place of the list: whoever reads it waits for ever, as on a disk that hangs. That is one thread, which holds
+/// up neither answers nor the end.
+#[test]
+fn row_42_a_list_of_sessions_that_cannot_be_read_holds_up_nobody() {
+    let house = House::new("sessions-hang");
+    let ended = house.library.parent().unwrap().join("ended");
+    let pipe = ended.with_extension("pipe");
+    let [list, pipe] = [&ended, &pipe].map(|path| path.to_str().unwrap());
+    fs::write(list, "101:night\n").unwrap();
+    let server = house.serve(&["--sessions-ended", list]);
+    let raw = "/p/101/raw/entry_id/0_members/forceproxy/1";
+    let ask = |session: &str| server.ask("GET", raw, &[("x-kaltura-ks", session)]).status;
+    let night = session(101, LATE, Role::User, "sview:*,sessionid:night");
+    assert_eq!((ask(&member()), ask(&night)), (200, 403));
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    fs::rename(pipe, list).unwrap();
+    // It can be opened like that where somebody waits to read.
+    let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+    let open = || rustix::fs::open(list, flags, rustix::fs::Mode::empty());
+    let mut held = None;
+    soon(|| {
+        ask(&member());
+        held = open().ok();
+        held.is_some()
+    });
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        assert_eq!((ask(&member()), ask(&night)), (200, 403), "the list is as it was");
+    }
+    assert!(server.stop());
+    drop(held);
 }
 
 #[test]

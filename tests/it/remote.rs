@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::cloud::Cloud;
-use crate::far::Far;
+use crate::far::{Far, Fault};
 use crate::s3;
-use crate::support::{Folder, Server, library, media, target};
+use crate::support::{Folder, Server, library, media, soon, target};
 
 /// A store with the sample library beneath `lib/`.
 fn store(name: &str) -> s3::Server {
@@ -97,6 +97,35 @@ fn a_store_without_names_tells_what_is_absent() {
     assert_eq!(absent.status, 404, "{}", absent.text());
     let manifest = server.get("/p/1/sp/100/playManifest/entryId/0_nobody/format/applehttp/a.m3u8");
     assert_eq!(manifest.status, 404, "{}", manifest.text());
+}
+
+#[test]
+fn what_a_web_server_denies_is_absent() {
+    let (far, folder) = (Far::start(), Folder::new("denied"));
+    far.put("lib/0_film.mp4", &std::fs::read(media("0_long.mp4")).unwrap());
+    let (log, picture) = (folder.path().join("log"), target("0_film", "vid_sec/1"));
+    let serve = || {
+        let arguments = ["--catalog-ttl", "100ms", "--origin-retries", "0"];
+        Server::logging(&log, Path::new(&far.url("lib")), &arguments)
+    };
+    // To find the film, names are tried that are not there.
+    for (absent, expected) in [(403, (200, 404)), (404, (200, 404)), (410, (200, 404)), (401, (503, 503))] {
+        far.set_absent(absent);
+        let server = serve();
+        let found = (server.get(&picture).status, server.get(&target("0_nobody", "vid_sec/1")).status);
+        assert_eq!(found, expected, "{absent}");
+        assert!(server.stop());
+        let denials = std::fs::read_to_string(&log).unwrap().matches("denies is taken to be absent").count();
+        assert_eq!(denials, usize::from(absent == 403), "{absent}: it is said once");
+    }
+    far.set_absent(404);
+    let server = serve();
+    assert_eq!(server.get(&picture).status, 200);
+    far.always(Fault::Status(403));
+    soon(|| server.get(&picture).status == 404);
+    assert_eq!(server.metric("vedette_stale_answers_total"), 0.0, "it is no fault");
+    far.always(None);
+    soon(|| server.get(&picture).status == 200);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -16,11 +16,15 @@ use tokio::sync::oneshot;
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
+/// What requests said of the trace that they are a part of.
+type Traces = Arc<Mutex<Vec<Option<String>>>>;
+
 /// The server, until it is dropped. It has one bucket, and wants every request signed.
 pub(crate) struct Server {
     folder: PathBuf,
     endpoint: String,
     denies_names: Arc<AtomicBool>,
+    traces: Traces,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -34,22 +38,29 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let (root, denies_names) = (folder.clone(), Arc::<AtomicBool>::default());
         let denies = Arc::clone(&denies_names);
+        let traces = Traces::default();
+        let seen = Arc::clone(&traces);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
                 tokio::select! {
-                    () = serve(&root, told, denies) => {}
+                    () = serve(&root, told, denies, seen) => {}
                     _ = stopped => {}
                 }
             });
         });
         let endpoint = endpoint.recv().unwrap();
-        Server { folder, endpoint, denies_names, stop: Some(stop), thread: Some(thread) }
+        Server { folder, endpoint, denies_names, traces, stop: Some(stop), thread: Some(thread) }
     }
 
     /// From now on names may not be listed, nor is told what is absent: what S3 does for those who may only get objects.
     pub(crate) fn deny_names(&self) {
         self.denies_names.store(true, Ordering::SeqCst);
+    }
+
+    /// What was said since the last call of the trace that a request is a part of, a request each.
+    pub(crate) fn take_traces(&self) -> Vec<Option<String>> {
+        std::mem::take(&mut self.traces.lock().unwrap())
     }
 
     /// Where a file of the bucket is on disk.
@@ -80,17 +91,19 @@ impl Drop for Server {
     }
 }
 
-async fn serve(root: &Path, told: mpsc::Sender<String>, denies_names: Arc<AtomicBool>) {
+async fn serve(root: &Path, told: mpsc::Sender<String>, denies_names: Arc<AtomicBool>, traces: Traces) {
     let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root).unwrap());
     builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
     let service = builder.build();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     told.send(format!("http://{}", listener.local_addr().unwrap())).unwrap();
     while let Ok((stream, _)) = listener.accept().await {
-        let (service, denies_names) = (service.clone(), Arc::clone(&denies_names));
+        let (service, denies_names, traces) = (service.clone(), Arc::clone(&denies_names), Arc::clone(&traces));
         let answer = service_fn(move |request: Request<hyper::body::Incoming>| {
             let (is_list, is_head) =
                 (request.uri().query().is_some_and(|query| query.contains("list-type")), request.method() == "HEAD");
+            let trace = request.headers().get("traceparent").and_then(|trace| Some(trace.to_str().ok()?.to_owned()));
+            traces.lock().unwrap().push(trace);
             let (service, denies) = (service.clone(), denies_names.load(Ordering::SeqCst));
             async move {
                 let answer = service.call(request.map(s3s::Body::from)).await?;

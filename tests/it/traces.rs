@@ -12,7 +12,9 @@ use vedette::deliver::Config as DeliverConfig;
 use vedette::server::Config;
 use vedette::trace::Config as TraceConfig;
 
+use crate::far::Far;
 use crate::http::Running;
+use crate::s3;
 use crate::support::{Server, library, soon, target};
 
 /// `ExportTraceServiceRequest` of opentelemetry-proto in JSON; what is not in the schema is refused.
@@ -277,6 +279,48 @@ fn what_is_at_hand_is_told_of_too() {
     let missing = spans.iter().find(|span| span.trace_id != TRACE).unwrap();
     assert_eq!((missing.attribute("http.response.status_code"), missing.parent_span_id.as_str()), (Some("404"), ""));
     assert!(missing.status.is_none(), "a client's mistake is none of the server");
+}
+
+/// What is read of origins for a request that is told of is asked on its behalf, whoever reads it: the library, the index, the
+/// frames, the bytes of a file. What is read for one that is not told of says nothing.
+#[test]
+fn origins_are_told_whom_they_are_asked_for() {
+    let (collector, far) = (Collector::new(&[Some(200)]), Far::start());
+    let film = std::fs::read(library().join("0_long.mp4")).unwrap();
+    ["0_a", "0_b", "0_c"].iter().for_each(|name| far.put(&format!("lib/{name}.mp4"), &film));
+    let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), collector.url.clone())];
+    let media = PathBuf::from(far.url("lib"));
+    let server = Server::start_within(&media, &["--catalog-ttl", "1h", "--origin-block-size", "16KiB"], &environment);
+    let file = |name: &str| format!("/p/1/raw/entry_id/{name}/direct_serve/1/forceproxy/true");
+    let playlist = "/hls/p/1/serveFlavor/entryId/0_b/flavorId/0_b_source/index-v1.m3u8".to_owned();
+    for asked in [target("0_a", "width/160/vid_sec/42"), file("0_a"), playlist, file("0_b")] {
+        far.take_traces();
+        let answer = server.ask("GET", &asked, &[("traceparent", &format!("00-{TRACE}-{PARENT}-01"))]);
+        assert_eq!(answer.status, 200, "{asked}");
+        let span = answer.header("traceparent").map(str::to_owned);
+        assert!(span.as_ref().is_some_and(|span| span.starts_with(&format!("00-{TRACE}-")) && !span.contains(PARENT)));
+        let told = far.take_traces();
+        assert!(told.len() > 1 && told.iter().all(|told| *told == span), "{asked}: {told:?}, {span:?}");
+    }
+    let untold = server.ask("GET", &file("0_c"), &[("traceparent", &format!("00-{TRACE}-{PARENT}-00"))]);
+    let told = far.take_traces();
+    assert!(untold.status == 200 && told.len() > 1 && told.iter().all(Option::is_none), "{told:?}");
+}
+
+/// The field stands behind the signature of requests to stores, which is good all the same.
+#[test]
+fn stores_are_told_behind_their_signature() {
+    let (collector, store) = (Collector::new(&[Some(200)]), s3::Server::start("traces"));
+    std::fs::create_dir_all(store.file("lib")).unwrap();
+    std::fs::copy(library().join("0_long.mp4"), store.file("lib/0_a.mp4")).unwrap();
+    let mut environment = store.environment();
+    environment.push(("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), collector.url.clone()));
+    let server = Server::start_within(std::path::Path::new("s3://bucket/lib"), &[], &environment);
+    let answer = server.ask("GET", &target("0_a", "width/160/vid_sec/42"), &[]);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let span = answer.header("traceparent").map(str::to_owned);
+    let told = store.take_traces();
+    assert!(span.is_some() && told.len() > 1 && told.iter().all(|told| *told == span), "{told:?}, {span:?}");
 }
 
 #[test]

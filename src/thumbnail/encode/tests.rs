@@ -255,6 +255,8 @@ fn what_a_format_cannot_hold_is_an_error() {
     let wide = raster(Size { width: 16384, height: 1 }, Layout::Rgb8);
     assert!(encode(&wide, &encoding(Format::Webp)).is_err());
     assert!(encode(&wide, &encoding(Format::Png)).is_ok());
+    let large = raster(Size { width: 4096, height: 2177 }, Layout::Rgb8);
+    assert!(encode(&large, &encoding(Format::Avif)).is_err());
     let planes = raster(Size { width: 2, height: 2 }, Layout::Yuv420);
     let deep = raster(Size { width: 2, height: 2 }, Layout::Rgb16);
     assert!(encode(&planes, &encoding(Format::Png)).is_err());

@@ -7,6 +7,7 @@ mod http;
 mod origin;
 mod pictures;
 mod process;
+mod quota;
 mod text;
 mod urls;
 mod videos;

@@ -31,6 +31,7 @@ fn row_02_and_03_too_much_is_refused_by_name() {
         ("vid_slices/410/width/160", "vid_slices", "410"),
         ("vid_slices/410/height/160/width/1", "vid_slices", "410"),
         ("vid_slices/103/width/160/format/webp", "webp", "16480"),
+        ("width/4000/height/3000/type/5/format/avif", "avif", "4000x3000"),
         ("vid_slices/2147483647/width/1", "vid_slices", "2147483647"),
         ("vid_slices/5000/width/10", "vid_slices", "5000"),
         ("vid_slices/0", "vid_slices", "0"),

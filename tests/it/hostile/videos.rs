@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::far::Far;
-use crate::support::{Folder, Server, library, media, number, target};
+use crate::support::{Answer, Folder, Server, library, media, number, target};
 
 /// Files of the library that are refused, each with words that say why, within a time that no bomb would allow.
 #[track_caller]
@@ -109,6 +109,39 @@ fn row_30_metadata_larger_than_is_read() {
         assert!(error == "error-17" && text.contains("moov"), "{name}: {error} {text}");
     }
     assert!(server.resident() < RESIDENT_MAX / 4, "{} bytes", server.resident());
+}
+
+/// Metadata that is long and may be read all the same is read by few at once, and what is in it counts.
+#[test]
+fn row_30_long_metadata_is_read_in_turns() {
+    let folder = Folder::new("row-30-long");
+    let whole = std::fs::read(media("0_long.mp4")).unwrap();
+    let (mut at, mut boxes) = (0, Vec::new());
+    while at < whole.len() {
+        let length = u32::from_be_bytes(whole[at..at + 4].try_into().unwrap()) as usize;
+        boxes.push((&whole[at + 4..at + 8], &whole[at + 8..at + length]));
+        at += length;
+    }
+    let body = |kind: &[u8]| boxes.iter().find(|(found, _)| *found == kind).unwrap().1;
+    // Behind the media, so that their places stay as they are: what is before them is as long as it was.
+    let padding = boxed(b"free", &vec![0; 24 << 20]);
+    for number in 0..6 {
+        let moov = boxed(b"moov", &[body(b"moov"), &padding].concat());
+        let parts = boxes.iter().map(|(kind, body)| match *kind {
+            b"moov" => boxed(b"free", body),
+            kind => boxed(kind.try_into().unwrap(), body),
+        });
+        let file = parts.chain([moov]).collect::<Vec<_>>().concat();
+        std::fs::write(folder.path().join(format!("0_{number}.mp4")), file).unwrap();
+    }
+    let server = Server::start(folder.path(), &[]);
+    let open: Vec<_> =
+        (0..6).map(|number| server.send(&target(&format!("0_{number}"), "width/160/vid_sec/1"))).collect();
+    for mut stream in open {
+        assert_eq!(Answer::read("GET", &mut std::io::BufReader::new(&mut stream)).status, 200);
+    }
+    let of_the_film = Server::of_library().frame("0_long", "width/160/vid_sec/42");
+    assert_eq!(server.frame("0_0", "width/160/vid_sec/42"), of_the_film);
 }
 
 /// Fragments without end, and an index of fragments that leads back to itself.
