@@ -17,6 +17,9 @@ run:
 	@scripts/welcome.sh "$(LISTEN)" "$(MEDIA)"
 	@exec target/release/vedette serve --media "$(MEDIA)" --listen "$(LISTEN)"
 
+# Clippy and rustdoc look at what is built for the tests: the dependencies are built once.
+test: export RUSTC_WORKSPACE_WRAPPER = clippy-driver
+test: export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
 test:
 	@scripts/setup.sh build media
 	@{ scripts/setup.sh players && tests/browser/install.sh; } || \
@@ -25,9 +28,8 @@ test:
 	  echo "the tests with the stores of Azure and Google are LEFT OUT: what they need is not installed" >&2
 	@testdata/make.sh
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) test --locked --workspace --doc
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	$(CARGO) build --locked --workspace --all-targets
+	RUSTDOC=$(CURDIR)/scripts/rustdoc.sh $(CARGO) test --locked --workspace --doc
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked --workspace; \
 	else set -x; $(CARGO) test --locked --workspace --lib --bins --tests; fi
 	@if $(CARGO) deny --version >/dev/null 2>&1; then set -x; $(CARGO) deny check bans licenses sources; \

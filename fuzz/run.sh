@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Throws what strangers may send at what reads it: fuzz/run.sh [SECONDS] [TARGET...], ten seconds and all targets unless said
-# otherwise. Needs no nightly compiler; `cargo fuzz run TARGET` works too, where it is installed. What breaks a target is left
+# otherwise. Needs no nightly compiler; `cargo fuzz run --features guided TARGET` works too, where it is installed. What breaks a target is left
 # in fuzz/artifacts.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -9,7 +9,7 @@ shift || true
 targets=("$@")
 ((${#targets[@]})) || mapfile -t targets < <(basename -s .rs targets/*.rs)
 # Everything else of the workspace is left out: only these have what instrumented code calls.
-RUSTC_WORKSPACE_WRAPPER=$PWD/instrument.sh cargo build --locked --package vedette-fuzz --bins --target-dir ../target
+RUSTC_WORKSPACE_WRAPPER=$PWD/instrument.sh cargo build --locked --package vedette-fuzz --bins --features guided --target-dir ../target
 for target in "${targets[@]}"; do
   mkdir -p "artifacts/$target" "work/$target"
   echo "fuzz $target for $seconds s"
