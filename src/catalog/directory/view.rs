@@ -87,7 +87,10 @@ impl View {
 
     /// What is to be asked before what was seen counts; nothing where it does.
     pub(in crate::catalog) fn wishes(&mut self) -> Vec<Wish> {
-        self.wishes.take().into_iter().collect()
+        let wishes = self.wishes.take();
+        // With its text comes what is seen of a file.
+        let is_read = |wish: &Wish| matches!(wish, Wish::File(path) if wishes.contains(&Wish::Text(path.clone())));
+        wishes.iter().filter(|wish| !is_read(wish)).cloned().collect()
     }
 
     /// Takes an answer.
