@@ -105,7 +105,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("cbc", &["access"]),
     ("hmac", &["access"]),
     ("sha2", &["access"]),
-    ("regex_lite", &["access"]),
+    ("regex_lite", &["rules"]),
     ("sha1", &["access"]),
     ("subtle", &["access", "server"]),
     ("base64", &["access"]),
