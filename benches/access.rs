@@ -7,9 +7,8 @@ use std::path::PathBuf;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
-use vedette::access::network::Network;
 use vedette::access::partner::{Config as AccessConfig, Partner};
-use vedette::access::rules::{Action, Condition, Facts, Guard, Pattern, Profile, Rule, Test, decide};
+use vedette::access::rules::{Facts, Guard, decide};
 use vedette::access::secret::Secret;
 use vedette::access::session::{self, Claims, Privileges, Role, v1, v2};
 use vedette::access::states::Endpoint;
@@ -18,9 +17,11 @@ use vedette::access::viewer::Asker;
 use vedette::catalog::{Catalog, Config as CatalogConfig};
 use vedette::deliver::{Config, Delivery};
 use vedette::entry::{Entry, EntryId, EntryKind, FlavorId, PartnerId};
+use vedette::network::Network;
 use vedette::origin::Origin;
 use vedette::plan::{Client, Decision};
 use vedette::request::parse;
+use vedette::rules::{Action, Condition, Pattern, Profile, Rule, Test};
 
 fn claims() -> Claims {
     Claims {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::rules::Profile;
+
 /// The account that owns an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct PartnerId(pub i64);
@@ -206,6 +208,15 @@ pub struct Attachment {
     pub source: Source,
 }
 
+/// The profile of rules that guards an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessControl {
+    /// What the entry calls it.
+    pub name: String,
+    /// What the library defines under that name, if it does. The settings go before it.
+    pub profile: Option<Arc<Profile>>,
+}
+
 /// One piece of content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -238,7 +249,7 @@ pub struct Entry {
     /// Not to be played after, seconds since 1970.
     pub end_date: Option<u64>,
     /// The profile of rules that guards it.
-    pub access_control: Option<String>,
+    pub access_control: Option<AccessControl>,
     /// The moment of its default picture in milliseconds, as stated.
     pub thumb_offset_ms: Option<u64>,
     /// Its encodings, in the order of the library. One for an image, a document or a data entry; none for a draft.
@@ -249,6 +260,13 @@ pub struct Entry {
     pub captions: Vec<Caption>,
     /// Files handed out with it.
     pub attachments: Vec<Attachment>,
+}
+
+impl AccessControl {
+    /// A profile that the library does not define.
+    pub fn named(name: &str) -> AccessControl {
+        AccessControl { name: name.to_owned(), profile: None }
+    }
 }
 
 impl Entry {

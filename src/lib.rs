@@ -22,9 +22,10 @@
 //!   ▼ response
 //! ```
 //!
-//! Read in this order: [`error`], [`entry`], [`media`], [`thumbnail`], [`packager`], [`request`], [`access`], [`plan`] (the core:
-//! no I/O, no clock), then [`catalog`], [`origin`], [`decode`], [`cache`], [`country`], [`trace`], [`deliver`], [`server`],
-//! [`config`] (the shell: each owns one foreign thing). `tests/architecture.rs` holds the code to who may use whom.
+//! Read in this order: [`error`], [`network`], [`tables`], [`rules`], [`entry`], [`media`], [`thumbnail`], [`packager`],
+//! [`request`], [`access`], [`plan`] (the core: no I/O, no clock), then [`catalog`], [`origin`], [`decode`], [`cache`],
+//! [`country`], [`trace`], [`deliver`], [`server`], [`config`] (the shell: each owns one foreign thing).
+//! `tests/architecture.rs` holds the code to who may use whom.
 
 pub mod access;
 pub mod cache;
@@ -36,10 +37,13 @@ pub mod deliver;
 pub mod entry;
 pub mod error;
 pub mod media;
+pub mod network;
 pub mod origin;
 pub mod packager;
 pub mod plan;
 pub mod request;
+pub mod rules;
 pub mod server;
+pub mod tables;
 pub mod thumbnail;
 pub mod trace;

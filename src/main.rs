@@ -172,6 +172,7 @@ fn explain(given: &ArgMatches, settings: &Settings) -> Outcome {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let asker = Asker { target: Some(target), now, ..Asker::default() };
         let admission = delivery.admit(&request, &asker).await.map_err(fault)?;
+        print(delivery.guarded(&request).await.map_err(fault)?)?;
         print(admission.explain())?;
         let decision = delivery.plan(&request, Client::default(), &admission).await.map_err(fault)?;
         print(plan::explain(&decision))?;

@@ -9,14 +9,17 @@ use std::path::{Path, PathBuf};
 /// Every module of `src/`, whether it is of the core, and the modules it may use.
 const MODULES: &[(&str, Layer, &[&str])] = &[
     ("error", Layer::Core, &[]),
-    ("entry", Layer::Core, &[]),
+    ("network", Layer::Core, &[]),
+    ("tables", Layer::Core, &[]),
+    ("rules", Layer::Core, &["network", "tables"]),
+    ("entry", Layer::Core, &["rules"]),
     ("media", Layer::Core, &["error"]),
     ("thumbnail", Layer::Core, &["error", "media"]),
     ("packager", Layer::Core, &["error", "media"]),
     ("request", Layer::Core, &["error", "entry", "media", "thumbnail", "packager"]),
-    ("access", Layer::Core, &["error", "entry"]),
+    ("access", Layer::Core, &["error", "network", "rules", "entry"]),
     ("plan", Layer::Core, &["error", "entry", "media", "thumbnail", "packager", "request", "access"]),
-    ("catalog", Layer::Shell, &["error", "entry", "cache", "origin"]),
+    ("catalog", Layer::Shell, &["error", "tables", "rules", "entry", "cache", "origin"]),
     ("origin", Layer::Shell, &["error", "entry", "cache"]),
     ("decode", Layer::Shell, &["error", "media", "thumbnail"]),
     ("cache", Layer::Shell, &["error"]),
@@ -26,6 +29,8 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
         Layer::Shell,
         &[
             "error",
+            "network",
+            "rules",
             "entry",
             "media",
             "thumbnail",
@@ -43,15 +48,15 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     (
         "server",
         Layer::Shell,
-        &["error", "entry", "access", "packager", "request", "plan", "country", "deliver", "trace"],
+        &["error", "network", "entry", "access", "packager", "request", "plan", "country", "deliver", "trace"],
     ),
     // Of the shell modules it may use nothing but their settings; see `config_composes_settings_alone`.
     (
         "config",
         Layer::Shell,
         &[
-            "error", "entry", "media", "access", "plan", "catalog", "origin", "decode", "cache", "deliver", "server",
-            "trace",
+            "error", "network", "tables", "rules", "entry", "media", "access", "plan", "catalog", "origin", "decode",
+            "cache", "deliver", "server", "trace",
         ],
     ),
     ("lib", Layer::Core, &[]),
@@ -100,7 +105,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("cbc", &["access"]),
     ("hmac", &["access"]),
     ("sha2", &["access"]),
-    ("regex_lite", &["access"]),
+    ("regex_lite", &["rules"]),
     ("sha1", &["access"]),
     ("subtle", &["access", "server"]),
     ("base64", &["access"]),

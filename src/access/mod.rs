@@ -1,6 +1,5 @@
 //! May this client have this entry, now?
 
-pub mod network;
 pub mod partner;
 pub mod rules;
 pub mod secret;

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::rules::{Guard, Profile};
+use super::rules::Guard;
 use super::secret::Secret;
 use crate::entry::{Entry, PartnerId};
+use crate::rules::Profile;
 
 /// Partners and profiles, as the settings have them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,43 +79,92 @@ impl Config {
         if self.url_secrets.is_empty() { self.secrets(partner) } else { &self.url_secrets }
     }
 
-    /// What guards `entry` beside its state: the profile that it names, or else that of its partner.
-    pub fn guard(&self, entry: &Entry) -> Guard<'_> {
+    /// What guards `entry` beside its state: the profile that it names, or else that of its partner. What the settings define
+    /// goes before what the library defines under the same name.
+    pub fn guard<'a>(&'a self, entry: &'a Entry) -> Guard<'a> {
+        let Some(name) = self.profile_of(entry) else { return Guard::Nothing };
+        let of_library = || entry.access_control.as_ref()?.profile.as_deref();
+        self.profiles.get(name).or_else(of_library).map_or(Guard::Unknown, Guard::Profile)
+    }
+
+    /// What guards `entry` beside its state, and who defines it, for people; `None` where nothing does.
+    pub fn explain(&self, entry: &Entry) -> Option<String> {
+        let name = self.profile_of(entry)?;
+        let whose = match self.guard(entry) {
+            Guard::Profile(_) if self.profiles.contains_key(name) => "of the settings",
+            Guard::Profile(_) => "of the library",
+            Guard::Nothing | Guard::Unknown => "that nobody knows",
+        };
+        Some(format!("entry {} is under the profile {name:?} {whose}", entry.id))
+    }
+
+    /// What the profile that guards `entry` is called.
+    fn profile_of<'a>(&'a self, entry: &'a Entry) -> Option<&'a str> {
         let of_partner = || self.partners.get(&entry.partner)?.profile.as_deref();
-        match entry.access_control.as_deref().or_else(of_partner) {
-            Some(name) => self.profiles.get(name).map_or(Guard::Unknown, Guard::Profile),
-            None => Guard::Nothing,
-        }
+        entry.access_control.as_ref().map(|own| own.name.as_str()).or_else(of_partner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::entry::{EntryId, EntryKind};
+    use crate::entry::{AccessControl, EntryId, EntryKind};
+    use crate::rules::Rule;
+
+    fn rules(name: &str, count: usize) -> Profile {
+        Profile { name: name.to_owned(), rules: vec![Rule::default(); count] }
+    }
+
+    /// Partners 1 with nothing, 2 under a profile, 3 under one that is not there; profiles of one rule each.
+    fn config() -> Config {
+        let under = |name: &str| Partner { profile: Some(name.to_owned()), ..Partner::default() };
+        Config {
+            partners: [
+                (PartnerId(1), Partner::default()),
+                (PartnerId(2), under("strict")),
+                (PartnerId(3), under("lost")),
+            ]
+            .into(),
+            profiles: ["strict", "loose"].map(|name| (name.to_owned(), rules(name, 1))).into(),
+            ..Config::default()
+        }
+    }
+
+    /// Expects how an entry of `partner` is guarded, and how many rules that has.
+    #[track_caller]
+    fn check(partner: i64, access_control: Option<AccessControl>, guarded: &str, count: usize) {
+        let entry = Entry::new(EntryId::new("0_x").unwrap(), EntryKind::Video);
+        let entry = Entry { partner: PartnerId(partner), access_control, ..entry };
+        let found = config().explain(&entry);
+        let told = found.as_deref().map_or("", |told| told.strip_prefix("entry 0_x is under the profile ").unwrap());
+        let config = config();
+        let rules = match config.guard(&entry) {
+            Guard::Nothing | Guard::Unknown => 0,
+            Guard::Profile(profile) => profile.rules.len(),
+        };
+        assert_eq!((told, rules), (guarded, count));
+    }
 
     #[test]
     fn what_guards_an_entry() {
-        let named = |name: &str| (name.to_owned(), Profile { name: name.to_owned(), rules: Vec::new() });
-        let strict = Partner { profile: Some("strict".to_owned()), ..Partner::default() };
-        let lost = Partner { profile: Some("lost".to_owned()), ..Partner::default() };
-        let config = Config {
-            partners: [(PartnerId(1), Partner::default()), (PartnerId(2), strict), (PartnerId(3), lost)].into(),
-            profiles: [named("strict"), named("loose")].into(),
-            ..Config::default()
-        };
-        let guard = |partner, profile: Option<&str>| {
-            let entry = Entry::new(EntryId::new("0_x").unwrap(), EntryKind::Video);
-            let access_control = profile.map(str::to_owned);
-            match config.guard(&Entry { partner: PartnerId(partner), access_control, ..entry }) {
-                Guard::Nothing => "nothing".to_owned(),
-                Guard::Profile(profile) => profile.name.clone(),
-                Guard::Unknown => "unknown".to_owned(),
-            }
-        };
-        assert_eq!((guard(1, None), guard(1, Some("loose"))), ("nothing".to_owned(), "loose".to_owned()));
-        assert_eq!((guard(2, None), guard(2, Some("loose"))), ("strict".to_owned(), "loose".to_owned()));
-        assert_eq!((guard(3, None), guard(1, Some("x"))), ("unknown".to_owned(), "unknown".to_owned()));
-        assert_eq!(guard(9, None), "nothing");
+        let named = |name| Some(AccessControl::named(name));
+        check(1, None, "", 0);
+        check(9, None, "", 0);
+        check(1, named("loose"), "\"loose\" of the settings", 1);
+        check(2, None, "\"strict\" of the settings", 1);
+        check(2, named("loose"), "\"loose\" of the settings", 1);
+        check(3, None, "\"lost\" that nobody knows", 0);
+        check(1, named("x"), "\"x\" that nobody knows", 0);
+    }
+
+    #[test]
+    fn settings_go_before_the_library() {
+        let own = |name| Some(AccessControl { name: String::from(name), profile: Some(Arc::new(rules(name, 2))) });
+        check(1, own("x"), "\"x\" of the library", 2);
+        check(2, own("x"), "\"x\" of the library", 2);
+        check(1, own("loose"), "\"loose\" of the settings", 1);
+        check(3, own("lost"), "\"lost\" of the library", 2);
     }
 }

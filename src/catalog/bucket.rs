@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
@@ -15,8 +16,9 @@ use super::directory::far::Far;
 use super::directory::gather::Reading;
 use super::directory::listing::Listing;
 use super::directory::place::FILES_MAX;
-use super::directory::sidecar;
+use super::directory::rulebook::{self, Rulebook};
 use super::directory::view::{Answer, View, Wish};
+use super::directory::{naming, sidecar};
 use super::{ROUNDS_MAX, unreadable, unsettled, walked};
 use crate::entry::{Entry, EntryId, Source};
 use crate::error::{Error, Kind, Result};
@@ -28,12 +30,17 @@ const LOOKS_MAX: usize = 64;
 /// Most requests at once for one entry.
 const ASKS_MAX: usize = 16;
 
+/// A file with its bytes, which are missing where they are too many for a sidecar.
+type Read = (Source, Option<Bytes>);
+
 /// The names at the front of a store.
 pub(super) struct Names {
     /// They, by entry.
     listing: Listing,
     files: BTreeMap<String, Source>,
     folders: HashSet<String>,
+    /// The library's own profiles, or why they cannot be read.
+    rules: Result<Option<Read>>,
     /// Whether there are more.
     pub(super) is_cut: bool,
 }
@@ -43,13 +50,14 @@ pub(super) struct Names {
 pub(super) struct Bucket {
     origin: Origin,
     far: Arc<Far>,
+    rulebook: Arc<Rulebook>,
     looks: Semaphore,
 }
 
 impl Bucket {
     /// The library at the origin that `origin` reads from. Asks for nothing yet.
     pub(super) fn new(origin: Origin, far: Arc<Far>) -> Bucket {
-        Bucket { origin, far, looks: Semaphore::new(LOOKS_MAX) }
+        Bucket { origin, far, rulebook: Arc::default(), looks: Semaphore::new(LOOKS_MAX) }
     }
 
     /// `known` where it is still so, else what the origin has now.
@@ -68,19 +76,33 @@ impl Bucket {
         self.origin.can_list()
     }
 
-    /// The names at the front of the store, `count_max` at most.
+    /// The names at the front of the store, `count_max` at most, and the library's own profiles.
     pub(super) async fn names(&self, count_max: usize) -> Result<Names> {
         let listed = self.origin.list("", count_max).await?;
         let listing = Listing::of_store(&listed);
-        let files = listed.files.into_iter().map(|source| (source.location.to_string(), source)).collect();
-        Ok(Names { listing, files, folders: listed.folders.into_iter().collect(), is_cut: listed.is_cut })
+        let files = listed.files.into_iter().map(|source| (source.location.to_string(), source));
+        let files: BTreeMap<String, Source> = files.collect();
+        let may_have = listed.is_cut || files.contains_key(naming::ACCESS_CONTROL);
+        let rules = if may_have { self.read(naming::ACCESS_CONTROL).await } else { Ok(None) };
+        Ok(Names { listing, files, folders: listed.folders.into_iter().collect(), rules, is_cut: listed.is_cut })
     }
 
     /// Every entry of `names`, each read when it is drawn, after the faults of names that belong to none.
     pub(super) fn walk(&self, names: Names) -> BoxStream<'_, std::result::Result<Arc<Entry>, Fault>> {
+        let faults = self.rule_faults(&names);
         let names = Arc::new(names);
         let all = Arc::clone(&names);
-        walked(&names.listing, move |id| self.read_listed(id, Arc::clone(&all)).boxed())
+        walked(&names.listing, faults, move |id| self.read_listed(id, Arc::clone(&all)).boxed())
+    }
+
+    fn rule_faults(&self, names: &Names) -> Vec<Fault> {
+        match &names.rules {
+            Ok(None) => Vec::new(),
+            Ok(Some((_, text))) => rulebook::faults(Some(&self.rulebook.rules(text.clone().into()))),
+            Err(error) => {
+                vec![Fault { file: naming::ACCESS_CONTROL.to_owned(), line: None, message: error.to_string() }]
+            }
+        }
     }
 
     /// Reads an entry of which `names` has been told.
@@ -91,6 +113,10 @@ impl Bucket {
         let files = own.map(|(_, source)| source.clone()).collect();
         view.learn(Answer::File(id.to_string(), names.files.get(id.as_str()).cloned()));
         view.learn(Answer::Names(prefix, Listed { files, is_cut: names.is_cut, ..Listed::default() }));
+        // Where they cannot be read, that is found by the entries that need them.
+        if let Ok(rules) = &names.rules {
+            view.learn(Answer::Text(naming::ACCESS_CONTROL.to_owned(), rules.clone()));
+        }
         if !names.folders.contains(id.as_str()) && !names.is_cut {
             view.learn(Answer::Names(format!("{id}/"), Listed::default()));
         }
@@ -98,7 +124,7 @@ impl Bucket {
     }
 
     fn view(&self, id: &EntryId) -> View {
-        View::new(id, self.origin.can_list(), Arc::clone(&self.far))
+        View::new(id, self.origin.can_list(), Arc::clone(&self.far), Arc::clone(&self.rulebook))
     }
 
     async fn look_from(
@@ -144,14 +170,18 @@ impl Bucket {
                 Ok(Answer::Names(prefix, listed))
             }
             Wish::Text(path) => {
-                let seen = match self.origin.fetch(&path, sidecar::BYTES_MAX).await {
-                    Err(error) if error.kind() == Kind::TooLarge => {
-                        self.origin.find(&path).await?.map(|source| (source, None))
-                    }
-                    fetched => fetched?.map(|(source, bytes)| (source, Some(bytes))),
-                };
-                Ok(Answer::Text(path, seen))
+                let read = self.read(&path).await?;
+                Ok(Answer::Text(path, read))
             }
+        }
+    }
+
+    async fn read(&self, path: &str) -> Result<Option<Read>> {
+        match self.origin.fetch(path, sidecar::BYTES_MAX).await {
+            Err(error) if error.kind() == Kind::TooLarge => {
+                Ok(self.origin.find(path).await?.map(|source| (source, None)))
+            }
+            fetched => Ok(fetched?.map(|(source, bytes)| (source, Some(bytes)))),
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::directory::far::Far;
 use super::directory::gather::Reading;
 use super::directory::listing::Listing;
+use super::directory::rulebook::Rules;
 use super::directory::{Library, Sight};
 use super::{ROUNDS_MAX, unreadable, unsettled};
 use crate::entry::EntryId;
@@ -104,6 +105,11 @@ impl Folder {
     /// Reads an entry with the help of a listing.
     pub(super) async fn read_listed(&self, id: EntryId, listing: Arc<Listing>) -> Result<Option<Arc<Reading>>> {
         self.settled(move |sight| Ok(sight.read(&id, listing.hint(&id), SystemTime::now())?.map(Arc::new))).await
+    }
+
+    /// The library's own profiles of rules; `None` where it has no file of them.
+    pub(super) async fn rules(&self) -> Result<Option<Arc<Rules>>> {
+        self.blocking(Library::rules).await
     }
 
     /// The names of the folder, looked at lately.

@@ -21,6 +21,7 @@ use self::bucket::Bucket;
 use self::directory::far::Far;
 use self::directory::gather::Reading;
 use self::directory::listing::Listing;
+use self::directory::rulebook;
 use self::directory::{CHILDREN_MAX, Fault};
 use self::folder::Folder;
 use self::owners::Owners;
@@ -199,23 +200,29 @@ impl Catalog {
         self.shared.absent.clear();
     }
 
-    /// Reads the names of the library's folder ahead of the first request that needs them, and gives their number; `None`
-    /// for a library elsewhere, whose names are never read for a request.
+    /// Reads the names of the library's folder, and its own profiles of rules, ahead of the first request that needs them, and
+    /// gives the number of entries; `None` for a library elsewhere, whose names are never read for a request.
     pub async fn survey(&self) -> Result<Option<usize>> {
         match &self.shared.home {
-            Home::Folder(folder) => Ok(Some(folder.listing().await?.ids().count())),
+            Home::Folder(folder) => {
+                folder.rules().await?;
+                Ok(Some(folder.listing().await?.ids().count()))
+            }
             Home::Bucket(_) => Ok(None),
         }
     }
 
-    /// Every entry in the order of ids, each read when it is drawn, after the faults of names that belong to none. Fails
-    /// with [`Kind::Unsupported`] where an origin does not tell the names of its files.
+    /// Every entry in the order of ids, each read when it is drawn, after the faults of names that belong to none, and of the
+    /// library's own profiles of rules. Fails with [`Kind::Unsupported`] where an origin does not tell the names of its files.
     pub async fn walk(&self) -> Result<BoxStream<'_, std::result::Result<Arc<Entry>, Fault>>> {
         match &self.shared.home {
             Home::Folder(folder) => {
+                let rules = folder.rules().await?;
                 let listing = folder.listing().await?;
                 let all = Arc::clone(&listing);
-                Ok(walked(&listing, move |id| folder.read_listed(id, Arc::clone(&all)).boxed()))
+                Ok(walked(&listing, rulebook::faults(rules.as_deref()), move |id| {
+                    folder.read_listed(id, Arc::clone(&all)).boxed()
+                }))
             }
             Home::Bucket(bucket) => Ok(bucket.walk(bucket.names(CHILDREN_MAX).await?)),
         }
@@ -318,9 +325,10 @@ impl Store {
     }
 }
 
-/// The faults of a listing, then its entries as `read` finds them.
+/// The faults of a listing, then `more`, then its entries as `read` finds them.
 fn walked<'a>(
     listing: &Listing,
+    more: Vec<Fault>,
     read: impl Fn(EntryId) -> BoxFuture<'a, Result<Option<Arc<Reading>>>> + Send + 'a,
 ) -> BoxStream<'a, std::result::Result<Arc<Entry>, Fault>> {
     let left_out: Vec<Fault> = listing.left_out().collect();
@@ -335,7 +343,7 @@ fn walked<'a>(
         }
     };
     let entries = stream::iter(ids).map(found).buffered(WALK_WIDTH).filter_map(std::future::ready);
-    stream::iter(left_out.into_iter().map(Err)).chain(entries).boxed()
+    stream::iter(left_out.into_iter().chain(more).map(Err)).chain(entries).boxed()
 }
 
 fn answer(id: &EntryId, reading: &Reading) -> Result<Arc<Entry>> {

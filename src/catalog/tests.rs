@@ -686,3 +686,269 @@ fn files_elsewhere_belong_to_an_entry_here() {
         assert_eq!(show(&catalog, "0_b").await, format!("Video Ready: {url}@6"));
     });
 }
+
+const RULES: &str = "[[access_control]]\nname = 'members'\nrule = [{ block = true }, { preview = '5s' }]\n\
+                     [[access_control]]\nname = 'old'\nrestriction = [{ session = true }]\n";
+
+/// How an entry is guarded, as `name: rules`; `-` where it names no profile, `?` for one that the library does not define.
+async fn guard(catalog: &Catalog, entry: &str) -> String {
+    let entry = catalog.entry(&id(entry)).await.unwrap();
+    let Some(own) = &entry.access_control else { return "-".to_owned() };
+    let rules = own.profile.as_ref().map_or("?".to_owned(), |profile| profile.rules.len().to_string());
+    format!("{}: {rules}", own.name)
+}
+
+impl Everywhere {
+    /// The same files in a folder, and wherever else they may rest, and whether their names are told there.
+    fn all(&self, folder: &Folder, files: &[(&str, &str)]) -> Vec<(&'static str, Catalog, bool)> {
+        files.iter().for_each(|(name, text)| folder.write(name, text));
+        let mut all = vec![
+            ("in a folder", folder.catalog(LONG), true),
+            ("in a store", self.catalog(files), true),
+            ("in a silent store", self.in_store(&self.silent, files), false),
+            ("behind HTTP", self.behind_http(files), false),
+        ];
+        all.extend(self.clouds.iter().map(|cloud| (cloud.name(), self.in_cloud(cloud, files), true)));
+        all
+    }
+}
+
+#[test]
+fn a_library_defines_profiles() {
+    let (on, folder) = (Everywhere::new("defines-profiles"), Folder::new());
+    let files = [
+        ("access_control.toml", RULES),
+        ("0_a.mp4", ""),
+        ("0_a.toml", "access_control = 'members'"),
+        ("0_b/entry.toml", "access_control = 'old'\n[[flavors]]\nfile = 'b.mp4'"),
+        ("0_b/b.mp4", ""),
+        ("0_c.toml", "access_control = 'other'"),
+        ("0_d.mp4", ""),
+        ("0_e.toml", "access_control = 'members'"),
+    ];
+    for (place, catalog, tells) in on.all(&folder, &files) {
+        run(async {
+            for (entry, expected) in [("0_a", "members: 2"), ("0_b", "old: 1"), ("0_c", "other: ?"), ("0_d", "-")] {
+                assert_eq!(guard(&catalog, entry).await, expected, "{place}: {entry}");
+            }
+            assert_eq!(show(&catalog, "access_control").await, "-", "{place}");
+            assert_eq!(show(&catalog, "access_control.toml").await, "-", "{place}");
+        });
+        if tells {
+            let found: Vec<String> = walk(&catalog).into_iter().map(|entry| entry.unwrap().id.to_string()).collect();
+            assert_eq!(found, ["0_a", "0_b", "0_c", "0_d", "0_e"], "{place}");
+        }
+    }
+    let catalog = folder.catalog(LONG);
+    run(async {
+        assert_eq!(catalog.survey().await.unwrap(), Some(5));
+        let own =
+            async |entry| catalog.entry(&id(entry)).await.unwrap().access_control.clone().unwrap().profile.unwrap();
+        assert!(Arc::ptr_eq(&own("0_a").await, &own("0_e").await), "what is said once is kept once");
+    });
+}
+
+#[test]
+fn a_fault_among_profiles_leaves_none_of_them() {
+    let (on, folder) = (Everywhere::new("faulty-profiles"), Folder::new());
+    let wrong = format!("{RULES}[[access_control]]\nname = 'old'\ncolour = 1\n[[partner]]\nid = 1\n");
+    let files = [
+        ("access_control.toml", wrong.as_str()),
+        ("0_a.mp4", ""),
+        ("0_a.toml", "access_control = 'members'"),
+        ("0_b.mp4", ""),
+    ];
+    let expected = [
+        "access_control.toml:7: profile \"old\" is given twice",
+        "access_control.toml:9: there is no colour here, expected name, restrict_thumbnails, restriction, rule",
+        "access_control.toml:10: there is no partner here, expected access_control",
+    ];
+    for (place, catalog, tells) in on.all(&folder, &files) {
+        run(async {
+            assert_eq!((guard(&catalog, "0_a").await, guard(&catalog, "0_b").await), ("members: ?".into(), "-".into()));
+        });
+        if tells {
+            let faults: Vec<String> =
+                walk(&catalog).into_iter().filter_map(|item| Some(item.err()?.to_string())).collect();
+            assert_eq!(faults, expected, "{place}");
+        }
+    }
+    run(async {
+        let catalog = folder.catalog(Duration::ZERO);
+        for (text, fault) in [
+            ("[[access_control", "access_control.toml:1: "),
+            (&"#".repeat(300_000), "access_control.toml:1: longer than the 262144 bytes that are allowed"),
+        ] {
+            folder.write("access_control.toml", text);
+            assert_eq!(guard(&catalog, "0_a").await, "members: ?");
+            let mut found = catalog.walk().await.unwrap();
+            let found = found.next().await.unwrap().unwrap_err().to_string();
+            assert!(found.starts_with(fault), "{found}");
+        }
+        folder.write("access_control.toml", RULES);
+        assert_eq!(guard(&catalog, "0_a").await, "members: 2");
+    });
+}
+
+/// Profiles that this service may not read keep no entry back that does without them.
+#[test]
+fn profiles_that_may_not_be_read_are_none() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+
+    let files = [("access_control.toml", RULES), ("0_a.mp4", ""), ("0_a.toml", "access_control = 'members'")];
+    let folder = Folder::with(&files);
+    let path = folder.0.join("access_control.toml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    // Of this thread alone, which reads the library itself.
+    let mut held = capabilities(None).unwrap();
+    held.effective -= CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+    set_capabilities(None, held).unwrap();
+    let far = Arc::new(Far::new(Origin::folder(&folder.0).unwrap(), LONG, LONG));
+    let library = Library::open(&folder.0, far).unwrap();
+    let faults = rulebook::faults(library.rules().unwrap().as_deref());
+    assert_eq!(faults[0].to_string(), "access_control.toml: this service may not read it");
+    let later = SystemTime::now() + Duration::from_secs(10);
+    let read = || library.sight().read(&id("0_a"), None, later).unwrap().unwrap();
+    let reading = read();
+    let profile = |reading: &Reading| reading.outcome.as_ref().unwrap().access_control.clone().unwrap().profile;
+    assert!(profile(&reading).is_none() && library.sight().is_current(&reading).unwrap());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(!library.sight().is_current(&reading).unwrap());
+    assert_eq!(profile(&read()).unwrap().rules.len(), 2);
+}
+
+#[test]
+fn profiles_that_change_show() {
+    let folder = Folder::with(&[("0_a.mp4", ""), ("0_a.toml", "access_control = 'members'"), ("0_b.mp4", "")]);
+    run(async {
+        let catalog = folder.catalog(Duration::ZERO);
+        assert_eq!(guard(&catalog, "0_a").await, "members: ?");
+        folder.write("access_control.toml", RULES);
+        assert_eq!(guard(&catalog, "0_a").await, "members: 2");
+        folder.write("access_control.toml", &RULES.replace("members", "nobody"));
+        assert_eq!(guard(&catalog, "0_a").await, "members: ?");
+        folder.write("access_control.toml", "[[access_control]]\nname = 'members'");
+        assert_eq!(guard(&catalog, "0_a").await, "members: 0");
+        fs::remove_file(folder.0.join("access_control.toml")).unwrap();
+        assert_eq!(guard(&catalog, "0_a").await, "members: ?");
+        let far = Arc::new(Far::new(Origin::folder(&folder.0).unwrap(), LONG, LONG));
+        let library = Library::open(&folder.0, far).unwrap();
+        let later = SystemTime::now() + Duration::from_secs(10);
+        let read = |entry| library.sight().read(&id(entry), None, later).unwrap().unwrap();
+        let (a, b) = (read("0_a"), read("0_b"));
+        folder.write("access_control.toml", RULES);
+        assert!(!library.sight().is_current(&a).unwrap(), "a file that is new counts");
+        let (before, before_b) = (read("0_a"), read("0_b"));
+        folder.write("access_control.toml", &RULES.replace("old", "new"));
+        assert!(!library.sight().is_current(&before).unwrap());
+        assert!(library.sight().is_current(&before_b).unwrap() && before_b.outcome == b.outcome);
+    });
+}
+
+#[test]
+fn profiles_that_change_in_a_store_show() {
+    let on = Everywhere::new("profiles-change");
+    let files = [("access_control.toml", RULES), ("0_a.mp4", ""), ("0_a.toml", "access_control = 'members'")];
+    let catalog = on.catalog(&files);
+    run(async {
+        assert_eq!(guard(&catalog, "0_a").await, "members: 2");
+        fs::write(on.store.file("0/access_control.toml"), "[[access_control]]\nname = 'members'").unwrap();
+        assert_eq!(guard(&catalog, "0_a").await, "members: 2", "it is not due");
+        catalog.forget(&id("0_a"));
+        assert_eq!(guard(&catalog, "0_a").await, "members: 0");
+        fs::remove_file(on.store.file("0/access_control.toml")).unwrap();
+        catalog.forget_all();
+        assert_eq!(guard(&catalog, "0_a").await, "members: ?");
+    });
+    let far = far::Far::start();
+    files.iter().for_each(|(name, text)| far.put(&format!("lib/{name}"), text.as_bytes()));
+    far.put("lib/0_b.mp4", b"");
+    run(async {
+        let catalog = behind_http(&far);
+        // Whether the file was asked for since the last time.
+        let is_asked = || far.take_seen().iter().filter(|seen| seen.target == "/lib/access_control.toml").count();
+        for _ in 0..3 {
+            assert_eq!(guard(&catalog, "0_b").await, "-");
+            all_land(&catalog).await;
+        }
+        assert_eq!(is_asked(), 0, "who names no profile needs none");
+        assert_eq!((guard(&catalog, "0_a").await.as_str(), is_asked()), ("members: 2", 1));
+        all_land(&catalog).await;
+        assert_eq!(guard(&catalog, "0_a").await, "members: 2");
+        all_land(&catalog).await;
+        assert_eq!(is_asked(), 1, "one look tells that it is still so");
+        far.put("lib/access_control.toml", b"");
+        let changed = async {
+            while guard(&catalog, "0_a").await != "members: ?" {
+                all_land(&catalog).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), changed).await.expect("the change shows");
+    });
+}
+
+#[test]
+fn entries_may_be_called_as_the_profiles_are() {
+    let on = Everywhere::new("called-so");
+    let files = [("access_control.toml", RULES), ("access_control.mp4", "x")];
+    on.check(&files, "access_control", "Video Ready: access_control.mp4@1");
+    let named = "name = 'x'\naccess_control = 'old'\n[[flavors]]\nfile = 'a.mp4'";
+    let files = [("access_control.toml", RULES), ("access_control/entry.toml", named), ("access_control/a.mp4", "x")];
+    on.check(&files, "access_control", "Video Ready: access_control/a.mp4@1");
+    let folder = Folder::new();
+    for (place, catalog, _) in on.all(&folder, &files) {
+        assert_eq!(run(guard(&catalog, "access_control")), "old: 1", "{place}");
+    }
+    on.check(&[("access_control.toml", "name = 'a sidecar'")], "access_control", "-");
+}
+
+#[test]
+fn nobody_is_sent_the_profiles() {
+    let files = [
+        ("access_control.toml", RULES),
+        ("0_a.toml", "name = ''\n[[flavors]]\nfile = 'access_control.toml'"),
+        ("0_b.toml", "[[attachments]]\nfile = 'access_control.toml'"),
+        ("0_c/entry.toml", "[[attachments]]\nfile = 'access_control.toml'"),
+        ("0_c/access_control.toml", "a file like others"),
+    ];
+    let (on, folder) = (Everywhere::new("not-sent"), Folder::new());
+    for (place, catalog, tells) in on.all(&folder, &files) {
+        run(async {
+            assert_eq!((show(&catalog, "0_a").await, show(&catalog, "0_b").await), ("-".into(), "-".into()), "{place}");
+            let c = catalog.entry(&id("0_c")).await.unwrap();
+            assert_eq!(&*c.attachments[0].source.location, "0_c/access_control.toml", "{place}");
+        });
+        if tells {
+            let faults: Vec<String> =
+                walk(&catalog).into_iter().filter_map(|item| Some(item.err()?.to_string())).collect();
+            let words = "access_control.toml is not for viewers, no entry may have it";
+            assert_eq!(faults, [format!("0_a.toml:2: {words}"), format!("0_b.toml:1: {words}")], "{place}");
+        }
+    }
+}
+
+/// More files than there are rounds of asking.
+#[test]
+fn an_entry_of_many_files_behind_http_is_looked_at_again() {
+    let far = far::Far::start();
+    let rows: String = (0..20).map(|n| format!("[[flavors]]\nfile = '{n}.mp4'\n")).collect();
+    (0..20).for_each(|n| far.put(&format!("lib/0_a/{n}.mp4"), b""));
+    far.put("lib/0_a/entry.toml", rows.as_bytes());
+    run(async {
+        let catalog = behind_http(&far);
+        let bytes = async || {
+            let entry = catalog.entry(&id("0_a")).await.unwrap();
+            entry.flavors.iter().map(|flavor| flavor.source.size).sum::<u64>()
+        };
+        assert_eq!(bytes().await, 0);
+        far.put("lib/0_a/19.mp4", b"xyz");
+        let changed = async {
+            while bytes().await != 3 {
+                all_land(&catalog).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), changed).await.expect("the change shows");
+    });
+}

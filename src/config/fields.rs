@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::values::{count, duration, show_duration, show_size, size};
-use crate::access::network::Network;
 use crate::media::time::Micros;
+use crate::network::Network;
 use crate::origin::Config as OriginConfig;
+use crate::tables::values::{count, duration, show_duration, show_size, size};
 use crate::trace::Config as TraceConfig;
 
 pub(super) fn body_size(text: &str) -> Option<usize> {

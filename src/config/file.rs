@@ -8,23 +8,19 @@ use toml::de::{DeTable, DeValue};
 use super::guards;
 use super::row::Row;
 use super::table::ROWS;
-use super::tables::Faults;
 use crate::access::partner::Config as AccessConfig;
+use crate::tables::{self, Faults};
 
 /// A setting with its value, or what is wrong.
 type Given = Result<(&'static Row, String), String>;
 
 /// What `text` gives, each with its place, in the order of the file; and whom its tables name.
 pub(super) fn read(file: &str, text: &str) -> (Vec<(String, Given)>, AccessConfig) {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let wrong = |error: &toml::de::Error| {
-        let at = error.span().map_or(0, |span| span.start);
-        (at, Err(error.message().trim().replace('\n', "; ")))
-    };
-    let mut given: Vec<(usize, Given)> = errors.iter().map(wrong).collect();
     let faults = Faults::default();
+    let table = tables::parse(text, &faults);
     let access = guards::read(table.get_ref(), &faults);
-    given.extend(faults.into_inner().into_iter().map(|(at, message)| (at, Err(message))));
+    let mut given: Vec<(usize, Given)> =
+        faults.into_inner().into_iter().map(|(at, message)| (at, Err(message))).collect();
     let mut leaves = Vec::new();
     flatten("", table.get_ref(), &mut leaves);
     leaves.sort_unstable_by_key(|leaf| leaf.0);
@@ -35,10 +31,7 @@ pub(super) fn read(file: &str, text: &str) -> (Vec<(String, Given)>, AccessConfi
         given.push((offset, found));
     }
     given.sort_by_key(|(offset, _)| *offset);
-    let place = |offset: usize| {
-        let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-        format!("{file}:{}", before.iter().filter(|&&b| b == b'\n').count() + 1)
-    };
+    let place = |offset| format!("{file}:{}", tables::line(text.as_bytes(), offset));
     (given.into_iter().map(|(offset, given)| (place(offset), given)).collect(), access)
 }
 

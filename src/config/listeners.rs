@@ -4,7 +4,7 @@ use super::fields::{
     body_size, header_size, length, optional_rate, show_length, show_optional_rate, small_number, span, wait,
 };
 use super::row::{COUNT, DURATION, Row, row};
-use super::values::duration;
+use crate::tables::values::duration;
 
 /// The settings of HTTP, in the order in which they are shown.
 pub(super) const ROWS: &[Row] = &[

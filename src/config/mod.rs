@@ -6,8 +6,6 @@ mod guards;
 mod listeners;
 pub mod row;
 pub mod table;
-mod tables;
-mod values;
 
 use std::fmt;
 use std::sync::LazyLock;

@@ -11,8 +11,8 @@ use super::fields::{
 };
 use super::listeners;
 use super::row::{ADDRESS, COUNT, DURATION, Row, SIZE, row};
-use super::values::{duration, size, switch};
 use super::{Level, LogFormat};
+use crate::tables::values::{duration, size, switch};
 
 /// All settings, in the order in which they are shown.
 pub const ROWS: &[Row] = &joined::<{ GENERAL.len() + listeners::ROWS.len() }>(&[GENERAL, listeners::ROWS]);

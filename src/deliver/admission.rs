@@ -277,14 +277,24 @@ impl Delivery {
         None
     }
 
+    /// Which profiles guard what `request` names, and who defines them, for people: a line each. Fails where nothing is found.
+    pub async fn guarded(&self, request: &Request) -> Result<String> {
+        let mut entries = vec![self.entry(request).await?];
+        for id in request.sequence() {
+            entries.push(self.catalog.entry(id).await?);
+        }
+        let lines = entries.iter().filter_map(|entry| self.door.config.explain(entry));
+        Ok(lines.map(|line| format!("access   {line}\n")).collect())
+    }
+
     fn admitted<'a>(&'a self, caller: &Caller<'a>, entry: Arc<Entry>, before: Vec<Arc<Entry>>) -> Admission<'a> {
-        let guard = |entry: &Entry| self.door.config.guard(entry);
-        let needs_seal = [&entry].into_iter().chain(&before).any(|entry| guard(entry).needs_seal());
+        let config = &self.door.config;
+        let needs_seal = [&entry].into_iter().chain(&before).any(|entry| config.guard(entry).needs_seal());
         let pass = caller.pass(entry.partner, needs_seal);
-        let session = matches!(pass, Ok(Pass::Nothing)).then(|| caller.session(guard(&entry))).flatten();
+        let session = matches!(pass, Ok(Pass::Nothing)).then(|| caller.session(config.guard(&entry))).flatten();
         let decide = |entry: &Arc<Entry>, needs_seal| {
             let facts = caller.facts(entry, session.as_ref());
-            let verdict = caller.verdict(entry, guard(entry), &pass, &facts);
+            let verdict = caller.verdict(entry, config.guard(entry), &pass, &facts);
             let seal = caller.seal(entry.partner, needs_seal, &pass);
             let admitted = |limits| Admitted { entry: Arc::clone(entry), limits, seal };
             (verdict.outcome.map(admitted), verdict.read, verdict.messages)
@@ -292,7 +302,7 @@ impl Delivery {
         let (main, mut read, messages) = decide(&entry, needs_seal);
         let mut admitted = main.map_err(|error| plan::unseen(caller.request, error)).map(|main| (main, Vec::new()));
         for entry in &before {
-            let (one, read_too, _) = decide(entry, guard(entry).needs_seal());
+            let (one, read_too, _) = decide(entry, config.guard(entry).needs_seal());
             read = read.and(read_too);
             admitted = admitted.and_then(|(main, mut others)| {
                 let one = one?;

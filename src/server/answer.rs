@@ -36,7 +36,6 @@ use crate::deliver::extent::Held;
 use crate::deliver::{Delivered, Outcome};
 use crate::error::{Error, Kind};
 use crate::packager::layout::{Layout, Slice};
-use crate::packager::name::File;
 use crate::plan::{Client, Decision, Plan};
 use crate::request::path::TARGET_MAX;
 use crate::request::shown::shown;
@@ -165,27 +164,10 @@ async fn routed(
                 response = answered(house, head, (target, &request), (client, &asker)).await;
             }
             (
-                asked(&request),
+                Asked::of(&request),
                 response.unwrap_or_else(|failure| failed(&house.site, (head, target), &request, &failure)),
             )
         }
-    }
-}
-
-fn asked(request: &request::Request) -> Asked {
-    match request {
-        request::Request::Thumbnail(_) => Asked::Thumbnail,
-        request::Request::PlayManifest(_) => Asked::PlayManifest,
-        request::Request::Package(package) => match package.file {
-            File::Multivariant | File::Manifest | File::Playlist(_) | File::IframePlaylist(_) => Asked::Playlist,
-            File::Init(_) | File::Segment { .. } | File::Iframe { .. } | File::Subtitles(_) | File::Blank => {
-                Asked::Segment
-            }
-        },
-        request::Request::Served(_)
-        | request::Request::Raw(_)
-        | request::Request::Download(_)
-        | request::Request::Asset(_) => Asked::File,
     }
 }
 
@@ -337,7 +319,7 @@ async fn sent(
     if house.tracer.is_some() {
         response.extensions_mut().insert(Steps(steps));
     }
-    let kind = asked(request);
+    let kind = Asked::of(request);
     let is_at_hand = admission.is_for_holders()
         && !matches!(part, Part::Several { .. })
         && is_at_hand(head, kind, delivered.outcome, &response);
@@ -356,7 +338,7 @@ pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked,
     let (begun, now) = (Instant::now(), field::now());
     let target = std::str::from_utf8(wanted.target).ok()?;
     let request = request::parse(target)?.ok()?;
-    let kind = asked(&request);
+    let kind = Asked::of(&request);
     if !matches!(kind, Asked::Thumbnail | Asked::Playlist) {
         return None;
     }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::house::House;
 use super::pulse::{Order, Patience, Pulse, Watch};
-use crate::access::network::subscriber;
+use crate::network::subscriber;
 
 /// The open connections.
 #[derive(Debug)]

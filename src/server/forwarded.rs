@@ -7,7 +7,7 @@ use std::str::FromStr;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Peer, head};
-use crate::access::network::Network;
+use crate::network::Network;
 
 /// The proxies before the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -51,8 +51,8 @@ use self::crowd::Crowd;
 use self::forwarded::Proxies;
 pub use self::house::House;
 use self::recent::Recent;
-use crate::access::network::Network;
 use crate::error::{Error, Kind, Result};
+use crate::network::Network;
 use crate::trace::Config as TraceConfig;
 
 /// The settings of the listeners.

@@ -13,8 +13,8 @@ use super::body::Body;
 use super::failure;
 use super::house::House;
 use super::response::{CACHE_TAG, SURROGATE_KEY, plain};
-use crate::access::network::Network;
 use crate::error::{Error, Kind, Result};
+use crate::network::Network;
 use crate::request::stale::{self, Stale};
 
 /// What caches have made a method of.

@@ -12,6 +12,8 @@ use super::{field, process};
 use crate::deliver::artifact::Timings;
 use crate::deliver::{Delivery, Outcome};
 use crate::error::{Error, Kind, Result};
+use crate::packager::name::File;
+use crate::request::Request;
 
 /// What a request turned out to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,21 @@ pub(super) enum Asked {
 impl Asked {
     /// How many there are.
     const COUNT: usize = Asked::Other as usize + 1;
+
+    /// What a request asks for.
+    pub(super) fn of(request: &Request) -> Asked {
+        match request {
+            Request::Thumbnail(_) => Asked::Thumbnail,
+            Request::PlayManifest(_) => Asked::PlayManifest,
+            Request::Package(package) => match package.file {
+                File::Multivariant | File::Manifest | File::Playlist(_) | File::IframePlaylist(_) => Asked::Playlist,
+                File::Init(_) | File::Segment { .. } | File::Iframe { .. } | File::Subtitles(_) | File::Blank => {
+                    Asked::Segment
+                }
+            },
+            Request::Served(_) | Request::Raw(_) | Request::Download(_) | Request::Asset(_) => Asked::File,
+        }
+    }
 
     /// What metrics and logs call it.
     pub(super) fn label(self) -> &'static str {

@@ -126,7 +126,7 @@ impl House {
     }
 }
 
-fn put(library: &Path, partner: u32, entry: &str, guard: &str) {
+pub(crate) fn put(library: &Path, partner: u32, entry: &str, guard: &str) {
     let folder = library.join(entry);
     fs::create_dir_all(&folder).unwrap();
     for file in ["source.mp4", "360p.mp4", "180p.mp4", "captions.en.vtt", "thumb.jpg"] {
@@ -325,7 +325,7 @@ pub(crate) fn manifest(entry: &str, rest: &str) -> String {
 }
 
 /// The seconds that a playlist of segments lists.
-fn seconds(playlist: &str) -> f64 {
+pub(crate) fn seconds(playlist: &str) -> f64 {
     playlist.split("#EXTINF:").skip(1).map(|rest| rest.split(',').next().unwrap().parse::<f64>().unwrap()).sum()
 }
 

@@ -28,6 +28,7 @@ mod origin;
 mod parsers;
 mod playback;
 mod players;
+mod profiles;
 mod proxies;
 mod purge;
 mod raw;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use vedette::access::network::Network;
 use vedette::deliver::Config as DeliverConfig;
+use vedette::network::Network;
 use vedette::server::forwarded::Proxies;
 use vedette::server::{Config, House};
 

@@ -6,8 +6,10 @@ use super::*;
 use crate::access::partner::Partner;
 use crate::access::session::{Claims, Invalid, Privileges, Role, Session, SessionId, Version};
 use crate::access::states::{Endpoint, tests as states};
-use crate::entry::{Entry, EntryId, EntryKind, FlavorId, Moderation, PartnerId, Source};
+use crate::entry::{AccessControl, Entry, EntryId, EntryKind, FlavorId, Moderation, PartnerId, Source};
 use crate::error::Code;
+use crate::network::Network;
+use crate::rules::{Listed, Pattern, Restriction};
 
 const NOW: u64 = 1000;
 
@@ -20,7 +22,7 @@ fn texts(list: &[&str]) -> Vec<String> {
 
 fn entry() -> Entry {
     let entry = Entry::new(EntryId::new("0_entry").unwrap(), EntryKind::Video);
-    Entry { partner: PartnerId(1), access_control: Some("x".to_owned()), ..entry }
+    Entry { partner: PartnerId(1), access_control: Some(AccessControl::named("x")), ..entry }
 }
 
 fn session(role: Role, privileges: &str) -> Session {
@@ -308,7 +310,7 @@ fn decisions_are_as_described() {
     let mut cases = 0;
     for ((state, of_state), (_, change)) in states.iter().zip(states::STATES) {
         for ((name, of_rules), (_, profile)) in rules.iter().zip(&described) {
-            let entry = Entry { access_control: Some((*name).to_owned()), ..states::entry(*change) };
+            let entry = Entry { access_control: Some(AccessControl::named(name)), ..states::entry(*change) };
             let guard = profile.as_ref().map_or(Guard::Unknown, Guard::Profile);
             let asked = (0..states::ENDPOINTS.len()).flat_map(|at| states::SESSIONS.iter().map(move |row| (at, row)));
             for (at, (held, called)) in asked {
@@ -349,9 +351,9 @@ fn flavors_are_named_by_what_made_them() {
         source: Source { location: "f".into(), size: 1, modified: 0, version: "1".into() },
     };
     let check = |is_negated| {
-        let flavors = Flavors { params: vec![0, 7], is_negated };
+        let limits = Limits { flavors: Some(Flavors { params: vec![0, 7], is_negated }), ..Limits::NONE };
         [flavor(Some(7), false), flavor(Some(8), true), flavor(None, true), flavor(None, false)]
-            .map(|f| flavors.contain(&f))
+            .map(|flavor| limits.allow(&flavor))
     };
     assert_eq!((check(false), check(true)), ([true, false, true, false], [false, true, false, true]));
 }

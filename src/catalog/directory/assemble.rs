@@ -9,8 +9,9 @@ use super::naming::{self, Part};
 use super::place::Stamp;
 use super::sidecar::{AttachmentRow, CaptionRow, FlavorRow, Row, Sidecar, ThumbRow};
 use crate::entry::{
-    Attachment, Caption, Entry, EntryId, EntryKind, Flavor, FlavorId, PartnerId, Source, Status, Thumb,
+    AccessControl, Attachment, Caption, Entry, EntryId, EntryKind, Flavor, FlavorId, PartnerId, Source, Status, Thumb,
 };
+use crate::rules::Profile;
 
 /// A file of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +35,10 @@ pub(super) struct Findings<'a> {
     pub(super) attachments: Vec<File>,
     /// Files that are not among those, but that the sidecar names.
     pub(super) named: Vec<File>,
-    /// URLs that it names and at which no file is looked for, with the reason of each.
+    /// Names that it gives and under which no file is looked for, with the reason of each.
     pub(super) refused: Vec<(String, String)>,
+    /// What the library defines under the name of the profile that the sidecar names.
+    pub(super) profile: Option<Arc<Profile>>,
     /// When its sidecar changed last, or its folder where there is none, in seconds since 1970.
     pub(super) stated: u64,
 }
@@ -88,7 +91,7 @@ pub(super) fn assemble(findings: &Findings<'_>, sidecar: Sidecar) -> Result<Entr
         updated: sidecar.updated.unwrap_or(latest.max(findings.stated)),
         start_date: sidecar.start_date,
         end_date: sidecar.end_date,
-        access_control: sidecar.access_control,
+        access_control: sidecar.access_control.map(|name| AccessControl { name, profile: findings.profile.clone() }),
         thumb_offset_ms: sidecar.thumb_offset,
         flavors,
         thumbs,
@@ -359,6 +362,7 @@ mod tests {
             attachments: files.iter().filter(in_folder).map(|name| file(name, 50)).collect(),
             named: vec![file("sub/extra.mp4", 20), file("https://host/far/b.en.vtt?key=secret", 30)],
             refused: vec![("https://evil/a.mp4".to_owned(), "only https://host/ is allowed".to_owned())],
+            profile: None,
             stated: 70,
         };
         assemble(&findings, sidecar::parse(text.as_bytes()).unwrap())

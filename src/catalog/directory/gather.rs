@@ -10,8 +10,11 @@ use super::assemble::{self, File, Findings};
 use super::listing::Hint;
 use super::naming::{self, Child};
 use super::place::{FILES_MAX, Folder, Place, Stamp, Text};
+use super::rulebook;
 use super::sidecar::{self, Sidecar};
 use crate::entry::{Entry, EntryId};
+use crate::rules::Profile;
+use crate::tables::line;
 
 /// An entry, or why it is left out, with what to look at to know that it is still so.
 #[derive(Debug)]
@@ -90,12 +93,12 @@ impl Reading {
         if !self.is_settled {
             return Ok(false);
         }
+        // All are looked at, for those that are not known yet are then asked for at once.
+        let mut is_same = true;
         for (path, stamp) in &self.basis {
-            if place.look(path)? != *stamp {
-                return Ok(false);
-            }
+            is_same &= place.look(path)? == *stamp;
         }
-        Ok(true)
+        Ok(is_same)
     }
 
     /// The URLs elsewhere that it was made of.
@@ -127,7 +130,7 @@ impl Gathering<'_> {
     /// The entry that is one file, or a sidecar alone.
     fn lone(mut self, id: &EntryId, file: Option<File>) -> io::Result<Option<Reading>> {
         let path = naming::sidecar(id);
-        let sidecar = self.sidecar(&path)?;
+        let sidecar = path.as_deref().map_or(Ok(None), |path| self.sidecar(path))?;
         if file.is_none() && sidecar.is_none() {
             return Ok(None);
         }
@@ -141,9 +144,10 @@ impl Gathering<'_> {
             attachments: Vec::new(),
             named: Vec::new(),
             refused: Vec::new(),
+            profile: None,
             stated: sidecar.as_ref().map_or(0, |(stamp, _)| stamp.modified_secs()),
         };
-        self.reading(findings, &path, sidecar.map(|(_, text)| text)).map(Some)
+        self.reading(findings, path.as_deref().unwrap_or_default(), sidecar.map(|(_, text)| text)).map(Some)
     }
 
     /// The entry that is a folder; `None` where it has gone meanwhile.
@@ -161,6 +165,7 @@ impl Gathering<'_> {
             attachments: attachments.map(|(_, files)| files).unwrap_or_default(),
             named: Vec::new(),
             refused: Vec::new(),
+            profile: None,
             stated: sidecar.as_ref().map_or(stamp.modified_secs(), |(stamp, _)| stamp.modified_secs()),
         };
         self.reading(findings, &path, sidecar.map(|(_, text)| text)).map(Some)
@@ -211,7 +216,8 @@ impl Gathering<'_> {
             Text::Whole(text) => match sidecar::parse(&text) {
                 Ok(sidecar) => {
                     self.find_named(&mut findings, &sidecar)?;
-                    let at = |offset| Some(sidecar::line(&text, offset));
+                    findings.profile = sidecar.access_control.as_deref().map_or(Ok(None), |name| self.profile(name))?;
+                    let at = |offset| Some(line(&text, offset));
                     assemble::assemble(&findings, sidecar).map_err(|wrong| fault(at(wrong.offset), wrong.message))
                 }
                 Err(mistake) => Err(fault(Some(mistake.line), mistake.message)),
@@ -228,7 +234,9 @@ impl Gathering<'_> {
             if (!naming::is_url(name) && !naming::is_inside(name)) || !seen.insert(name.to_owned()) {
                 continue;
             }
-            if let Some(reason) = self.place.refusal(name) {
+            let is_secret = findings.base.is_empty() && name == naming::ACCESS_CONTROL;
+            let secret = is_secret.then(|| format!("{name} is not for viewers, no entry may have it"));
+            if let Some(reason) = secret.or_else(|| self.place.refusal(name)) {
                 findings.refused.push((name.to_owned(), reason));
                 continue;
             }
@@ -237,5 +245,11 @@ impl Gathering<'_> {
             findings.named.extend(stamp.map(|stamp| File { name: name.to_owned(), stamp }));
         }
         Ok(())
+    }
+    /// The profile that the library itself defines under a name.
+    fn profile(&mut self, name: &str) -> io::Result<Option<Arc<Profile>>> {
+        let (stamp, rules) = rulebook::read(self.place)?;
+        self.note(naming::ACCESS_CONTROL, stamp);
+        Ok(rules.and_then(|rules| rules.as_ref().as_ref().ok()?.get(name).cloned()))
     }
 }

@@ -5,8 +5,9 @@ mod disk;
 pub(super) mod far;
 pub(super) mod gather;
 pub(super) mod listing;
-mod naming;
+pub(super) mod naming;
 pub(super) mod place;
+pub(super) mod rulebook;
 pub(super) mod sidecar;
 pub(super) mod view;
 
@@ -22,6 +23,7 @@ use self::far::Far;
 use self::gather::{HERE, Reading};
 use self::listing::{Hint, Listing};
 use self::place::{Folder, Place, Stamp, Text};
+use self::rulebook::{Rulebook, Rules};
 use crate::entry::EntryId;
 
 /// A folder of media, whose sidecars may name files elsewhere.
@@ -29,6 +31,7 @@ use crate::entry::EntryId;
 pub(super) struct Library {
     root: Root,
     far: Arc<Far>,
+    rulebook: Rulebook,
 }
 
 /// The folder, and what is known of files elsewhere, as one read sees them.
@@ -67,12 +70,17 @@ impl fmt::Display for Fault {
 impl Library {
     /// The library in the folder at `path`.
     pub(super) fn open(path: &Path, far: Arc<Far>) -> io::Result<Library> {
-        Ok(Library { root: Root::open(path)?, far })
+        Ok(Library { root: Root::open(path)?, far, rulebook: Rulebook::default() })
     }
 
     /// A sight of it.
     pub(super) fn sight(&self) -> Sight<'_> {
         Sight { library: self, unseen: RefCell::default() }
+    }
+
+    /// Its own profiles of rules; `None` where it has no file of them.
+    pub(super) fn rules(&self) -> io::Result<Option<Arc<Rules>>> {
+        rulebook::read(&self.sight()).map(|(_, rules)| rules)
     }
 
     /// The names of the library's folder.
@@ -135,6 +143,10 @@ impl Place for Sight<'_> {
 
     fn refusal(&self, name: &str) -> Option<String> {
         if naming::is_url(name) { self.library.far.refusal(name) } else { None }
+    }
+
+    fn rulebook(&self) -> &Rulebook {
+        &self.library.rulebook
     }
 
     fn files(&self, path: &str, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<Folder>> {

@@ -48,6 +48,9 @@ const UNFINISHED: [&str; 6] = ["~", ".part", ".partial", ".filepart", ".crdownlo
 /// The sidecar inside a folder.
 pub(super) const FOLDER_SIDECAR: &str = "entry.toml";
 
+/// The file at the front of the library that defines profiles of rules. It is no entry's, and nobody is sent it.
+pub(in crate::catalog) const ACCESS_CONTROL: &str = "access_control.toml";
+
 /// The folder of attachments inside a folder.
 pub(super) const ATTACHMENTS: &str = "attachments";
 
@@ -145,9 +148,9 @@ pub(super) fn is_tried(name: &str) -> bool {
     split(name).1.is_some_and(|extension| extension == SIDECAR || TRIED.contains(&extension))
 }
 
-/// The name of the sidecar beside the entry's file.
-pub(super) fn sidecar(id: &EntryId) -> String {
-    format!("{id}.{SIDECAR}")
+/// The name of the sidecar beside the entry's file; `None` for the one entry whose sidecar would have a name that is taken.
+pub(super) fn sidecar(id: &EntryId) -> Option<String> {
+    Some(format!("{id}.{SIDECAR}")).filter(|name| name != ACCESS_CONTROL)
 }
 
 /// What a child of the library is, by its name; `None` for those that are left alone.
@@ -159,6 +162,7 @@ pub(super) fn child(name: &str, is_folder: bool) -> Option<Child<'_>> {
         return Some(Child::Entry(name));
     }
     match split(name) {
+        _ if name == ACCESS_CONTROL => None,
         (stem, Some(SIDECAR)) => Some(Child::Sidecar(stem)),
         (stem, _) => Some(Child::Entry(stem)),
     }
@@ -269,6 +273,12 @@ mod tests {
         assert_eq!(child("a.toml", true), Some(Child::Entry("a.toml")));
         assert_eq!(child("README", false), Some(Child::Entry("README")));
         assert_eq!(child(".git", true), None);
+        assert_eq!(child("access_control.toml", false), None);
+        assert_eq!(child("access_control.toml", true), Some(Child::Entry("access_control.toml")));
+        assert_eq!(child("access_control", true), Some(Child::Entry("access_control")));
+        assert_eq!(child("access_control.mp4", false), Some(Child::Entry("access_control")));
+        let sidecar = |id| sidecar(&EntryId::new(id).unwrap());
+        assert_eq!((sidecar("access_control"), sidecar("0_a")), (None, Some("0_a.toml".to_owned())));
     }
 
     #[test]

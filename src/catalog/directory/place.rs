@@ -4,6 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
+
+use super::rulebook::Rulebook;
 use crate::entry::Source;
 
 /// A place of files. Paths begin at the library; `/` stands between their parts.
@@ -17,17 +20,27 @@ pub(super) trait Place {
     /// Why no file is looked for at `name`; `None` where one is, and for every path.
     fn refusal(&self, name: &str) -> Option<String>;
 
+    /// What the library's own profiles of rules were when they were read last.
+    fn rulebook(&self) -> &Rulebook;
+
     /// The folder at `path` with its files whose names are `wanted`; `None` where there is no folder.
     fn files(&self, path: &str, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<Folder>>;
 }
 
-/// The bytes of a sidecar.
+/// The bytes of a sidecar, or of the library's own profiles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Text {
+pub(in crate::catalog) enum Text {
     /// All of them.
     Whole(Vec<u8>),
     /// They are more than a sidecar may have.
     TooLong,
+}
+
+impl From<Option<Bytes>> for Text {
+    /// Bytes that are missing were too many.
+    fn from(bytes: Option<Bytes>) -> Text {
+        bytes.map_or(Text::TooLong, |bytes| Text::Whole(bytes.into()))
+    }
 }
 
 /// The most names of an entry's folder, or of its attachments, that are looked at.

@@ -5,6 +5,7 @@ use toml::value::{Datetime, Offset};
 use toml::{Spanned, Value};
 
 use crate::entry::{EntryKind, Moderation, Status};
+use crate::tables::line;
 
 /// The most bytes of a sidecar: room for thousands of rows.
 pub(in crate::catalog) const BYTES_MAX: usize = 256 * 1024;
@@ -147,13 +148,6 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Sidecar, Mistake> {
         line: line(bytes, error.span().map_or(0, |span| span.start)),
         message: error.message().trim().replace('\n', "; ").replace("unknown field", "unknown key"),
     })
-}
-
-/// The line of the byte at `offset`, from 1 on.
-pub(super) fn line(bytes: &[u8], offset: usize) -> u32 {
-    let before = bytes.get(..offset).unwrap_or(bytes);
-    let breaks = before.iter().filter(|&&b| b == b'\n').count();
-    u32::try_from(breaks).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 fn read<'de, D: Deserializer<'de>, T>(

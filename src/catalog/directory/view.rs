@@ -16,6 +16,7 @@ use super::gather::{self, HERE, Reading};
 use super::listing::Listing;
 use super::naming;
 use super::place::{FILES_MAX, Folder, Mark, Place, Stamp, Text};
+use super::rulebook::Rulebook;
 use crate::entry::{EntryId, Source};
 use crate::origin::Listed;
 
@@ -32,6 +33,7 @@ pub(in crate::catalog) struct View {
     names: HashMap<String, Names>,
     wishes: RefCell<BTreeSet<Wish>>,
     far: Arc<Far>,
+    rulebook: Arc<Rulebook>,
 }
 
 /// What is to be asked of a store.
@@ -70,7 +72,7 @@ struct Names {
 
 impl View {
     /// A view of the surroundings of `id` by someone who has not looked yet.
-    pub(in crate::catalog) fn new(id: &EntryId, is_listable: bool, far: Arc<Far>) -> View {
+    pub(in crate::catalog) fn new(id: &EntryId, is_listable: bool, far: Arc<Far>, rulebook: Arc<Rulebook>) -> View {
         View {
             id: id.to_string(),
             is_listable,
@@ -79,12 +81,16 @@ impl View {
             names: HashMap::new(),
             wishes: RefCell::default(),
             far,
+            rulebook,
         }
     }
 
     /// What is to be asked before what was seen counts; nothing where it does.
     pub(in crate::catalog) fn wishes(&mut self) -> Vec<Wish> {
-        self.wishes.take().into_iter().collect()
+        let wishes = self.wishes.take();
+        // With its text comes what is seen of a file.
+        let is_read = |wish: &Wish| matches!(wish, Wish::File(path) if wishes.contains(&Wish::Text(path.clone())));
+        wishes.iter().filter(|wish| !is_read(wish)).cloned().collect()
     }
 
     /// Takes an answer.
@@ -93,8 +99,7 @@ impl View {
             Answer::File(path, seen) => self.learn_file(path, seen.as_ref()),
             Answer::Text(path, seen) => {
                 self.learn_file(path.clone(), seen.as_ref().map(|(source, _)| source));
-                let text = |bytes: Option<Bytes>| bytes.map_or(Text::TooLong, |bytes| Text::Whole(bytes.into()));
-                self.texts.insert(path, seen.map(|(_, bytes)| text(bytes)));
+                self.texts.insert(path, seen.map(|(_, bytes)| bytes.into()));
             }
             Answer::Names(prefix, listed) => {
                 listed.files.iter().for_each(|file| self.learn_file(file.location.to_string(), Some(file)));
@@ -133,10 +138,13 @@ impl View {
         self.wishes.borrow_mut().insert(wish);
     }
 
-    /// Files beside the entry's folder.
+    /// Files beside the entry's folder that may be the entry's own by their names.
     fn beside(&self) -> impl Iterator<Item = &str> {
         let seen = self.files.iter().filter(|(path, seen)| seen.is_some() && !path.contains('/'));
-        seen.map(|(path, _)| path.as_str())
+        let is_own = |path: &&str| {
+            path.strip_prefix(self.id.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        seen.map(|(path, _)| path.as_str()).filter(is_own)
     }
 
     /// The names known to be at `prefix`, a wish for them otherwise.
@@ -231,7 +239,8 @@ impl View {
         match self.texts.get(path) {
             Some(text) => self.files.get(path)?.clone().zip(text.clone()),
             None => {
-                if !self.is_listable || self.file(path).is_some() {
+                // What is asked for alone may as well be read at once.
+                if !self.is_listable || self.prefix(path).is_none() || self.file(path).is_some() {
                     self.wish(Wish::Text(path.to_owned()));
                 }
                 None
@@ -265,6 +274,10 @@ impl Place for View {
 
     fn refusal(&self, name: &str) -> Option<String> {
         if naming::is_url(name) { self.far.refusal(name) } else { None }
+    }
+
+    fn rulebook(&self) -> &Rulebook {
+        &self.rulebook
     }
 
     fn files(&self, path: &str, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<Folder>> {
@@ -337,7 +350,7 @@ mod tests {
         fn ask<T>(&self, id: &EntryId, question: impl Fn(&View) -> T) -> (T, Rounds) {
             let origin = Origin::folder(&std::env::temp_dir()).unwrap();
             let far = Arc::new(Far::new(origin, Duration::ZERO, Duration::ZERO));
-            let (mut view, mut rounds) = (View::new(id, self.is_listable, far), Rounds::new());
+            let (mut view, mut rounds) = (View::new(id, self.is_listable, far, Arc::default()), Rounds::new());
             loop {
                 let answer = question(&view);
                 let wishes = view.wishes();

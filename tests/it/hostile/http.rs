@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use vedette::access::network::Network;
 use vedette::deliver::Config as DeliverConfig;
+use vedette::network::Network;
 use vedette::server::Config;
 use vedette::server::forwarded::Proxies;
 

@@ -1,7 +1,7 @@
 //! Restrictions, the form that profiles had before rules.
 
 use super::{Action, Condition, Context, Pattern, Rule, Test};
-use crate::access::network::Network;
+use crate::network::Network;
 
 /// One restriction of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,6 @@
-//! Tables of the settings file that there may be many of: their values taken one by one, every fault kept with its place.
+//! Tables of TOML that people write: their values taken one by one, every fault kept with its place.
+
+pub mod values;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -6,11 +8,29 @@ use std::cell::RefCell;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// What is wrong, each with where it stands in the file.
-pub(super) type Faults = RefCell<Vec<(usize, String)>>;
+/// What is wrong, each with where it stands in the text, in bytes.
+pub type Faults = RefCell<Vec<(usize, String)>>;
+
+/// The tables of `text` as far as they can be read. What cannot is among the faults.
+pub fn parse<'i>(text: &'i str, faults: &Faults) -> Spanned<DeTable<'i>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let wrong = |error: &toml::de::Error| {
+        let at = error.span().map_or(0, |span| span.start);
+        (at, error.message().trim().replace('\n', "; "))
+    };
+    faults.borrow_mut().extend(errors.iter().map(wrong));
+    table
+}
+
+/// The line of the byte at `offset` of a text, from 1 on.
+pub fn line(text: &[u8], offset: usize) -> u32 {
+    let before = text.get(..offset).unwrap_or(text);
+    let breaks = before.iter().filter(|&&b| b == b'\n').count();
+    u32::try_from(breaks).unwrap_or(u32::MAX).saturating_add(1)
+}
 
 /// One table, and which of its values were taken.
-pub(super) struct Table<'a, 'i> {
+pub struct Table<'a, 'i> {
     values: &'a DeTable<'i>,
     at: usize,
     faults: &'a Faults,
@@ -18,30 +38,24 @@ pub(super) struct Table<'a, 'i> {
 }
 
 impl<'a, 'i> Table<'a, 'i> {
-    /// The tables that `name` is given in `values`.
-    pub(super) fn all(values: &'a DeTable<'i>, name: &'static str, faults: &'a Faults) -> Vec<Table<'a, 'i>> {
-        Table { values, at: 0, faults, known: Vec::new() }.tables(name)
+    /// The whole of a text, of which nothing was taken yet.
+    pub fn root(values: &'a DeTable<'i>, faults: &'a Faults) -> Table<'a, 'i> {
+        Table { values, at: 0, faults, known: Vec::new() }
     }
 
-    /// The one table that `name` may be given in `values`.
-    pub(super) fn one(values: &'a DeTable<'i>, name: &'static str, faults: &'a Faults) -> Option<Table<'a, 'i>> {
-        let root = Table { values, at: 0, faults, known: Vec::new() };
-        let (key, value) = values.get_key_value(name)?;
-        match value.get_ref() {
-            _ if value.span().is_empty() => None,
-            DeValue::Table(inner) => Some(Table { values: inner, at: key.span().start, faults, known: Vec::new() }),
-            other => {
-                root.fault(
-                    key.span().start,
-                    format!("{name} cannot be a {}, expected a table, [{name}]", other.type_str()),
-                );
+    /// The one table that `name` may be given within this one.
+    pub fn table(&mut self, name: &'static str) -> Option<Table<'a, 'i>> {
+        match self.take(name)? {
+            (at, DeValue::Table(values)) => Some(Table { values, at, faults: self.faults, known: Vec::new() }),
+            (at, other) => {
+                self.fault(at, format!("{name} cannot be a {}, expected a table, [{name}]", other.type_str()));
                 None
             }
         }
     }
 
     /// The tables that `name` is given within this one.
-    pub(super) fn tables(&mut self, name: &'static str) -> Vec<Table<'a, 'i>> {
+    pub fn tables(&mut self, name: &'static str) -> Vec<Table<'a, 'i>> {
         let Some((at, value)) = self.take(name) else { return Vec::new() };
         let items = match value {
             DeValue::Array(items) => items,
@@ -63,13 +77,13 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// The value of `name` as `read` makes it of its text; `read` says what is wrong with a text.
-    pub(super) fn value<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub fn value<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let (at, value) = self.take(name)?;
         self.read(name, at, value, &read)
     }
 
     /// The values of `name`, which is one or a list of them; `None` where it is not given.
-    pub(super) fn values<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+    pub fn values<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
         let (at, value) = self.take(name)?;
         match value {
             DeValue::Array(items) => {
@@ -81,17 +95,17 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// Whether the value of `name` is given.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
 
     /// Says that something is wrong with the table as a whole.
-    pub(super) fn refuse(&self, message: String) {
+    pub fn refuse(&self, message: String) {
         self.fault(self.at, message);
     }
 
     /// Says what nobody has taken.
-    pub(super) fn end(self) {
+    pub fn end(self) {
         for (key, _) in self.values {
             if !self.known.contains(&key.get_ref().as_ref()) {
                 let known = self.known.join(", ");
@@ -132,6 +146,12 @@ impl<'a, 'i> Table<'a, 'i> {
 }
 
 /// A reader that says what it expects of a text that it does not take.
-pub(super) fn expect<T>(allowed: &str, read: impl Fn(&str) -> Option<T>) -> impl Fn(&str) -> Result<T, String> {
+pub fn expect<T>(allowed: &str, read: impl Fn(&str) -> Option<T>) -> impl Fn(&str) -> Result<T, String> {
     move |text| read(text).ok_or_else(|| format!("{text:?} is not allowed, expected {allowed}"))
+}
+
+/// A reader of any text.
+#[expect(clippy::unnecessary_wraps, reason = "any text will do")]
+pub fn words(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
 }

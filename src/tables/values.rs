@@ -1,4 +1,4 @@
-//! How the values of settings are written: sizes, durations, counts, addresses.
+//! How values are written: sizes, durations, counts, switches.
 
 use std::time::Duration;
 
@@ -33,25 +33,34 @@ fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 /// A size in bytes such as `512MiB`; without a unit it is in bytes.
-pub(super) fn size(text: &str) -> Option<u64> {
+pub fn size(text: &str) -> Option<u64> {
     count(text).or_else(|| measured(text, &SIZES))
 }
 
 /// The shortest writing of a size.
-pub(super) fn show_size(bytes: u64) -> String {
+pub fn show_size(bytes: u64) -> String {
     let binary = &SIZES[..3];
     let fits = |unit: &&(&str, u64)| bytes >= unit.1 && bytes.is_multiple_of(unit.1);
     binary.iter().find(fits).map_or(bytes.to_string(), |(unit, factor)| format!("{}{unit}", bytes / factor))
 }
 
 /// A duration such as `10s` or `250ms`, of a year at most. Nothing but zero goes without a unit.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let millis = if text == "0" { Some(0) } else { measured(text, &DURATIONS) };
     millis.map(Duration::from_millis).filter(|duration| *duration <= DURATION_MAX)
 }
 
+/// What [`seconds`] reads, in words.
+pub const SECONDS: &str = "a duration in whole seconds such as 30s";
+
+/// A duration of whole seconds.
+pub fn seconds(text: &str) -> Option<u32> {
+    let duration = duration(text).filter(|duration| duration.subsec_nanos() == 0)?;
+    u32::try_from(duration.as_secs()).ok()
+}
+
 /// The shortest writing of a duration, in hours at most.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000)];
     let fits = |unit: &&(&str, u128)| millis >= unit.1 && millis.is_multiple_of(unit.1);
@@ -59,12 +68,12 @@ pub(super) fn show_duration(duration: Duration) -> String {
 }
 
 /// A whole number in digits alone.
-pub(super) fn count(text: &str) -> Option<u64> {
+pub fn count(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Whether something is on.
-pub(super) fn switch(text: &str) -> Option<bool> {
+pub fn switch(text: &str) -> Option<bool> {
     match text {
         "true" | "on" | "yes" | "1" => Some(true),
         "false" | "off" | "no" | "0" => Some(false),
@@ -116,6 +125,7 @@ mod tests {
         check("-1s", None);
         check("1000d", None);
         check("99999999999999999999s", None);
+        assert_eq!(["2m", "0", "1500ms", "10"].map(seconds), [Some(120), Some(0), None, None]);
     }
 
     proptest! {

@@ -29,7 +29,7 @@ impl Pattern {
     }
 
     /// Whether a part of `name` is as the expression says. What of it is beyond [`PATTERN_MAX`] is not looked at.
-    pub(super) fn matches(&self, name: &str) -> bool {
+    pub fn matches(&self, name: &str) -> bool {
         self.0.is_match(&name[..name.floor_char_boundary(PATTERN_MAX)])
     }
 }
