@@ -800,7 +800,7 @@ fn profiles_that_may_not_be_read_are_none() {
     let files = [("access_control.toml", RULES), ("0_a.mp4", ""), ("0_a.toml", "access_control = 'members'")];
     let folder = Folder::with(&files);
     let path = folder.0.join("access_control.toml");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     // Of this thread alone, which reads the library itself.
     let mut held = capabilities(None).unwrap();
     held.effective -= CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Config;
-use crate::access::network::subscriber;
+use crate::network::subscriber;
 
 /// What every client may ask for, and what each has asked for.
 #[derive(Clone, Debug)]

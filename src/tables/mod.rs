@@ -151,7 +151,6 @@ pub fn expect<T>(allowed: &str, read: impl Fn(&str) -> Option<T>) -> impl Fn(&st
 }
 
 /// A reader of any text.
-#[expect(clippy::unnecessary_wraps, reason = "any text will do")]
 pub fn words(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use hyper::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use vedette::access::network::Network;
+use vedette::network::Network;
 use vedette::server::Config;
 use vedette::server::forwarded::{Header, Proxies};
 
