@@ -28,7 +28,7 @@ impl Pattern {
         built.map(Pattern).map_err(|error| format!("{text:?} is no regular expression: {error}"))
     }
 
-    /// Whether a part of `name` is as the expression says. What of it is beyond [`PATTERN_MAX`] is not looked at.
+    /// Whether a part of `name` is as the expression says. What of it is beyond 1024 bytes is not looked at.
     pub fn matches(&self, name: &str) -> bool {
         self.0.is_match(&name[..name.floor_char_boundary(PATTERN_MAX)])
     }
