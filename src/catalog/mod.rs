@@ -234,6 +234,12 @@ impl Catalog {
         if let Some(flight) = flights.get(id) {
             return flight.clone();
         }
+        // One may have landed since nothing was known.
+        if known.is_none()
+            && let Some(entry) = self.glance(id)
+        {
+            return std::future::ready(Ok(entry)).boxed().shared();
+        }
         let landing = Landing { store: Arc::clone(&self.shared), id: id.clone() };
         let task = tokio::spawn(carried(async move { landing.store.fetch(&landing.id, known).await }));
         let crashed = |_| Err(Error::new(Kind::Internal, "the entry's read was cut short"));
