@@ -300,7 +300,7 @@ fn origins_are_told_whom_they_are_asked_for() {
         let span = answer.header("traceparent").map(str::to_owned);
         assert!(span.as_ref().is_some_and(|span| span.starts_with(&format!("00-{TRACE}-")) && !span.contains(PARENT)));
         let told = far.take_traces();
-        assert!(told.len() > 1 && told.iter().all(|told| *told == span), "{asked}: {told:?}, {span:?}");
+        assert!(!told.is_empty() && told.iter().all(|told| *told == span), "{asked}: {told:?}, {span:?}");
     }
     let untold = server.ask("GET", &file("0_c"), &[("traceparent", &format!("00-{TRACE}-{PARENT}-00"))]);
     let told = far.take_traces();
