@@ -95,7 +95,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("moxcms", &["decode", "thumbnail"]),
     ("webp", &["decode", "thumbnail"]),
     ("png", &["decode", "thumbnail"]),
-    ("fast_image_resize", &["thumbnail"]),
+    ("vedette_scale", &["thumbnail"]),
     ("pdf_writer", &["thumbnail"]),
     ("quantette", &["thumbnail"]),
     ("ravif", &["thumbnail"]),

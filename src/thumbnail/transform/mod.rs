@@ -9,10 +9,12 @@ mod place;
 mod resample;
 mod wide;
 
+use vedette_scale::Window;
+
 use self::color::Meaning;
 use self::grid::Grid;
 use self::pack::Level;
-use self::place::{Placement, Window};
+use self::place::Placement;
 use self::resample::{Interleaved, Sample};
 use super::{Encoding, Format, Geometry, Layout, Packed, Picture, Pixels, Plane, Planes, Raster, RasterPixels, Rgb};
 use crate::error::{Error, Kind, Result};
@@ -126,9 +128,9 @@ impl Task<'_> {
     /// Planes with alpha: made colours first, so that scaling can weigh them by alpha.
     fn translucent(&self, planes: &Planes) -> Result<RasterPixels> {
         let size = self.picture.size;
-        let whole = Placement { window: Window::whole(size), target: size };
+        let whole = Placement { window: place::whole(size), target: size };
         let (y, chroma) = self.small_planes(planes, whole)?;
-        let alpha = planes.alpha.as_ref().map(|plane| any_depth(planes.depth)(plane, Window::whole(plane.size), size));
+        let alpha = planes.alpha.as_ref().map(|plane| any_depth(planes.depth)(plane, place::whole(plane.size), size));
         let alpha = wide::alpha16(alpha.transpose()?, planes.depth, size);
         let colours = self.source(planes).to_rgb16(&y, chroma.as_ref());
         let pixels = colours.data.as_chunks::<3>().0.iter().zip(&alpha.data);

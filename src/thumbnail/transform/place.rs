@@ -1,20 +1,9 @@
 //! Where the kept part of a picture lies among its stored samples, and how large it becomes there.
 
+use vedette_scale::Window;
+
 use crate::media::picture::{Orientation, Size, Turn};
 use crate::thumbnail::{Geometry, Rect};
-
-/// A rectangle among samples; edges may lie between them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Window {
-    /// Left edge.
-    pub(super) left: f64,
-    /// Top edge.
-    pub(super) top: f64,
-    /// Samples across.
-    pub(super) width: f64,
-    /// Samples down.
-    pub(super) height: f64,
-}
 
 /// The part of a stored picture that is kept, and the size it gets before it is turned upright.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,24 +45,9 @@ fn stored_rect(upright: Rect, reference: Size, orientation: Orientation) -> Rect
     Rect { x, y, width: size.width, height: size.height }
 }
 
-impl Window {
-    /// The same part in a plane that is smaller by two to the power of `shift`, as if its samples sat between those of
-    /// the full plane.
-    pub(super) fn shrunk(self, shift: (u8, u8)) -> Window {
-        let across = 1.0 / f64::from(1u32 << shift.0.min(4));
-        let down = 1.0 / f64::from(1u32 << shift.1.min(4));
-        Window {
-            left: self.left * across,
-            top: self.top * down,
-            width: self.width * across,
-            height: self.height * down,
-        }
-    }
-
-    /// The whole of a plane.
-    pub(super) fn whole(size: Size) -> Window {
-        Window { left: 0.0, top: 0.0, width: f64::from(size.width), height: f64::from(size.height) }
-    }
+/// The whole of a plane.
+pub(super) fn whole(size: Size) -> Window {
+    Window { left: 0.0, top: 0.0, width: f64::from(size.width), height: f64::from(size.height) }
 }
 
 #[cfg(test)]

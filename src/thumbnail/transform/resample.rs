@@ -1,38 +1,25 @@
 //! Scaling of planes and of interleaved pixels, by convolution with a Catmull-Rom kernel.
 
-use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8, U8x3, U8x4, U16, U16x3, U16x4};
-use fast_image_resize::{FilterType, ImageView, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use vedette_scale::{Rows, Window};
 
 use super::grid::Grid;
-use super::place::Window;
 use crate::error::{Error, Kind, Result};
 use crate::media::picture::Size;
 use crate::thumbnail::Plane;
 
 /// The part of a plane of bytes in `window`, at `target` size.
 pub(super) fn plane8(plane: &Plane, window: Window, target: Size) -> Result<Grid<u8>> {
-    let (data, row) = rows_of(plane, 1)?;
-    let mut out = vec![0; area(target)];
-    let whole = TypedImageRef::<U8>::from_buffer(row, plane.size.height, &data).map_err(broken)?;
-    let mut scaled = TypedImage::<U8>::from_buffer(target.width, target.height, &mut out).map_err(broken)?;
-    resize(&cropped(whole, plane.size, window)?, &mut scaled, window)?;
-    Ok(Grid { size: target, channels: 1, data: out })
+    let (data, stride) = rows_of(plane, 1)?;
+    let rows = Rows { data: &data, size: sides(plane.size), stride };
+    let data = vedette_scale::u8x1(rows, window, sides(target)).map_err(broken)?;
+    Ok(Grid { size: target, channels: 1, data })
 }
 
 /// The part of a plane of two-byte samples in `window`, at `target` size.
 pub(super) fn plane16(plane: &Plane, window: Window, target: Size) -> Result<Grid<u16>> {
-    let (data, row) = rows_of(plane, 2)?;
-    let mut scaled = TypedImage::<U16>::new(target.width, target.height);
-    if let Ok(aligned) = TypedImageRef::<U16>::from_buffer(row, plane.size.height, &data) {
-        resize(&cropped(aligned, plane.size, window)?, &mut scaled, window)?;
-    } else {
-        let (pairs, _) = data.as_chunks::<2>();
-        let copied: Vec<U16> = pairs.iter().map(|&pair| U16::new(u16::from_ne_bytes(pair))).collect();
-        let aligned = TypedImageRef::new(row, plane.size.height, &copied).map_err(broken)?;
-        resize(&cropped(aligned, plane.size, window)?, &mut scaled, window)?;
-    }
-    let data = scaled.pixels().iter().map(|pixel| pixel.0).collect();
+    let (data, stride) = rows_of(plane, 2)?;
+    let rows = Rows { data: &data, size: sides(plane.size), stride };
+    let data = vedette_scale::u16x1(rows, window, sides(target)).map_err(broken)?;
     Ok(Grid { size: target, channels: 1, data })
 }
 
@@ -50,49 +37,6 @@ fn rows_of(plane: &Plane, sample: usize) -> Result<(std::borrow::Cow<'_, [u8]>, 
     }
     let rows = (0..height).flat_map(|y| &plane.data[y * plane.stride..][..used]);
     Ok((rows.copied().collect::<Vec<u8>>().into(), plane.size.width))
-}
-
-/// The whole samples that `window` touches, so that nothing outside the kept part bleeds into it.
-fn cropped<'a, P: PixelTrait>(
-    image: TypedImageRef<'a, P>,
-    size: Size,
-    window: Window,
-) -> Result<TypedCroppedImage<'a, TypedImageRef<'a, P>>> {
-    let (left, right) = touched(window.left, window.width, size.width);
-    let (top, bottom) = touched(window.top, window.height, size.height);
-    TypedCroppedImage::new(image, left, top, right - left, bottom - top).map_err(broken)
-}
-
-/// The whole samples, out of so many, that a run from `start` touches; at least one.
-fn touched(start: f64, length: f64, samples: u32) -> (u32, u32) {
-    let first = (start.max(0.0) as u32).min(samples.saturating_sub(1));
-    let last = ((start + length).ceil() as u32).clamp(first + 1, samples.max(first + 1));
-    (first, last)
-}
-
-fn resize<P: PixelTrait>(
-    source: &impl ImageView<Pixel = P>,
-    target: &mut TypedImage<'_, P>,
-    window: Window,
-) -> Result<()> {
-    let (left, width) = inside(window.left.fract().max(0.0), window.width, source.width());
-    let (top, height) = inside(window.top.fract().max(0.0), window.height, source.height());
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-        .crop(left, top, width, height)
-        .use_alpha(true);
-    Resizer::new().resize_typed(source, target, &options).map_err(broken)
-}
-
-/// A run of `length` from `start`, kept inside a side of so many samples whatever rounding did to its end.
-fn inside(start: f64, length: f64, samples: u32) -> (f64, f64) {
-    let samples = f64::from(samples);
-    let start = start.min(samples.next_down());
-    let mut length = length.min(samples - start);
-    while start + length > samples {
-        length = length.next_down();
-    }
-    (start, length)
 }
 
 /// Interleaved pixels in rows without gaps, borrowed.
@@ -122,7 +66,16 @@ impl<T: Sample> Interleaved<'_, T> {
         }
         T::scale(self, window, target)
     }
+
+    fn by(&self, scale: Scale<T>, window: Window, target: Size) -> Result<Grid<T>> {
+        let rows = Rows { data: self.data, size: sides(self.size), stride: self.size.width };
+        let data = scale(rows, window, sides(target)).map_err(broken)?;
+        Ok(Grid { size: target, channels: self.channels, data })
+    }
 }
+
+/// Makes the pixels of a part at another size.
+type Scale<T> = fn(Rows<'_, T>, Window, (u32, u32)) -> std::result::Result<Vec<T>, vedette_scale::Fault>;
 
 impl Sample for u8 {
     fn mixer(weights: [f64; 4]) -> impl Fn([u8; 4]) -> u8 {
@@ -135,10 +88,8 @@ impl Sample for u8 {
     }
 
     fn scale(source: &Interleaved<'_, u8>, window: Window, target: Size) -> Result<Grid<u8>> {
-        match source.channels {
-            3 => bytes::<U8x3>(source, window, target),
-            _ => bytes::<U8x4>(source, window, target),
-        }
+        let scale = if source.channels == 3 { vedette_scale::u8x3 } else { vedette_scale::u8x4 };
+        source.by(scale, window, target)
     }
 }
 
@@ -152,37 +103,20 @@ impl Sample for u16 {
     }
 
     fn scale(source: &Interleaved<'_, u16>, window: Window, target: Size) -> Result<Grid<u16>> {
-        let data = if source.channels == 3 {
-            let pixels: Vec<_> = source.data.as_chunks().0.iter().map(|&c| U16x3::new(c)).collect();
-            words(source.size, &pixels, window, target)?.iter().flat_map(|pixel| pixel.0).collect()
-        } else {
-            let pixels: Vec<_> = source.data.as_chunks().0.iter().map(|&c| U16x4::new(c)).collect();
-            words(source.size, &pixels, window, target)?.iter().flat_map(|pixel| pixel.0).collect()
-        };
-        Ok(Grid { size: target, channels: source.channels, data })
+        let scale = if source.channels == 3 { vedette_scale::u16x3 } else { vedette_scale::u16x4 };
+        source.by(scale, window, target)
     }
-}
-
-fn bytes<P: PixelTrait>(source: &Interleaved<'_, u8>, window: Window, target: Size) -> Result<Grid<u8>> {
-    let mut out = vec![0; area(target) * source.channels];
-    let whole = TypedImageRef::<P>::from_buffer(source.size.width, source.size.height, source.data).map_err(broken)?;
-    let mut scaled = TypedImage::<P>::from_buffer(target.width, target.height, &mut out).map_err(broken)?;
-    resize(&cropped(whole, source.size, window)?, &mut scaled, window)?;
-    Ok(Grid { size: target, channels: source.channels, data: out })
-}
-
-fn words<P: PixelTrait>(size: Size, pixels: &[P], window: Window, target: Size) -> Result<Vec<P>> {
-    let whole = TypedImageRef::new(size.width, size.height, pixels).map_err(broken)?;
-    let mut scaled = TypedImage::<P>::new(target.width, target.height);
-    resize(&cropped(whole, size, window)?, &mut scaled, window)?;
-    Ok(scaled.pixels().to_vec())
 }
 
 fn area(size: Size) -> usize {
     size.width as usize * size.height as usize
 }
 
-fn broken(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+fn sides(size: Size) -> (u32, u32) {
+    (size.width, size.height)
+}
+
+fn broken(cause: vedette_scale::Fault) -> Error {
     Error::new(Kind::Internal, "the picture could not be scaled").caused_by(cause)
 }
 
