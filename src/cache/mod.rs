@@ -11,9 +11,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use futures_util::FutureExt;
 use quick_cache::sync::DefaultLifecycle;
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use quick_cache::{OptionsBuilder, Weighter};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -52,7 +53,7 @@ struct Inner<K, V> {
 }
 
 /// Finished values, those that are asked for again before others.
-type Kept<K, V> = quick_cache::sync::Cache<K, V, Scale<K, V>>;
+type Kept<K, V> = quick_cache::sync::Cache<K, V, Scale<K, V>, RandomState>;
 
 /// Weighs values.
 struct Scale<K, V>(Arc<Weigh<K, V>>);
@@ -233,7 +234,7 @@ fn kept<K: Hash + Eq, V: Clone>(bytes_max: u64, scale: Scale<K, V>) -> Kept<K, V
     let items = bytes_max.min(ITEMS) as usize;
     let options =
         OptionsBuilder::new().shards(parts).estimated_items_capacity(items).weight_capacity(bytes_max).build();
-    let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+    let (hasher, lifecycle) = (RandomState::default(), DefaultLifecycle::default());
     match options {
         Ok(options) => Kept::with_options(options, scale, hasher, lifecycle),
         // It only misses a capacity that was not given.

@@ -1,11 +1,12 @@
 //! What was found lately, by name: bounded in weight, and due for another look after a while.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use foldhash::quality::RandomState;
 
 /// A map that forgets. Each part of it keeps two generations: what is asked for moves to the young one, and when that is
 /// full, the old one is forgotten and the young one grows old.
@@ -25,10 +26,12 @@ const GENERATIONS: usize = 2;
 
 #[derive(Debug)]
 struct Part<K, V> {
-    young: HashMap<K, Slot<V>>,
+    young: Slots<K, V>,
     young_weight: usize,
-    old: HashMap<K, Slot<V>>,
+    old: Slots<K, V>,
 }
+
+type Slots<K, V> = HashMap<K, Slot<V>, RandomState>;
 
 #[derive(Debug)]
 struct Slot<V> {
@@ -49,10 +52,10 @@ pub(super) enum Age {
 impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
     /// A map of values that are fresh for `keep`, of about `weight_max` together.
     pub(super) fn new(keep: Duration, weight_max: usize) -> Recent<K, V> {
-        let part = |_| Mutex::new(Part { young: HashMap::new(), young_weight: 0, old: HashMap::new() });
+        let part = |_| Mutex::new(Part::empty());
         Recent {
             parts: std::array::from_fn(part),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             keep,
             generation_weight_max: weight_max / PARTS / GENERATIONS,
         }
@@ -108,8 +111,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
     /// Forgets everything. What there was goes when nobody waits for it.
     pub(super) fn clear(&self) {
         for part in &self.parts {
-            let empty = Part { young: HashMap::new(), young_weight: 0, old: HashMap::new() };
-            let forgotten = mem::replace(&mut *part.lock().unwrap_or_else(PoisonError::into_inner), empty);
+            let forgotten = mem::replace(&mut *part.lock().unwrap_or_else(PoisonError::into_inner), Part::empty());
             drop(forgotten);
         }
     }
@@ -121,15 +123,21 @@ impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
     }
 }
 
+impl<K, V> Part<K, V> {
+    fn empty() -> Part<K, V> {
+        Part { young: Slots::default(), young_weight: 0, old: Slots::default() }
+    }
+}
+
 impl<K: Eq + Hash, V> Part<K, V> {
     /// Adds to the young generation; gives what is forgotten for it, to be dropped when nobody waits for the lock.
-    fn insert(&mut self, name: K, slot: Slot<V>, weight_max: usize) -> HashMap<K, Slot<V>> {
+    fn insert(&mut self, name: K, slot: Slot<V>, weight_max: usize) -> Slots<K, V> {
         let forgotten = if self.young_weight + slot.weight > weight_max {
             self.young_weight = 0;
             let young = mem::take(&mut self.young);
             mem::replace(&mut self.old, young)
         } else {
-            HashMap::new()
+            Slots::default()
         };
         self.young_weight += slot.weight;
         if let Some(replaced) = self.young.insert(name, slot) {

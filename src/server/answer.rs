@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::body::Body as HttpBody;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -23,7 +24,7 @@ use super::prepared::{Prepared, content, etag, standing, takes_gzip};
 use super::purge;
 use super::quota::Tally;
 use super::range::{self, Wanted};
-use super::recent::{self, Reply};
+use super::recent;
 use super::reply;
 use super::response::{self, Content, Part};
 use super::telemetry::{self, Asked};
@@ -333,8 +334,14 @@ async fn sent(
 }
 
 /// The answer to a plain request and what it is of, where that is a matter of microseconds: as it would be answered otherwise,
-/// and without a moment's waiting. `None` for everything else.
-pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked, Outcome, Reply)> {
+/// and without a moment's waiting. `None` for everything else. Its head is added to `sent`, with what `identify` adds there, and
+/// a short body as well; a long one is returned.
+pub(super) fn at_once(
+    house: &House,
+    wanted: head::Wanted<'_>,
+    sent: &mut Vec<u8>,
+    identify: &dyn Fn(&mut Vec<u8>),
+) -> Option<(Asked, Outcome, Bytes)> {
     let (begun, now) = (Instant::now(), field::now());
     let target = std::str::from_utf8(wanted.target).ok()?;
     let request = request::parse(target)?.ok()?;
@@ -358,7 +365,14 @@ pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked,
         }
         reply::finish(fields, now);
     };
-    let reply = Reply::whole(describe, Held::Bytes(body.clone()));
+    reply::begin(sent, StatusCode::OK);
+    identify(sent);
+    reply::length(sent, body.len() as u64);
+    describe(sent);
+    let rest = if body.len() <= COPIED_MAX { Bytes::new() } else { body.clone() };
+    if rest.is_empty() {
+        sent.extend_from_slice(&body);
+    }
     if delivered.outcome == Outcome::Hit {
         let fields = || {
             let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
@@ -367,8 +381,11 @@ pub(super) fn at_once(house: &House, wanted: head::Wanted<'_>) -> Option<(Asked,
         };
         house.recent.remember((wanted, kind), now, fields, Held::Bytes(body));
     }
-    Some((kind, delivered.outcome, reply))
+    Some((kind, delivered.outcome, rest))
 }
+
+/// A body up to here is sooner copied behind its head than sent from where it is.
+const COPIED_MAX: usize = 4096;
 
 /// Tells the log of what was made.
 fn tell(plan: &Plan, delivered: &Delivered, begun: Instant) {

@@ -22,11 +22,11 @@ use super::answer;
 use super::field;
 use super::head::{self, Head, Wanted};
 use super::house::House;
-use super::ident;
+use super::ident::{self, X_REQUEST_ID};
 use super::line::FileLine;
 use super::pulse::{OpenRequest, Pulse};
 use super::quota::Tally;
-use super::recent::Reply;
+use super::reply;
 use super::siding::{Siding, Waiting};
 use super::telemetry::{self, Asked};
 use super::traces::{self, Traced};
@@ -65,6 +65,15 @@ struct Input {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+}
+
+/// What is sent behind a head.
+struct AtHand {
+    kind: Asked,
+    outcome: Outcome,
+    status: StatusCode,
+    bytes: Bytes,
+    file: Option<Extent>,
 }
 
 /// An answer that is being sent.
@@ -169,16 +178,22 @@ impl<S: FileLine> Express<S> {
         }
         let parent = || Parent::read(std::str::from_utf8(trace?).ok()?);
         let mut traced = house.tracer.is_some().then(|| traces::begin(&house, parent())).flatten();
-        let Some((kind, outcome, mut reply)) = self.at_hand(&house, wanted, range) else {
+        let field = traced.as_ref().map(Traced::field);
+        let identify = |head: &mut Vec<u8>| {
+            reply::field(head, &X_REQUEST_ID, ident::name(name).as_bytes());
+            field.iter().for_each(|(name, value)| reply::field(head, name, value.as_bytes()));
+        };
+        let mut head = std::mem::take(&mut self.head);
+        head.clear();
+        let at_hand = self.at_hand(&house, (wanted, range), &mut head, &identify);
+        let Some(AtHand { kind, outcome, status, bytes, file }) = at_hand else {
+            self.head = head;
             return self.lend((length, Tally::Counted), begun);
         };
         // Plain targets are ASCII.
         let url = std::str::from_utf8(wanted.target).unwrap_or_default();
-        tracing::debug!(target: "vedette::access", method = "GET", url = %shown(url), status = reply.status.as_u16());
+        tracing::debug!(target: "vedette::access", method = "GET", url = %shown(url), status = status.as_u16());
         traced.iter_mut().for_each(|traced| traced.ask(("GET", url), (Version::HTTP_11, false)));
-        let mut head = std::mem::take(&mut self.head);
-        let (status, file) = (reply.status, reply.file.take());
-        let bytes = reply.named(&ident::name(name), traced.as_ref().map(Traced::field), &mut head);
         self.output = Some(Output {
             head,
             head_sent: 0,
@@ -190,18 +205,32 @@ impl<S: FileLine> Express<S> {
         self.input.start += length;
     }
 
-    /// The answer to a plain request, where it is known or made in microseconds.
-    fn at_hand(&self, house: &House, wanted: Wanted<'_>, range: Option<&[u8]>) -> Option<(Asked, Outcome, Reply)> {
+    /// The answer to a plain request, where it is known or made in microseconds. It begins in `head`, where `identify` tells
+    /// whose it is.
+    fn at_hand(
+        &self,
+        house: &House,
+        (wanted, range): (Wanted<'_>, Option<&[u8]>),
+        head: &mut Vec<u8>,
+        identify: &dyn Fn(&mut Vec<u8>),
+    ) -> Option<AtHand> {
         // The last answer of a connection says that it is the last, which none of these does; what is logged is logged in one place.
         if self.pulse.is_told() || house.log_requests {
             return None;
         }
-        match house.recent.get(wanted, field::now()) {
-            Some(answer) => Some((answer.kind, Outcome::Hit, answer.reply(range)?)),
-            // A panic on the way is a failure of that request alone; hyper knows what to say.
-            None if range.is_none() => catch_unwind(AssertUnwindSafe(|| answer::at_once(house, wanted))).ok().flatten(),
-            None => None,
+        if let Some(answer) = house.recent.get(wanted, field::now()) {
+            let reply = answer.reply(range)?;
+            let (status, file) = (reply.status, reply.file.clone());
+            let bytes = reply.behind(head, identify);
+            return Some(AtHand { kind: answer.kind, outcome: Outcome::Hit, status, bytes, file });
         }
+        if range.is_some() {
+            return None;
+        }
+        // A panic on the way is a failure of that request alone; hyper knows what to say.
+        let made = catch_unwind(AssertUnwindSafe(|| answer::at_once(house, wanted, head, identify)));
+        let (kind, outcome, bytes) = made.ok().flatten()?;
+        Some(AtHand { kind, outcome, status: StatusCode::OK, bytes, file: None })
     }
 
     fn lend(&mut self, (length, tally): (usize, Tally), begun: u32) {

@@ -46,7 +46,11 @@ const HTTP_DATE_MAX: u64 = 253_402_300_799;
 
 /// A field value of what may be foreign text: anything but printable ASCII becomes `?`.
 pub(super) fn text(arguments: std::fmt::Arguments<'_>) -> HeaderValue {
-    let mut value = arguments.to_string().into_bytes();
+    plain_text(arguments.to_string().into_bytes())
+}
+
+/// The same of its bytes.
+pub(super) fn plain_text(mut value: Vec<u8>) -> HeaderValue {
     make_plain(&mut value);
     HeaderValue::from_maybe_shared(Bytes::from(value)).unwrap_or(HeaderValue::from_static("?"))
 }

@@ -1,18 +1,8 @@
 //! Fields of an answer that say what a file is, what it is to be called, and what a browser may do with it.
 
-use std::borrow::Cow;
-
 use hyper::header::HeaderValue;
 
 use super::field::text;
-
-/// `Content-Type`.
-pub(super) fn media_type(name: Cow<'static, str>) -> HeaderValue {
-    match name {
-        Cow::Borrowed(name) => HeaderValue::from_static(name),
-        Cow::Owned(name) => text(format_args!("{name}")),
-    }
-}
 
 /// What a browser may do with a file of a type that can hold scripts: next to nothing (Content Security Policy level 3,
 /// section 6.3.2). It was put here by somebody else than who runs this host.

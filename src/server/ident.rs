@@ -2,7 +2,7 @@
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::field::text;
+use super::field::plain_text;
 use crate::trace::context::{Parent, TraceId};
 
 /// The name of a request, as it comes and as it leaves.
@@ -16,7 +16,7 @@ const LENGTH_MAX: usize = 128;
 /// The name of a request: the one that it comes with, where that is one, else another than any other has.
 pub(super) fn name(given: Option<&[u8]>) -> HeaderValue {
     let given = given.filter(|name| is_name(name)).and_then(|name| HeaderValue::from_bytes(name).ok());
-    given.unwrap_or_else(|| text(format_args!("{}", TraceId::fresh())))
+    given.unwrap_or_else(|| plain_text(TraceId::fresh().digits().into()))
 }
 
 /// Whether a name may stand in logs.

@@ -1,14 +1,14 @@
 //! Whole answers of the current second, ready to be sent: what makes a picture that many ask for as cheap as a static file.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
+use foldhash::quality::RandomState;
 use hyper::StatusCode;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderValue};
 
 use super::head::Wanted;
-use super::ident::X_REQUEST_ID;
 use super::telemetry::Asked;
 use super::{field, range, reply};
 use crate::deliver::extent::{Extent, Held};
@@ -60,18 +60,11 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The same in two parts, of which the first names the request, and its trace where it has one, and stands in `head` then.
-    pub(super) fn named(
-        mut self,
-        name: &HeaderValue,
-        trace: Option<(HeaderName, HeaderValue)>,
-        head: &mut Vec<u8>,
-    ) -> Bytes {
-        let line = self.bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        head.clear();
+    /// Its bytes behind its first line, which goes to `head`, and so does what `identify` adds.
+    pub(super) fn behind(mut self, head: &mut Vec<u8>, identify: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+        let line = memchr::memchr(b'\n', &self.bytes).map_or(0, |end| end + 1);
         head.extend_from_slice(&self.bytes[..line]);
-        reply::field(head, &X_REQUEST_ID, name.as_bytes());
-        trace.iter().for_each(|(name, value)| reply::field(head, name, value.as_bytes()));
+        identify(head);
         self.bytes.advance(line);
         self.bytes
     }
@@ -81,7 +74,7 @@ impl Recent {
     /// Nothing yet.
     pub(super) fn new() -> Recent {
         let places = (0..PLACES).map(|_| Mutex::default()).collect();
-        Recent { places, hasher: RandomState::new() }
+        Recent { places, hasher: RandomState::default() }
     }
 
     /// The answer to a request in `second`, if it is held.
@@ -142,7 +135,7 @@ impl Recent {
 impl Answer {
     fn new(wanted: Wanted<'_>, kind: Asked, fields: Vec<u8>, held: Held) -> Answer {
         let held = held.for_a_moment();
-        let whole = Reply::whole(|bytes| bytes.extend_from_slice(&fields), held.clone());
+        let whole = reply(|bytes| bytes.extend_from_slice(&fields), (StatusCode::OK, None), held.clone());
         let Wanted { target, session, gzip } = wanted;
         let (target, session) = (target.into(), session.map(Box::from));
         Answer { target, session, gzip, kind, fields: fields.into(), held, whole }
@@ -168,13 +161,6 @@ impl Answer {
     }
 }
 
-impl Reply {
-    /// All of an answer, with [`fields`] as they are written.
-    pub(super) fn whole(write_fields: impl FnOnce(&mut Vec<u8>), held: Held) -> Reply {
-        reply(write_fields, (StatusCode::OK, None), held)
-    }
-}
-
 /// The fields of an answer given in `second` but those that tell how much of it is sent, and the end of its head.
 pub(super) fn fields(headers: &HeaderMap, second: u64) -> Vec<u8> {
     let mut fields = Vec::with_capacity(reply::HEAD_BYTES);
@@ -189,8 +175,9 @@ fn reply(
     held: Held,
 ) -> Reply {
     let more = if let Held::Bytes(body) = &held { body.len() } else { 0 };
-    let mut bytes = reply::begun(status, more);
-    reply::field(&mut bytes, &header::CONTENT_LENGTH, HeaderValue::from(held.len()).as_bytes());
+    let mut bytes = Vec::with_capacity(reply::HEAD_BYTES + more);
+    reply::begin(&mut bytes, status);
+    reply::length(&mut bytes, held.len());
     if let Some(content_range) = content_range {
         reply::field(&mut bytes, &header::CONTENT_RANGE, content_range.as_bytes());
     }

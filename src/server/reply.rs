@@ -1,8 +1,5 @@
 //! Answers of HTTP/1.1 as they are written (RFC 9112 section 2.1).
 
-use std::fmt;
-use std::io::Write;
-
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderName};
@@ -11,19 +8,23 @@ use super::field::{http_date, make_plain, now};
 
 /// The head of an answer that is given now with these fields.
 pub(super) fn head(status: StatusCode, headers: &HeaderMap) -> Bytes {
-    let mut head = begun(status, 0);
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    begin(&mut head, status);
     fields(&mut head, headers, |_| true);
     finish(&mut head, now());
     head.into()
 }
 
-/// The head of an answer up to its first field, with room for the others and for so many bytes behind them.
-pub(super) fn begun(status: StatusCode, more: usize) -> Vec<u8> {
-    let mut head = Vec::with_capacity(HEAD_BYTES + more);
+/// Begins a head with its first line.
+pub(super) fn begin(head: &mut Vec<u8>, status: StatusCode) {
     for part in ["HTTP/1.1 ", status.as_str(), " ", status.canonical_reason().unwrap_or_default(), "\r\n"] {
         head.extend_from_slice(part.as_bytes());
     }
-    head
+}
+
+/// Adds how many bytes follow the head.
+pub(super) fn length(head: &mut Vec<u8>, bytes: u64) {
+    field(head, &header::CONTENT_LENGTH, itoa::Buffer::new().format(bytes).as_bytes());
 }
 
 /// More than most heads have.
@@ -43,13 +44,12 @@ pub(super) fn field(head: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
     }
 }
 
-/// Adds a field with a value that may be foreign text, as [`field::text`](super::field::text) has it.
-pub(super) fn text_field(head: &mut Vec<u8>, name: &HeaderName, value: fmt::Arguments<'_>) {
+/// Adds a field with a value in pieces that may be foreign text, as [`field::text`](super::field::text) has it.
+pub(super) fn text_field(head: &mut Vec<u8>, name: &HeaderName, pieces: &[&str]) {
     head.extend_from_slice(name.as_str().as_bytes());
     head.extend_from_slice(b": ");
     let begin = head.len();
-    // Writing to memory cannot fail.
-    let _ = head.write_fmt(value);
+    pieces.iter().for_each(|piece| head.extend_from_slice(piece.as_bytes()));
     make_plain(&mut head[begin..]);
     head.extend_from_slice(b"\r\n");
 }

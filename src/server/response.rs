@@ -1,7 +1,6 @@
 //! Artifacts to responses: the fields that leave this service.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::body::Body;
-use super::field::{content_range, http_date, now, text};
+use super::field::{content_range, http_date, now, plain_text, text};
 use super::{file, reply};
 use crate::deliver::Outcome;
 use crate::entry::{EntryId, PartnerId};
@@ -85,6 +84,10 @@ const X_KALTURA_MESSAGE: HeaderName = HeaderName::from_static("x-kaltura-message
 /// What is for one client, once.
 const UNKEPT: HeaderValue = HeaderValue::from_static("private, no-store");
 
+const BYTES: HeaderValue = HeaderValue::from_static("bytes");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const ANY: HeaderValue = HeaderValue::from_static("*");
 /// The methods of most targets.
 pub(super) const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
@@ -97,8 +100,8 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 pub(super) trait Fields {
     /// Adds a field.
     fn put(&mut self, name: HeaderName, value: HeaderValue);
-    /// Adds a field whose value is written as [`text`] does it.
-    fn put_text(&mut self, name: HeaderName, value: fmt::Arguments<'_>);
+    /// Adds a field whose value are these pieces, one after the other, each as [`text`] writes it.
+    fn put_text(&mut self, name: HeaderName, pieces: &[&str]);
     /// Adds those of every answer: that it is for every site's pages.
     fn put_shared(&mut self);
 }
@@ -108,8 +111,8 @@ impl Fields for HeaderMap {
         self.insert(name, value);
     }
 
-    fn put_text(&mut self, name: HeaderName, value: fmt::Arguments<'_>) {
-        self.insert(name, text(value));
+    fn put_text(&mut self, name: HeaderName, pieces: &[&str]) {
+        self.insert(name, plain_text(pieces.concat().into_bytes()));
     }
 
     fn put_shared(&mut self) {
@@ -122,8 +125,8 @@ impl Fields for Vec<u8> {
         reply::field(self, &name, value.as_bytes());
     }
 
-    fn put_text(&mut self, name: HeaderName, value: fmt::Arguments<'_>) {
-        reply::text_field(self, &name, value);
+    fn put_text(&mut self, name: HeaderName, pieces: &[&str]) {
+        reply::text_field(self, &name, pieces);
     }
 
     fn put_shared(&mut self) {
@@ -173,9 +176,9 @@ pub(super) fn success(
 
 /// The fields of an answer but those that tell how much of it is sent.
 pub(super) fn describe(fields: &mut impl Fields, standing: &Standing<'_>, content: &Content) {
-    fields.put(header::CONTENT_TYPE, file::media_type(content.media_type.clone()));
-    fields.put(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    fields.put(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    fields.put_text(header::CONTENT_TYPE, &[&content.media_type]);
+    fields.put(header::ACCEPT_RANGES, BYTES);
+    fields.put(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if let Some(policy) = file::policy(&content.media_type) {
         fields.put(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
         // Its URL may hold a session or a token, and it may lead elsewhere.
@@ -185,7 +188,7 @@ pub(super) fn describe(fields: &mut impl Fields, standing: &Standing<'_>, conten
         fields.put(X_VEDETTE_TIME, shown.clone());
     }
     if content.is_gzip {
-        fields.put(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        fields.put(header::CONTENT_ENCODING, GZIP);
     }
     if let Some(attachment) = &content.attachment {
         fields.put(header::CONTENT_DISPOSITION, attachment.clone());
@@ -263,7 +266,7 @@ pub(super) fn document(media_type: HeaderValue, text: String) -> Response<Body> 
     let mut headers = HeaderMap::with_capacity(FIELDS_FEW);
     headers.insert(header::CONTENT_TYPE, media_type);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.put_shared();
     respond(StatusCode::OK, headers, body)
 }
@@ -282,47 +285,60 @@ pub(super) fn cache_fields(fields: &mut impl Fields, outcome: Outcome) {
         Outcome::Made => ("MISS", "vedette; fwd=miss; stored"),
         Outcome::Shared => ("MISS", "vedette; fwd=miss; collapsed"),
     };
-    fields.put(X_CACHE, HeaderValue::from_static(x_cache));
-    fields.put(CACHE_STATUS, HeaderValue::from_static(cache_status));
+    fields.put_text(X_CACHE, &[x_cache]);
+    fields.put_text(CACHE_STATUS, &[cache_status]);
 }
 
 /// Tells of an answer that was kept that no time was spent on it.
 pub(super) fn hit_timing_field(fields: &mut impl Fields) {
-    fields.put(SERVER_TIMING, HeaderValue::from_static("cache;desc=hit"));
+    fields.put_text(SERVER_TIMING, &["cache;desc=hit"]);
 }
 
 /// Names the steps that took any time, in milliseconds (W3C Server Timing section 2), of an answer that was not in
 /// memory.
 pub(super) fn timing_field(fields: &mut impl Fields, outcome: Outcome, steps: &[(&'static str, Duration)]) {
-    let taken = fmt::from_fn(|f| {
-        let mut steps = steps.iter().filter(|(_, took)| !took.is_zero());
-        steps.try_for_each(|(name, took)| write!(f, ", {name};dur={:.2}", took.as_secs_f64() * 1000.0))
-    });
     let cache = match outcome {
         Outcome::Hit => "hit",
         Outcome::OnDisk => "disk",
         Outcome::Stale => "stale",
         Outcome::Made | Outcome::Shared => "miss",
     };
-    fields.put_text(SERVER_TIMING, format_args!("cache;desc={cache}{taken}"));
+    let mut text = String::with_capacity(TIMING_BYTES);
+    text += "cache;desc=";
+    text += cache;
+    for (name, took) in steps.iter().filter(|(_, took)| !took.is_zero()) {
+        // Hundredths of a millisecond, rounded; a one before the last two digits keeps their zeros.
+        let hundredths = (took.as_micros() as u64 + 5) / 10;
+        let (mut whole, mut rest) = (itoa::Buffer::new(), itoa::Buffer::new());
+        for part in
+            [", ", name, ";dur=", whole.format(hundredths / 100), ".", &rest.format(100 + hundredths % 100)[1..]]
+        {
+            text += part;
+        }
+    }
+    fields.put_text(SERVER_TIMING, &[&text]);
 }
+
+/// As long as most values of `Server-Timing` are.
+const TIMING_BYTES: usize = 96;
 
 /// The fields of most answers but a picture's.
 const FIELDS_FEW: usize = 16;
 
 fn stand(fields: &mut impl Fields, standing: &Standing<'_>) {
-    fields.put_text(header::ETAG, format_args!("{}", standing.etag));
+    fields.put_text(header::ETAG, &[standing.etag]);
     fields.put(header::LAST_MODIFIED, http_date(standing.modified));
     keep(fields, standing.freshness, now());
     if let Some(age) = standing.age {
         fields.put(header::AGE, HeaderValue::from(age));
     }
     if let Some(field) = standing.vary {
-        fields.put(header::VARY, HeaderValue::from_static(field));
+        fields.put_text(header::VARY, &[field]);
     }
-    let (entry, partner) = (standing.entry, standing.partner);
-    fields.put_text(SURROGATE_KEY, format_args!("{}", stale::tags(entry, partner, ' ')));
-    fields.put_text(CACHE_TAG, format_args!("{}", stale::tags(entry, partner, ',')));
+    let mut digits = itoa::Buffer::new();
+    let partner = digits.format(standing.partner.0);
+    fields.put_text(SURROGATE_KEY, &stale::tags(standing.entry, partner, " "));
+    fields.put_text(CACHE_TAG, &stale::tags(standing.entry, partner, ","));
     if let Some(message) = &standing.message {
         fields.put(X_KALTURA_MESSAGE, message.clone());
     }
@@ -332,22 +348,22 @@ fn stand(fields: &mut impl Fields, standing: &Standing<'_>) {
 const YEAR: u32 = 31_536_000;
 
 fn keep(fields: &mut impl Fields, freshness: Freshness, now: u64) {
+    let mut digits = itoa::Buffer::new();
     let seconds = match freshness {
         Freshness::Public(seconds) => {
-            fields.put_text(header::CACHE_CONTROL, format_args!("public, max-age={seconds}"));
+            fields.put_text(header::CACHE_CONTROL, &["public, max-age=", digits.format(seconds)]);
             seconds
         }
         Freshness::Lenient(seconds, grace) => {
-            let lenient = lenient(grace);
-            fields.put_text(header::CACHE_CONTROL, format_args!("public, max-age={seconds}{lenient}"));
+            fields.put_text(header::CACHE_CONTROL, &["public, max-age=", digits.format(seconds), &lenient(grace)]);
             seconds
         }
         Freshness::Private(seconds) => {
-            fields.put_text(header::CACHE_CONTROL, format_args!("private, max-age={seconds}, max-stale=0"));
+            fields.put_text(header::CACHE_CONTROL, &["private, max-age=", digits.format(seconds), ", max-stale=0"]);
             seconds
         }
         Freshness::Immutable => {
-            fields.put(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+            fields.put(header::CACHE_CONTROL, IMMUTABLE);
             YEAR
         }
         Freshness::Unkept => return fields.put(header::CACHE_CONTROL, UNKEPT),
@@ -356,12 +372,10 @@ fn keep(fields: &mut impl Fields, freshness: Freshness, now: u64) {
 }
 
 /// What is added of a time beyond the usual one (RFC 5861 sections 3 and 4).
-fn lenient(grace: Grace) -> impl fmt::Display {
+fn lenient(grace: Grace) -> String {
     let directives = [("stale-while-revalidate", grace.while_revalidate), ("stale-if-error", grace.if_error)];
-    fmt::from_fn(move |f| {
-        let mut given = directives.iter().filter(|(_, seconds)| *seconds > 0);
-        given.try_for_each(|(directive, seconds)| write!(f, ", {directive}={seconds}"))
-    })
+    let given = directives.iter().filter(|(_, seconds)| *seconds > 0);
+    given.map(|(directive, seconds)| format!(", {directive}={seconds}")).collect()
 }
 
 fn respond(status: StatusCode, headers: HeaderMap, body: impl Into<Body>) -> Response<Body> {

@@ -72,6 +72,11 @@ impl TraceId {
     pub fn fresh() -> TraceId {
         Ids::fresh().trace
     }
+
+    /// Its hexadecimal digits.
+    pub fn digits(self) -> [u8; 32] {
+        std::array::from_fn(|at| b"0123456789abcdef"[(self.0 >> (124 - 4 * at)) as usize & 15])
+    }
 }
 
 impl SpanId {

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 use std::ops::Range;
 
 use crate::media::time::{Micros, Timescale};
-use crate::packager::name::{File, Form, Selection, Series};
+use crate::packager::name::{self, Form, Selection, Series};
 use crate::packager::rendition::{Access, Rendition};
 
 /// What an entry adds to a playlist.
@@ -37,8 +37,11 @@ pub fn playlist(links: &[Link<'_>], pieces: Pieces, form: Form) -> String {
         let count = if pieces == Pieces::Segments { rendition.segments.len() } else { rendition.keyframes.len() };
         text.begin(rendition.timescale, (1 + count) * (place.len() + PIECE_BYTES));
         if form == Form::M4s {
+            text.pieces += "#EXT-X-MAP:URI=\"";
+            text.pieces += place;
             // Writing to a string cannot fail.
-            let _ = writeln!(text.pieces, "#EXT-X-MAP:URI=\"{place}{}\"", File::Init((*of).clone()));
+            let _ = name::init(of, &mut text.pieces);
+            text.pieces += "\"\n";
         }
         match pieces {
             Pieces::Segments => {
@@ -145,11 +148,19 @@ impl Text {
         // No length, rounded to the nearest second, may exceed it (section 4.3.3.1).
         let target = (self.longest.saturating_add(UNITS / 2) / UNITS).max(1);
         let mut text = String::with_capacity(self.pieces.len() + head.len() + HEAD_BYTES);
-        let _ = writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}");
-        text += "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MEDIA-SEQUENCE:1\n";
-        text += head;
-        text += &self.pieces;
-        text += "#EXT-X-ENDLIST\n";
+        let (mut digits, mut seconds) = (itoa::Buffer::new(), itoa::Buffer::new());
+        for part in [
+            "#EXTM3U\n#EXT-X-VERSION:",
+            digits.format(version),
+            "\n#EXT-X-TARGETDURATION:",
+            seconds.format(target),
+            "\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MEDIA-SEQUENCE:1\n",
+            head,
+            &self.pieces,
+            "#EXT-X-ENDLIST\n",
+        ] {
+            text += part;
+        }
         text
     }
 }

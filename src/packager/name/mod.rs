@@ -11,7 +11,7 @@ mod tests;
 mod write;
 
 pub use self::read::parse;
-pub use self::write::Series;
+pub use self::write::{Series, init};
 use super::silence::Silence;
 
 /// A file that a player fetches.

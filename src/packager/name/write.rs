@@ -12,13 +12,20 @@ impl fmt::Display for File {
             File::Manifest => f.write_str("manifest.mpd"),
             File::Playlist(of) => write!(f, "index{}.m3u8", Tail(of)),
             File::IframePlaylist(of) => write!(f, "iframes{}.m3u8", Tail(of)),
-            File::Init(of) => write!(f, "init{}.mp4", Tail(of)),
+            File::Init(of) => init(of, f),
             File::Segment { number, of, form } => Series::segments(of, *form).write(*number, f),
             File::Iframe { number, of, form } => Series::iframes(of, *form).write(*number, f),
             File::Subtitles(of) => write!(f, "sub{}.vtt", Tail(of)),
             File::Blank => f.write_str("blank.vtt"),
         }
     }
+}
+
+/// Adds the name of the initialisation segment of a selection to `text`; fails where that does.
+pub fn init(of: &Selection, text: &mut impl Write) -> fmt::Result {
+    text.write_str("init")?;
+    of.write("-", text)?;
+    text.write_str(".mp4")
 }
 
 /// A selection behind something else.
@@ -37,6 +44,14 @@ impl fmt::Display for Selection {
 }
 
 impl Selection {
+    /// What is selected, with dashes between.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(TAIL_BYTES);
+        // Writing to a string cannot fail.
+        let _ = self.write("", &mut text);
+        text
+    }
+
     /// Adds what is selected, if anything is, behind a dash or nothing.
     fn write(&self, mut dash: &str, text: &mut impl Write) -> fmt::Result {
         for Pick { flavor, video, audio, caption, silence } in &self.picks {

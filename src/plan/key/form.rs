@@ -244,7 +244,7 @@ impl Form {
     }
 
     fn selection(&mut self, of: &Selection) {
-        self.text(&of.to_string());
+        self.text(&of.text());
     }
 
     fn maybe(&mut self, text: Option<&str>) {
