@@ -180,7 +180,7 @@ impl<S: FileLine> Express<S> {
         let mut traced = house.tracer.is_some().then(|| traces::begin(&house, parent())).flatten();
         let field = traced.as_ref().map(Traced::field);
         let identify = |head: &mut Vec<u8>| {
-            reply::field(head, &X_REQUEST_ID, ident::name(name).as_bytes());
+            reply::field(head, &X_REQUEST_ID, &ident::named(name));
             field.iter().for_each(|(name, value)| reply::field(head, name, value.as_bytes()));
         };
         let mut head = std::mem::take(&mut self.head);

@@ -57,5 +57,6 @@ pub(super) fn plain_text(mut value: Vec<u8>) -> HeaderValue {
 
 /// Makes a field value of what may be foreign text.
 pub(super) fn make_plain(value: &mut [u8]) {
-    value.iter_mut().filter(|byte| !(0x20..0x7f).contains(*byte)).for_each(|byte| *byte = b'?');
+    // Every byte is written, so that many are looked at at a time.
+    value.iter_mut().for_each(|byte| *byte = if (0x20..0x7f).contains(byte) { *byte } else { b'?' });
 }

@@ -140,7 +140,7 @@ const TOKEN: [bool; 256] = {
 
 /// The bytes before the first space and those after it.
 fn word(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = line.iter().position(|&byte| byte == b' ')?;
+    let end = memchr(b' ', line)?;
     Some((&line[..end], &line[end + 1..]))
 }
 

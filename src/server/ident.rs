@@ -1,5 +1,7 @@
 //! By what a request is known: here, in the logs of others, and in a trace that it is a part of.
 
+use std::borrow::Cow;
+
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::field::plain_text;
@@ -15,8 +17,13 @@ const LENGTH_MAX: usize = 128;
 
 /// The name of a request: the one that it comes with, where that is one, else another than any other has.
 pub(super) fn name(given: Option<&[u8]>) -> HeaderValue {
-    let given = given.filter(|name| is_name(name)).and_then(|name| HeaderValue::from_bytes(name).ok());
-    given.unwrap_or_else(|| plain_text(TraceId::fresh().digits().into()))
+    plain_text(named(given).into_owned())
+}
+
+/// The same, as it is written.
+pub(super) fn named(given: Option<&[u8]>) -> Cow<'_, [u8]> {
+    let given = given.filter(|name| is_name(name)).map(Cow::Borrowed);
+    given.unwrap_or_else(|| Cow::Owned(TraceId::fresh().digits().into()))
 }
 
 /// Whether a name may stand in logs.

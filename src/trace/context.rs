@@ -70,7 +70,7 @@ impl fmt::Display for SpanId {
 impl TraceId {
     /// A name that no other trace has.
     pub fn fresh() -> TraceId {
-        Ids::fresh().trace
+        Seeds::next().trace()
     }
 
     /// Its hexadecimal digits.
@@ -82,17 +82,34 @@ impl TraceId {
 impl SpanId {
     /// A name that no other span has.
     pub(super) fn fresh() -> SpanId {
-        Ids::fresh().span
+        Seeds::next().span()
+    }
+}
+
+/// What names are made of: a count that no other has, by secrets of this process.
+struct Seeds(&'static [RandomState; 3], u64);
+
+impl Seeds {
+    fn next() -> Seeds {
+        static SECRETS: LazyLock<[RandomState; 3]> = LazyLock::new(|| std::array::from_fn(|_| RandomState::new()));
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        Seeds(&SECRETS, COUNT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn trace(&self) -> TraceId {
+        let [front, back] = [0, 1].map(|place| self.0[place].hash_one(self.1).max(1));
+        TraceId(u128::from(front) << 64 | u128::from(back))
+    }
+
+    fn span(&self) -> SpanId {
+        SpanId(self.0[2].hash_one(self.1).max(1))
     }
 }
 
 impl Ids {
     pub(super) fn fresh() -> Ids {
-        static SEEDS: LazyLock<[RandomState; 3]> = LazyLock::new(|| std::array::from_fn(|_| RandomState::new()));
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let [front, back, span] = SEEDS.each_ref().map(|seed| seed.hash_one(count).max(1));
-        Ids { trace: TraceId(u128::from(front) << 64 | u128::from(back)), span: SpanId(span) }
+        let seeds = Seeds::next();
+        Ids { trace: seeds.trace(), span: seeds.span() }
     }
 
     /// Whether the trace is among so many of a million: the same for all who ask, as its name decides.

@@ -45,17 +45,17 @@ pub fn playlist(links: &[Link<'_>], pieces: Pieces, form: Form) -> String {
         }
         match pieces {
             Pieces::Segments => {
-                let names = Series::segments(of, form);
+                let uris = Uris::new(place, &Series::segments(of, form));
                 for segment in &rendition.segments {
                     text.piece(segment.start, segment.duration);
-                    text.address(place, &names, segment.number);
+                    text.address(&uris, segment.number);
                 }
             }
             Pieces::Keyframes => {
-                let names = Series::iframes(of, form);
+                let uris = Uris::new(place, &Series::iframes(of, form));
                 for frame in &rendition.keyframes {
                     text.piece(frame.start, frame.duration);
-                    text.address(place, &names, frame.number);
+                    text.address(&uris, frame.number);
                 }
             }
         }
@@ -80,10 +80,23 @@ pub fn captions<U: Display>(entries: &[Vec<Range<Micros>>], uri: impl Fn(usize, 
         for (number, stretch) in (1u32..).zip(stretches) {
             let (start, end) = (stretch.start.0.max(0) as u64, stretch.end.0.max(0) as u64);
             text.piece(start, end.saturating_sub(start));
-            let _ = writeln!(text.pieces, "{}", uri(place, number));
+            // Writing to a string cannot fail.
+            let _ = writeln!(text.pieces, ",\n{}", uri(place, number));
         }
     }
     text.finish(3, "")
+}
+
+/// The lines of pieces from behind their lengths on, which differ in numbers alone.
+struct Uris {
+    front: String,
+    tail: String,
+}
+
+impl Uris {
+    fn new(place: &str, names: &Series) -> Uris {
+        Uris { front: [",\n", place, names.front].concat(), tail: [&names.tail, "\n"].concat() }
+    }
 }
 
 /// A playlist in the making.
@@ -109,8 +122,8 @@ impl Text {
         }
     }
 
-    /// Adds the length of a piece by its start and its length in ticks. What is written is the distance between rounded times:
-    /// a sum of it is never off by more than rounding one.
+    /// Adds the length of a piece by its start and its length in ticks, up to the comma. What is written is the distance between
+    /// rounded times: a sum of it is never off by more than rounding one.
     fn piece(&mut self, start: u64, duration: u64) {
         let until = self.units(start.saturating_add(duration));
         let length = until.saturating_sub(self.units(start));
@@ -121,14 +134,13 @@ impl Text {
         self.pieces.push('.');
         // A one before the decimals keeps their zeros.
         self.pieces += &digits.format(UNITS + length % UNITS)[1..];
-        self.pieces += ",\n";
     }
 
     /// Adds the address of a piece.
-    fn address(&mut self, place: &str, names: &Series, number: u32) {
-        self.pieces += place;
-        let _ = names.write(number, &mut self.pieces);
-        self.pieces.push('\n');
+    fn address(&mut self, uris: &Uris, number: u32) {
+        self.pieces += &uris.front;
+        self.pieces += itoa::Buffer::new().format(number);
+        self.pieces += &uris.tail;
     }
 
     /// Rounded to the nearest.

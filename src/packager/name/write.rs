@@ -74,35 +74,37 @@ impl Selection {
 /// As many bytes as most names have behind their number.
 const TAIL_BYTES: usize = 32;
 
-/// The names of numbered files that differ in their numbers alone.
+/// The names of numbered files that differ in their numbers alone: what goes before a number, and what goes behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    word: &'static str,
-    tail: String,
+    /// `seg-`.
+    pub front: &'static str,
+    /// `-v1.m4s`.
+    pub tail: String,
 }
 
 impl Series {
     /// Those of segments of a selection.
     pub fn segments(of: &Selection, form: Form) -> Series {
-        Series::new("seg", of, form)
+        Series::new("seg-", of, form)
     }
 
     /// Those of keyframes of a selection.
     pub fn iframes(of: &Selection, form: Form) -> Series {
-        Series::new("iframe", of, form)
+        Series::new("iframe-", of, form)
     }
 
-    fn new(word: &'static str, of: &Selection, form: Form) -> Series {
+    fn new(front: &'static str, of: &Selection, form: Form) -> Series {
         let mut tail = String::with_capacity(TAIL_BYTES);
         // Writing to a string cannot fail.
         let _ = of.write("-", &mut tail);
         tail.push('.');
-        Series { word, tail: tail + form.extension() }
+        Series { front, tail: tail + form.extension() }
     }
 
     /// Adds the name of the file of a number to `text`; fails where that does.
     pub fn write(&self, number: u32, text: &mut impl Write) -> fmt::Result {
-        [self.word, "-", itoa::Buffer::new().format(number), &self.tail[..]]
+        [self.front, itoa::Buffer::new().format(number), &self.tail[..]]
             .into_iter()
             .try_for_each(|part| text.write_str(part))
     }
