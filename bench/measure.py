@@ -327,28 +327,28 @@ def load(server, target, connections, seconds, field=None):
             fresh_from += 2_000_000
             command += ["-s", script.name]
         command.append(f"http://{server.address}{target.replace('{}', '1')}")
-        with Peak(server.pid) as peak:
-            cpu = cpu_ms(server.pid)
-            text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            cpu = cpu_ms(server.pid) - cpu
+        cpu = cpu_ms(server.pid)
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        cpu = cpu_ms(server.pid) - cpu
     if "Non-2xx" in text or "Socket errors" in text:
         raise SystemExit(text)
     count, seconds = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()
     figures = Figures()
-    figures.add(int(count), float(seconds), cpu, peak.kib)
+    # To look at it costs a server with much memory more than one with little: not while it is under load.
+    figures.add(int(count), float(seconds), cpu, memory_kib(server.pid))
     return figures
 
 
-def contest(what, sides, connections, seconds, rounds, field=None):
-    """The best figures of each side by name, of so many rounds one after another; a side is a name, a server, a target."""
+def contest(what, sides, connections, seconds, field=None):
+    """The median figures of each side by name, of so many seconds that are taken in turn, after one that is not counted: the
+    machine's pace changes from second to second. A side is a name, a server, a target."""
     print(f"{what} ", end="", file=sys.stderr, flush=True)
-    best = {}
-    for _ in range(rounds):
-        for name, server, target in sides:
-            figures = load(server, target, connections, seconds, field)
-            if name not in best or figures.rate > best[name].rate:
-                best[name] = figures
-            print(".", end="", file=sys.stderr, flush=True)
+    taken = {name: [] for name, _, _ in sides}
+    for second in range(1 + seconds):
+        turn = second % len(sides)
+        for name, server, target in sides[turn:] + sides[:turn]:
+            taken[name].append(load(server, target, connections, 1, field))
+        print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    return best
+    return {name: sorted(figures[1:], key=lambda each: each.rate)[seconds // 2] for name, figures in taken.items()}
 

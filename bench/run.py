@@ -114,7 +114,7 @@ def hits(table):
         sides.append(("thumbor, result storage in files", kept, frame))
     note("ipx and nginx image_filter keep no results, so that there is no hit to measure")
     what = f"cache hits of {len(body) / 1000:.0f} KB, 64 connections, one core"
-    table.rows(what, contest(what, sides, 64, SECONDS, 3))
+    table.rows(what, contest(what, sides, 64, SECONDS))
     for _, server, _ in sides:
         server.stop()
 
@@ -232,7 +232,7 @@ def play(table):
         if is_text:
             sides.append(("nginx, static file of 21 KB", nginx, f"/21{query}"))
         what = f"{kind}, {len(body) / 1000:,.1f} KB, 32 connections, one core"
-        figures = contest(what, sides, 32, SECONDS, 3)
+        figures = contest(what, sides, 32, SECONDS)
         nginx.stop()
         table.rows(what, figures)
         share = figures["vedette"].rate / figures[sides[-1][0]].rate
@@ -275,7 +275,7 @@ def files(table):
                     raise SystemExit(f"{target} differs from nginx's")
                 for connections in (1, 8, 64):
                     what = f"{title}, {part}, {connections} connection{'s' if connections > 1 else ''}, one core"
-                    table.rows(what, contest(what, sides, connections, SECONDS, 2, field))
+                    table.rows(what, contest(what, sides, connections, SECONDS, field))
         nginx.stop()
         server.stop()
 

@@ -136,6 +136,13 @@ impl Source {
     pub fn file_version(size: u64, mtime_nanos: u128) -> Arc<str> {
         format!("{size:x}-{mtime_nanos:x}").into()
     }
+
+    /// Whether a file of `size` bytes, changed last then, is of this version.
+    pub fn is_of_file(&self, size: u64, mtime_nanos: u128) -> bool {
+        let number = |digits: &str| u128::from_str_radix(digits, 16).ok();
+        let told = self.version.split_once('-').map(|(size, nanos)| (number(size), number(nanos)));
+        told == Some((Some(size.into()), Some(mtime_nanos)))
+    }
 }
 
 impl fmt::Display for Source {
@@ -310,6 +317,11 @@ mod tests {
     fn a_files_version_is_its_size_and_its_time() {
         assert_eq!(&*Source::file_version(255, 16), "ff-10");
         assert_ne!(Source::file_version(1, 2), Source::file_version(2, 1));
+        let of = |version: &str| Source { location: "a".into(), size: 255, modified: 0, version: version.into() };
+        assert!(of("ff-10").is_of_file(255, 16));
+        for other in ["ff-11", "fe-10", "ff", "", "x-10", "ff-10-1"] {
+            assert!(!of(other).is_of_file(255, 16), "{other}");
+        }
     }
 
     #[test]

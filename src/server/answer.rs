@@ -339,10 +339,10 @@ async fn sent(
 pub(super) fn at_once(
     house: &House,
     wanted: head::Wanted<'_>,
+    (begun, now): (Instant, u64),
     sent: &mut Vec<u8>,
     identify: &dyn Fn(&mut Vec<u8>),
 ) -> Option<(Asked, Outcome, Bytes)> {
-    let (begun, now) = (Instant::now(), field::now());
     let target = std::str::from_utf8(wanted.target).ok()?;
     let request = request::parse(target)?.ok()?;
     let kind = Asked::of(&request);
@@ -389,15 +389,14 @@ const COPIED_MAX: usize = 4096;
 
 /// Tells the log of what was made.
 fn tell(plan: &Plan, delivered: &Delivered, begun: Instant) {
-    let ms = millis(begun.elapsed());
     match delivered.outcome {
         Outcome::Hit | Outcome::OnDisk | Outcome::Stale => {}
         _ if plan.work.is_light() => {
-            tracing::debug!(target: "vedette::made", work = %plan.work, ms);
+            tracing::debug!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()));
         }
         _ => {
             let priced_ms = millis(delivered.artifact.timings.priced);
-            tracing::info!(target: "vedette::made", work = %plan.work, ms, priced_ms);
+            tracing::info!(target: "vedette::made", work = %plan.work, ms = millis(begun.elapsed()), priced_ms);
         }
     }
 }

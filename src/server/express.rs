@@ -26,6 +26,7 @@ use super::ident::{self, X_REQUEST_ID};
 use super::line::FileLine;
 use super::pulse::{OpenRequest, Pulse};
 use super::quota::Tally;
+use super::recent::Rest;
 use super::reply;
 use super::siding::{Siding, Waiting};
 use super::telemetry::{self, Asked};
@@ -71,9 +72,7 @@ struct Input {
 struct AtHand {
     kind: Asked,
     outcome: Outcome,
-    status: StatusCode,
-    bytes: Bytes,
-    file: Option<Extent>,
+    rest: Rest,
 }
 
 /// An answer that is being sent.
@@ -185,8 +184,8 @@ impl<S: FileLine> Express<S> {
         };
         let mut head = std::mem::take(&mut self.head);
         head.clear();
-        let at_hand = self.at_hand(&house, (wanted, range), &mut head, &identify);
-        let Some(AtHand { kind, outcome, status, bytes, file }) = at_hand else {
+        let at_hand = self.at_hand(&house, (wanted, range, at), &mut head, &identify);
+        let Some(AtHand { kind, outcome, rest: Rest { status, bytes, file } }) = at_hand else {
             self.head = head;
             return self.lend((length, Tally::Counted), begun);
         };
@@ -210,7 +209,7 @@ impl<S: FileLine> Express<S> {
     fn at_hand(
         &self,
         house: &House,
-        (wanted, range): (Wanted<'_>, Option<&[u8]>),
+        (wanted, range, begun): (Wanted<'_>, Option<&[u8]>, Instant),
         head: &mut Vec<u8>,
         identify: &dyn Fn(&mut Vec<u8>),
     ) -> Option<AtHand> {
@@ -218,19 +217,18 @@ impl<S: FileLine> Express<S> {
         if self.pulse.is_told() || house.log_requests {
             return None;
         }
-        if let Some(answer) = house.recent.get(wanted, field::now()) {
-            let reply = answer.reply(range)?;
-            let (status, file) = (reply.status, reply.file.clone());
-            let bytes = reply.behind(head, identify);
-            return Some(AtHand { kind: answer.kind, outcome: Outcome::Hit, status, bytes, file });
+        let now = field::now();
+        if let Some(answer) = house.recent.get(wanted, now) {
+            let rest = answer.reply(range, head, identify)?;
+            return Some(AtHand { kind: answer.kind, outcome: Outcome::Hit, rest });
         }
         if range.is_some() {
             return None;
         }
         // A panic on the way is a failure of that request alone; hyper knows what to say.
-        let made = catch_unwind(AssertUnwindSafe(|| answer::at_once(house, wanted, head, identify)));
+        let made = catch_unwind(AssertUnwindSafe(|| answer::at_once(house, wanted, (begun, now), head, identify)));
         let (kind, outcome, bytes) = made.ok().flatten()?;
-        Some(AtHand { kind, outcome, status: StatusCode::OK, bytes, file: None })
+        Some(AtHand { kind, outcome, rest: Rest { status: StatusCode::OK, bytes, file: None } })
     }
 
     fn lend(&mut self, (length, tally): (usize, Tally), begun: u32) {
@@ -260,6 +258,7 @@ impl Output {
             let both = [io::IoSlice::new(head), io::IoSlice::new(&self.bytes)];
             let written = match &self.file {
                 Some(file) if !file.is_over() => stream.poll_write_ahead(cx, &both),
+                _ if self.bytes.is_empty() => Pin::new(&mut *stream).poll_write(cx, head),
                 _ => Pin::new(&mut *stream).poll_write_vectored(cx, &both),
             };
             match ready!(written)? {

@@ -3,10 +3,10 @@
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use foldhash::quality::RandomState;
 use hyper::StatusCode;
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderMap};
 
 use super::head::Wanted;
 use super::telemetry::Asked;
@@ -41,32 +41,30 @@ pub(super) struct Answer {
     gzip: bool,
     /// What it is an answer of.
     pub(super) kind: Asked,
-    /// The fields of its head but those that tell how much of it is sent, and the end of the head.
-    fields: Box<[u8]>,
     held: Held,
-    /// The whole answer, ready to be sent.
-    whole: Reply,
+    /// What is sent of the whole behind what names the request: the rest of its head, and its body where that is in memory.
+    whole: Bytes,
+    /// The fields of its head but those that tell how much of it is sent, and the end of the head.
+    fields: Bytes,
 }
 
-/// What is sent: bytes, then a part of a file where there is one.
-#[derive(Clone, Debug)]
-pub(super) struct Reply {
-    /// Its status.
+/// What is sent behind a head: bytes, then a part of a file where there is one.
+#[derive(Debug)]
+pub(super) struct Rest {
+    /// The status that the head tells.
     pub(super) status: StatusCode,
-    /// Its head, and its body where that is in memory.
+    /// What is in memory.
     pub(super) bytes: Bytes,
-    /// Its body in a file.
+    /// What is in a file.
     pub(super) file: Option<Extent>,
 }
 
-impl Reply {
-    /// Its bytes behind its first line, which goes to `head`, and so does what `identify` adds.
-    pub(super) fn behind(mut self, head: &mut Vec<u8>, identify: impl FnOnce(&mut Vec<u8>)) -> Bytes {
-        let line = memchr::memchr(b'\n', &self.bytes).map_or(0, |end| end + 1);
-        head.extend_from_slice(&self.bytes[..line]);
-        identify(head);
-        self.bytes.advance(line);
-        self.bytes
+impl Rest {
+    fn new(status: StatusCode, held: Held) -> Rest {
+        match held {
+            Held::Bytes(bytes) => Rest { status, bytes, file: None },
+            Held::File(extent) => Rest { status, bytes: Bytes::new(), file: Some(extent) },
+        }
     }
 }
 
@@ -135,10 +133,17 @@ impl Recent {
 impl Answer {
     fn new(wanted: Wanted<'_>, kind: Asked, fields: Vec<u8>, held: Held) -> Answer {
         let held = held.for_a_moment();
-        let whole = reply(|bytes| bytes.extend_from_slice(&fields), (StatusCode::OK, None), held.clone());
+        let body = if let Held::Bytes(body) = &held { body } else { &Bytes::new() };
+        let mut whole = Vec::with_capacity(fields.len() + body.len() + LENGTH_BYTES);
+        reply::length(&mut whole, held.len());
+        let begin = whole.len();
+        whole.extend_from_slice(&fields);
+        whole.extend_from_slice(body);
+        let whole = Bytes::from(whole);
+        let fields = whole.slice(begin..begin + fields.len());
         let Wanted { target, session, gzip } = wanted;
         let (target, session) = (target.into(), session.map(Box::from));
-        Answer { target, session, gzip, kind, fields: fields.into(), held, whole }
+        Answer { target, session, gzip, kind, held, whole, fields }
     }
 
     /// What it is the answer to.
@@ -146,20 +151,39 @@ impl Answer {
         Wanted { target: &self.target, session: self.session.as_deref(), gzip: self.gzip }
     }
 
-    /// What is sent to whoever wants all of it, or with a `Range` field a part; `None` where that asks for anything else.
-    pub(super) fn reply(&self, range: Option<&[u8]>) -> Option<Reply> {
-        let Some(range) = range else { return Some(self.whole.clone()) };
-        match range::wanted(std::str::from_utf8(range).ok()?, self.held.len()) {
-            range::Wanted::Whole => Some(self.whole.clone()),
+    /// What is sent to whoever wants all of it, or with a `Range` field a part, behind what is added to `head`, and there with
+    /// what `identify` adds; `None`, and nothing is added, where that asks for anything else.
+    pub(super) fn reply(
+        &self,
+        range: Option<&[u8]>,
+        head: &mut Vec<u8>,
+        identify: &dyn Fn(&mut Vec<u8>),
+    ) -> Option<Rest> {
+        let length = self.held.len();
+        let wanted = match range {
+            Some(range) => range::wanted(std::str::from_utf8(range).ok()?, length),
+            None => range::Wanted::Whole,
+        };
+        match wanted {
+            range::Wanted::Whole => {
+                reply::begin(head, StatusCode::OK);
+                identify(head);
+                Some(Rest { bytes: self.whole.clone(), ..Rest::new(StatusCode::OK, self.held.clone()) })
+            }
             range::Wanted::Part(part) => {
-                let said = field::content_range(&part, self.held.len());
-                let write_fields = |bytes: &mut Vec<u8>| bytes.extend_from_slice(&self.fields);
-                Some(reply(write_fields, (StatusCode::PARTIAL_CONTENT, Some(said)), self.held.part(part)))
+                reply::begin(head, StatusCode::PARTIAL_CONTENT);
+                identify(head);
+                reply::part(head, &part, length);
+                head.extend_from_slice(&self.fields);
+                Some(Rest::new(StatusCode::PARTIAL_CONTENT, self.held.part(part)))
             }
             range::Wanted::Parts(_) | range::Wanted::Unsatisfiable => None,
         }
     }
 }
+
+/// More than the field takes that tells how long a body is.
+const LENGTH_BYTES: usize = 40;
 
 /// The fields of an answer given in `second` but those that tell how much of it is sent, and the end of its head.
 pub(super) fn fields(headers: &HeaderMap, second: u64) -> Vec<u8> {
@@ -169,32 +193,9 @@ pub(super) fn fields(headers: &HeaderMap, second: u64) -> Vec<u8> {
     fields
 }
 
-fn reply(
-    write_fields: impl FnOnce(&mut Vec<u8>),
-    (status, content_range): (StatusCode, Option<HeaderValue>),
-    held: Held,
-) -> Reply {
-    let more = if let Held::Bytes(body) = &held { body.len() } else { 0 };
-    let mut bytes = Vec::with_capacity(reply::HEAD_BYTES + more);
-    reply::begin(&mut bytes, status);
-    reply::length(&mut bytes, held.len());
-    if let Some(content_range) = content_range {
-        reply::field(&mut bytes, &header::CONTENT_RANGE, content_range.as_bytes());
-    }
-    write_fields(&mut bytes);
-    let file = match held {
-        Held::Bytes(body) => {
-            bytes.extend_from_slice(&body);
-            None
-        }
-        Held::File(extent) => Some(extent),
-    };
-    Reply { status, bytes: bytes.into(), file }
-}
-
 #[cfg(test)]
 mod tests {
-    use hyper::header::CONTENT_TYPE;
+    use hyper::header::{CONTENT_TYPE, HeaderValue};
 
     use super::*;
 
@@ -227,13 +228,18 @@ mod tests {
         let answer = recent.get(wanted("/a"), second).unwrap();
         let date = field::http_date(second);
         let fields = format!("content-type: image/jpeg\r\ndate: {}\r\n\r\n", date.to_str().unwrap());
-        let sent = |range: &str| answer.reply((!range.is_empty()).then_some(range.as_bytes())).map(|reply| reply.bytes);
-        let whole = format!("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n{fields}body");
+        let sent = |range: &str| {
+            let mut sent = Vec::new();
+            let range = (!range.is_empty()).then_some(range.as_bytes());
+            let rest = answer.reply(range, &mut sent, &|head| head.extend_from_slice(b"name: a\r\n"));
+            rest.map(|rest| String::from_utf8([&sent, &rest.bytes[..]].concat()).unwrap())
+        };
+        let whole = format!("HTTP/1.1 200 OK\r\nname: a\r\ncontent-length: 4\r\n{fields}body");
         for range in ["", "bytes=3-2", "lines=1-2"] {
             assert_eq!(sent(range).unwrap(), whole, "{range}");
         }
         let sizes = "content-length: 2\r\ncontent-range: bytes 1-2/4";
-        let part = format!("HTTP/1.1 206 Partial Content\r\n{sizes}\r\n{fields}od");
+        let part = format!("HTTP/1.1 206 Partial Content\r\nname: a\r\n{sizes}\r\n{fields}od");
         assert_eq!(sent("bytes=1-2").unwrap(), part);
         assert_eq!((sent("bytes=0-0,2-2"), sent("bytes=4-")), (None, None), "hyper knows what to say");
         assert!(recent.get(wanted("/a"), second + 1).is_none());

@@ -1,5 +1,7 @@
 //! Answers of HTTP/1.1 as they are written (RFC 9112 section 2.1).
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderName};
@@ -52,6 +54,14 @@ pub(super) fn text_field(head: &mut Vec<u8>, name: &HeaderName, pieces: &[&str])
     pieces.iter().for_each(|piece| head.extend_from_slice(piece.as_bytes()));
     make_plain(&mut head[begin..]);
     head.extend_from_slice(b"\r\n");
+}
+
+/// Adds how many bytes follow the head, and which these are of so many (RFC 9110 section 14.4).
+pub(super) fn part(head: &mut Vec<u8>, part: &Range<u64>, of: u64) {
+    length(head, part.end - part.start);
+    let [mut first, mut last, mut all]: [_; 3] = std::array::from_fn(|_| itoa::Buffer::new());
+    let (first, last) = (first.format(part.start), last.format(part.end.saturating_sub(1)));
+    text_field(head, &header::CONTENT_RANGE, &["bytes ", first, "-", last, "/", all.format(of)]);
 }
 
 /// Ends a head with its date.
