@@ -351,4 +351,3 @@ def contest(what, sides, connections, seconds, field=None):
         print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return {name: sorted(figures[1:], key=lambda each: each.rate)[seconds // 2] for name, figures in taken.items()}
-

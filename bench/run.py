@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """This service beside its peers on this machine, in one run: each is asked in turn for the same, so that what else the
 machine does is the same for all. Prints a table in Markdown, and keeps it in bench/data/results.md. ROUNDS is how many
-requests of each kind are counted, SECONDS_EACH how long each load lasts."""
+requests of each kind are counted, SECONDS_EACH how many seconds of each load."""
 
 import os
 import socket

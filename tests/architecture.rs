@@ -84,6 +84,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("httpdate", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
     ("quick_cache", &["cache"]),
+    ("foldhash", &["cache", "catalog", "server"]),
     ("maxminddb", &["country"]),
     ("ffmpeg_sys_next", &["decode"]),
     ("landlock", &["decode"]),

@@ -228,7 +228,7 @@ impl Local {
 
     /// Fails where the file was changed since the catalog saw it.
     pub fn check_version(&self) -> Result<()> {
-        // Half the time of the call behind `File::metadata`, before every file that is sent.
+        // Before every file that is sent: by the call that asks for least.
         let found = rustix::fs::fstat(&self.file).map_err(|cause| {
             Error::new(Kind::Unavailable, format!("the file {} cannot be read now", self.source.location))
                 .caused_by(cause)

@@ -384,7 +384,7 @@ pub(super) fn at_once(
     Some((kind, delivered.outcome, rest))
 }
 
-/// A body up to here is sooner copied behind its head than sent from where it is.
+/// A body up to here is copied behind its head, so that both are sent in one piece.
 const COPIED_MAX: usize = 4096;
 
 /// Tells the log of what was made.

@@ -56,7 +56,7 @@ fn hex(text: &str, digits: usize) -> Option<u128> {
 /// 32 hexadecimal digits.
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
