@@ -29,6 +29,7 @@ use vedette::config::table::ROWS;
 use vedette::config::{self, Settings, Sources};
 use vedette::decode::cage;
 use vedette::decode::place::Place;
+use vedette::decode::priority::go_first;
 use vedette::deliver::Delivery;
 use vedette::deliver::sources::{self, Content};
 use vedette::entry::Source;
@@ -150,7 +151,7 @@ fn fault(error: impl std::fmt::Debug) -> Vec<String> {
 }
 
 fn runtime() -> Result<Runtime, Vec<String>> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(fault)
+    tokio::runtime::Builder::new_multi_thread().enable_all().on_thread_start(go_first).build().map_err(fault)
 }
 
 /// Everything that answers are made of.

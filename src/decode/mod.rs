@@ -1,4 +1,5 @@
-//! Pictures out of coded media; the only module that knows ffmpeg and still-image decoders.
+//! Pictures out of coded media, and processes that can do nothing else than such work; the only module that knows ffmpeg and
+//! still-image decoders.
 
 pub mod cage;
 mod decoder;
@@ -11,6 +12,7 @@ pub mod frames;
 pub mod limits;
 pub mod place;
 mod planes;
+pub mod priority;
 pub mod probe;
 pub mod scan;
 pub mod stills;

@@ -18,7 +18,8 @@ use super::{probe, stills};
 use crate::error::Result;
 use crate::media::time::Ticks;
 use crate::media::{Facts, Index, Track, VideoFormat};
-use crate::thumbnail::Picture;
+use crate::thumbnail::encode::encode;
+use crate::thumbnail::{Encoding, Picture, Raster};
 
 /// What stands between the service and the bytes that it decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,17 +72,6 @@ impl Default for Config {
         let cage = cage::Config { program, memory_max: MEMORY_MAX, silence_max: SILENCE_MAX };
         Config { isolation: Isolation::Process, cage }
     }
-}
-
-/// How far what decodes and encodes stands back behind what answers requests, in the system's steps of niceness: a core that
-/// both want goes to the answer nine times of ten. With half of it hits wait five times as long while decoders are busy as they
-/// do otherwise; with more, programs beside the service would hold decoders up.
-const NICENESS: i32 = 10;
-
-/// Makes the calling thread, and the processes that it starts, stand back behind those that answer requests. Where the
-/// system does not let it, all are equal.
-pub fn give_way() {
-    let _ = rustix::process::setpriority_process(None, NICENESS);
 }
 
 /// Where foreign bytes are decoded. Clones share it. Everything blocks.
@@ -185,6 +175,15 @@ impl Place {
         match &self.0.kind {
             Kind::Here(_) => stills::decode(file, halvings, self.0.limits),
             Kind::Caged(cage) => cage.still(&file, halvings, stop),
+        }
+    }
+
+    /// The bytes of a file that shows `raster`, as [`encode`] gives them. A process that writes is ended in the middle of it
+    /// once `stop` says so; in this one nothing ends it.
+    pub fn write(&self, raster: Raster, encoding: &Encoding, stop: &dyn Fn() -> bool) -> Result<Bytes> {
+        match &self.0.kind {
+            Kind::Here(_) => Ok(encode(&raster, encoding)?.into()),
+            Kind::Caged(cage) => cage.write(raster, encoding, stop),
         }
     }
 

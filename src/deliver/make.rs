@@ -14,6 +14,7 @@ use super::package;
 use super::pool::Turn;
 use super::stop::Stop;
 use super::strip::Strip;
+use crate::decode::place::Place;
 use crate::entry::Source;
 use crate::error::{Error, Result};
 use crate::media::picture::Size;
@@ -22,7 +23,7 @@ use crate::plan::cost::{self, Cost};
 use crate::plan::{Precision, Subject, Tiles, Work};
 use crate::thumbnail::encode::encode;
 use crate::thumbnail::transform::{layout_for, render};
-use crate::thumbnail::{Encoding, Geometry, Packed, Picture, Pixels, Rgb, placeholder};
+use crate::thumbnail::{Encoding, Geometry, Packed, Picture, Pixels, Raster, Rgb, placeholder};
 
 /// The artifact of `work`, which is made for `flow`.
 pub(super) async fn artifact(kit: Kit, work: Work, flow: Flow) -> Result<Artifact> {
@@ -31,7 +32,7 @@ pub(super) async fn artifact(kit: Kit, work: Work, flow: Flow) -> Result<Artifac
         Work::Thumbnail { subject, geometry, encoding } => {
             let turn = Arc::new(kit.pool.enter(flow, cost)?);
             let (frame, mut timings) = subject_of(&kit, &turn, &subject, (&geometry, encoding.background)).await?;
-            let (body, finishing) = finish(&turn, Arc::clone(&frame), geometry, encoding).await?;
+            let (body, finishing) = finish(&kit, &turn, Arc::clone(&frame), (geometry, encoding)).await?;
             timings.add(finishing);
             let artifact = Artifact::new(Body::Bytes(body), encoding.format.media_type());
             Ok(Artifact { shown: frame.time, timings, ..artifact })
@@ -121,8 +122,13 @@ fn needed(geometry: &Geometry) -> Size {
 }
 
 /// Scales and writes a picture on a worker.
-async fn finish(turn: &Turn, frame: Arc<Frame>, geometry: Geometry, encoding: Encoding) -> Result<(Bytes, Timings)> {
-    let format = encoding.format;
+async fn finish(
+    kit: &Kit,
+    turn: &Turn,
+    frame: Arc<Frame>,
+    (geometry, encoding): (Geometry, Encoding),
+) -> Result<(Bytes, Timings)> {
+    let (format, place) = (encoding.format, kit.place.clone());
     let cost = cost::scaling(&geometry, format).then(cost::writing(geometry.canvas.area(), format));
     let work = move |stop: &Stop| {
         stop.check()?;
@@ -131,11 +137,19 @@ async fn finish(turn: &Turn, frame: Arc<Frame>, geometry: Geometry, encoding: En
         let raster = render(&frame.picture, &geometry, encoding.background, layout)?;
         let scale = begun.elapsed();
         stop.check()?;
-        let body = encode(&raster, &encoding)?;
-        Ok((Bytes::from(body), scale, begun.elapsed() - scale))
+        let body = written(&place, raster, &encoding, stop)?;
+        Ok((body, scale, begun.elapsed() - scale))
     };
     let ((body, scale, encode), queue) = turn.run(cost, work).await?;
     Ok((body, Timings { queue, scale, encode, ..Timings::priced(cost) }))
+}
+
+/// The file of a picture. Where writing it takes long, that is given up as soon as nobody waits for it.
+fn written(place: &Place, raster: Raster, encoding: &Encoding, stop: &Stop) -> Result<Bytes> {
+    match cost::is_written_apart(raster.size.area(), encoding.format) {
+        true => place.write(raster, encoding, &|| stop.is_set()),
+        false => Ok(encode(&raster, encoding)?.into()),
+    }
 }
 
 /// A strip, written, and what it took. Its part of `turn` holds the tiles.
@@ -149,7 +163,7 @@ async fn strip_of(
         Tiles::Frames { source, moments, precision } => {
             let strip = Arc::new(Strip::new(moments.len(), geometry, encoding)?);
             let (part, mut timings) = shoot_all(kit, turn, &source, (&moments, precision), &strip).await?;
-            let (body, writing) = write_strip(&part, strip).await?;
+            let (body, writing) = write_strip(kit, &part, strip).await?;
             timings.add(writing);
             Ok((body, timings))
         }
@@ -167,7 +181,7 @@ async fn strip_of(
             };
             let (scale, queue) = part.run(cost, work).await?;
             timings.add(Timings { queue, scale, ..Timings::priced(cost) });
-            let (body, writing) = write_strip(&part, strip).await?;
+            let (body, writing) = write_strip(kit, &part, strip).await?;
             timings.add(writing);
             Ok((body, timings))
         }
@@ -227,16 +241,16 @@ async fn shoot(kit: &Kit, turn: &Turn, film: &Film, group: (Group, Cost), strip:
 }
 
 /// Writes a strip on a worker.
-async fn write_strip(turn: &Turn, strip: Arc<Strip>) -> Result<(Bytes, Timings)> {
-    let cost = strip.writing_cost();
+async fn write_strip(kit: &Kit, turn: &Turn, strip: Arc<Strip>) -> Result<(Bytes, Timings)> {
+    let (cost, place) = (strip.writing_cost(), kit.place.clone());
     let work = move |stop: &Stop| {
         stop.check()?;
         let begun = Instant::now();
         let raster = strip.finish()?;
         let scale = begun.elapsed();
         stop.check()?;
-        let body = encode(&raster, &strip.encoding())?;
-        Ok((Bytes::from(body), scale, begun.elapsed() - scale))
+        let body = written(&place, raster, &strip.encoding(), stop)?;
+        Ok((body, scale, begun.elapsed() - scale))
     };
     let ((body, scale, encode), queue) = turn.run(cost, work).await?;
     Ok((body, Timings { queue, scale, encode, ..Timings::priced(cost) }))

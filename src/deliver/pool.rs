@@ -16,7 +16,7 @@ use super::books::{Part, Piece, State, refusal};
 use super::fair::{Flow, Place};
 use super::standing::{self, Waiting};
 use super::stop::Stop;
-use crate::decode::place::give_way;
+use crate::decode::priority::give_way;
 use crate::error::{Error, Kind, Result};
 use crate::plan::cost::Cost;
 

@@ -125,10 +125,20 @@ pub fn scaling(geometry: &Geometry, format: Format) -> Cost {
     }
 }
 
+/// Longest that a picture may take to be written in one go that nothing interrupts, in microseconds: as long as some frames take
+/// to be decoded.
+const WRITTEN_AT_ONCE: u64 = 250_000;
+
+/// Whether writing `pixels` pixels takes so long that it is done where it can be given up in the middle.
+pub fn is_written_apart(pixels: u64, format: Format) -> bool {
+    micros(pixels, written_ps(format)) > WRITTEN_AT_ONCE
+}
+
 /// Writing a finished picture of `pixels` pixels.
 pub fn writing(pixels: u64, format: Format) -> Cost {
-    // The picture and the file; what writes AVIF holds the picture in several forms besides.
-    let copies = if format == Format::Avif { 6 } else { 2 };
+    // The picture and the file; what writes AVIF holds the picture in several forms besides. Apart it is handed over.
+    let forms = if format == Format::Avif { 6 } else { 2 };
+    let copies = forms + u64::from(is_written_apart(pixels, format));
     Cost {
         pixels_written: pixels,
         micros: micros(pixels, written_ps(format)),

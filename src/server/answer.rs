@@ -7,6 +7,7 @@ use hyper::body::Body as HttpBody;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
+use super::account::Account;
 use super::asker::{self, asker};
 use super::body::Body;
 use super::coding;
@@ -28,7 +29,7 @@ use super::recent;
 use super::reply;
 use super::response::{self, Content, Part};
 use super::telemetry::{self, Asked};
-use super::traces::{self, Steps};
+use super::traces::Steps;
 use super::{Peer, Site};
 use crate::access::viewer::Asker;
 use crate::deliver::admission::Admission;
@@ -55,23 +56,14 @@ pub(super) async fn answer<B: HttpBody>(
     tally: Tally,
 ) -> Response<Body> {
     let begun = Instant::now();
-    let traced = traces::begin_with(house, request.headers());
     let (head, body) = request.into_parts();
     let name = ident::name(head.headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes));
     let asked = Head { method: head.method, version: head.version, headers: head.headers, peer, name };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let authority = head.uri.authority().map(|authority| authority.as_str());
-    let answering = decided(house, &asked, (authority, target), (body, tally));
-    let (kind, mut response) = traces::within(traced.as_ref(), answering).await;
-    let client = || house.proxies.way(asked.peer, &asked.headers).client;
-    let took = begun.elapsed();
-    telemetry::answered(kind, response.status().as_u16(), took);
-    if house.log_requests || tracing::enabled!(target: "vedette::access", tracing::Level::DEBUG) {
-        journal::request((&asked, target, client()), (kind, &response, took));
-    }
-    if let Some(traced) = traced {
-        traced.answered((&asked, target, client()), (kind, &mut response));
-    }
+    let account = Account::open(house, &asked, target, begun);
+    let (kind, mut response) = account.of(decided(house, &asked, (authority, target), (body, tally))).await;
+    account.close(kind, &mut response);
     response.headers_mut().insert(X_REQUEST_ID, asked.name);
     if asked.method == Method::HEAD { response::without_body(response) } else { response }
 }

@@ -1,5 +1,6 @@
 //! HTTP: listeners, connections, drain; nothing below this module has heard of HTTP.
 
+mod account;
 mod admin;
 mod answer;
 mod asker;

@@ -9,6 +9,7 @@ pub mod transform;
 use std::fmt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::media::picture::{Color, Orientation, Size};
 
@@ -29,7 +30,7 @@ pub enum Fit {
 }
 
 /// A colour of the web.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rgb(pub u8, pub u8, pub u8);
 
 impl Rgb {
@@ -46,7 +47,7 @@ impl fmt::Display for Rgb {
 }
 
 /// What a finished picture is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Format {
     /// Baseline JPEG.
     #[default]
@@ -80,7 +81,7 @@ pub enum Format {
 }
 
 /// How the finished picture is written: everything but its pixels that changes bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Encoding {
     /// The file format.
     pub format: Format,
@@ -217,7 +218,7 @@ pub enum RasterPixels {
 }
 
 /// What kind of pixels a raster is to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Layout {
     /// [`RasterPixels::Yuv420`].
     Yuv420,

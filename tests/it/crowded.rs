@@ -27,10 +27,10 @@ fn server(arguments: &[&str]) -> Server {
 }
 
 /// Holds the processes that decode, so that nothing is finished until they are let go.
-struct Held(Vec<u32>);
+pub(crate) struct Held(Vec<u32>);
 
 impl Held {
-    fn of(server: &Server) -> Held {
+    pub(crate) fn of(server: &Server) -> Held {
         let (_, workers) = server.decoders();
         signal("STOP", &workers);
         Held(workers)
@@ -231,9 +231,12 @@ fn clients_that_leave_take_their_work_along() {
         let path = target("0_long", &format!("width/640/vid_slices/{}", 20 + number % 80));
         running.connect().send(&request("GET", &format!("{path}/quality/{}", 10 + number / 80), ""));
     }
+    // Connections are let in in the order in which they came: by this answer all are.
+    assert_eq!(running.get("/").status, 404);
+    let all_left = || running.admin("/metrics").text().lines().any(|line| line == "vedette_connections 0");
     soon(|| {
         let load = running.delivery().load();
-        (load.busy, load.queued, load.memory) == (0, 0, 0)
+        all_left() && (load.busy, load.queued, load.memory) == (0, 0, 0)
     });
     assert_eq!(running.get(&target("0_avc", "width/160/vid_sec/1")).status, 200);
 }

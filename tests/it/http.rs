@@ -101,7 +101,7 @@ impl Drop for Running {
 pub(crate) struct Client(BufReader<TcpStream>);
 
 impl Client {
-    fn to(address: SocketAddr) -> Client {
+    pub(crate) fn to(address: SocketAddr) -> Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Client(BufReader::new(stream))

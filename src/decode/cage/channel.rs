@@ -129,11 +129,15 @@ impl Channel {
     pub(super) fn send(&self, head: &impl Serialize, bulk: &[&[u8]]) -> Result<(), Fault> {
         let length = bulk.iter().map(|part| part.len() as u64).sum();
         if length > INLINE_BYTES_MAX as u64 {
-            let memory = filled(bulk).map_err(Fault::System)?;
-            return self.send_with(&framed(head, 1, length)?, &memory);
+            return self.send_sealed(head, &sealed(bulk)?);
         }
         self.send_all(&framed(head, 0, length)?)?;
         bulk.iter().try_for_each(|part| self.send_all(part))
+    }
+
+    /// Sends a head with what is bulky about it, in memory of its own.
+    pub(super) fn send_sealed(&self, head: &impl Serialize, memory: &Sealed) -> Result<(), Fault> {
+        self.send_with(&framed(head, 1, memory.len())?, memory)
     }
 
     /// Sends a head with a descriptor beside it.
@@ -258,10 +262,13 @@ impl AsFd for Channel {
 }
 
 /// Memory that holds `parts`, one after another.
-fn filled(parts: &[&[u8]]) -> io::Result<Sealed> {
-    let mut memory = Filling::new()?;
-    parts.iter().try_for_each(|part| memory.append(part))?;
-    memory.seal()
+pub(super) fn sealed(parts: &[impl AsRef<[u8]>]) -> Result<Sealed, Fault> {
+    let fill = || {
+        let mut memory = Filling::new()?;
+        parts.iter().try_for_each(|part| memory.append(part.as_ref()))?;
+        memory.seal()
+    };
+    fill().map_err(Fault::System)
 }
 
 /// Bytes to be filled, if they are not too many.

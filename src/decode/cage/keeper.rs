@@ -17,7 +17,7 @@ use super::confine::{self, Walls};
 use super::message::{Order, Reply, Setup, Word};
 use super::{Config, worker};
 use crate::decode::limits::Limits;
-use crate::decode::place::give_way;
+use crate::decode::priority::give_way;
 use crate::error::{Error, Kind, Result};
 
 /// The command that makes a process of this program a keeper.

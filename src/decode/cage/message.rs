@@ -10,6 +10,7 @@ use crate::error::Kind;
 use crate::media::picture::{Orientation, Size};
 use crate::media::time::{Ticks, Timescale};
 use crate::media::{Codec, VideoFormat};
+use crate::thumbnail::{Encoding, Layout};
 
 /// The first word to the keeper.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -66,6 +67,8 @@ pub(super) enum Work {
     Scan(u64),
     /// Some samples of one.
     Demux(Passage, u64),
+    /// A picture of that size to be written.
+    Write(Size, Layout, Encoding),
 }
 
 /// How pictures are coded.
@@ -106,6 +109,8 @@ pub(super) enum Reply {
     Scanned,
     /// The lengths of the samples that were wanted, and of their opacity. Their bytes come with it.
     Demuxed(Vec<(u64, Option<u64>)>),
+    /// A picture was written; the file comes with it.
+    Written,
     /// All frames wanted were handed over, of so many samples.
     Done(u64),
     /// The work was given up as it was asked to, after so many samples.

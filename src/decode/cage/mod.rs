@@ -1,4 +1,5 @@
-//! The cage: foreign bytes are decoded in processes of their own, which can do nothing but decode.
+//! The cage: foreign bytes are decoded in processes of their own, which can do nothing but decode, and write pictures that take
+//! long: a process can be ended in the middle.
 //!
 //! ```text
 //! service ── Order ──▶ keeper        started as this program with [`COMMAND`]; nothing foreign enters it
@@ -12,6 +13,7 @@ mod confine;
 mod drawn;
 mod keeper;
 mod message;
+mod raster;
 mod sealed;
 mod task;
 mod worker;

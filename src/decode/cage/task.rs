@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::channel::{Bulk, Channel, Fault, Patience};
+use super::channel::{Bulk, Channel, Fault, Patience, sealed};
 use super::message::{Heard, Reply, Sample, Stream, Work};
+use super::raster;
 use super::worker::BLOCK_BYTES;
-use super::{Cage, Trouble, given_up};
+use super::{Cage, Trouble, given_up, is_broken};
 use crate::decode::demux::Passage;
 use crate::decode::frames::{Coded, Run};
 use crate::decode::place::count_passed;
@@ -19,13 +20,20 @@ use crate::decode::stills;
 use crate::error::{Error, Kind, Result};
 use crate::media::time::Ticks;
 use crate::media::{Facts, Index, Track, VideoFormat};
-use crate::thumbnail::Picture;
+use crate::thumbnail::{Encoding, Picture, Raster};
 
 /// Most bytes of a table of samples: some fifty for each that is read, and the configurations of all streams.
 const TABLE_BYTES_MAX: u64 = 320 << 20;
 
 /// Most bytes of the samples of a passage with their opacity.
 const PASSAGE_BYTES_MAX: u64 = 512 << 20;
+
+/// Most bytes of a file for each pixel of the picture that is written as one, and beside them.
+const WRITTEN_BYTES_MAX: u64 = 8;
+const WRITTEN_BYTES_MORE: u64 = 1 << 20;
+
+/// Longest that a picture may take to be written, in one go that says nothing. Whoever waits gives up long before.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(600);
 
 /// Longest message of a worker that anybody is shown.
 const MESSAGE_CHARS_MAX: usize = 400;
@@ -146,6 +154,29 @@ impl Cage {
                 _ => Err(UNASKED),
             }
         })
+    }
+
+    /// As [`crate::thumbnail::encode::encode`].
+    pub(in crate::decode) fn write(&self, raster: Raster, encoding: &Encoding, stop: &dyn Fn() -> bool) -> Result<Bytes> {
+        let cannot = || Error::new(Kind::Unavailable, "the picture could not be written");
+        let work = Work::Write(raster.size, raster.pixels.layout(), *encoding);
+        let most = raster.size.area().saturating_mul(WRITTEN_BYTES_MAX).saturating_add(WRITTEN_BYTES_MORE);
+        let samples = sealed(&raster::take_apart(&raster.pixels)).map_err(|fault| cannot().caused_by(fault))?;
+        // From here on it is in memory once.
+        drop(raster);
+        let written = self.call(WHOLE_FILES, stop, |worker, patience| {
+            worker.channel.send_sealed(&work, &samples)?;
+            match next(&worker.channel, Patience { silence_max: WRITTEN_WITHIN, ..patience })? {
+                (Reply::Written, bulk) if bulk.len() <= most => {
+                    let length = bulk.len();
+                    // What is kept for long is not kept in pages of its own.
+                    Ok(Bytes::from(bulk.open(length)?.to_vec()))
+                }
+                _ => Err(UNASKED),
+            }
+        });
+        // What was decoded before has no part in it.
+        written.map_err(|error| if is_broken(&error) { cannot().caused_by(error) } else { error })
     }
 }
 

@@ -13,6 +13,7 @@ use super::channel::{Channel, Fault};
 use super::confine::Walls;
 use super::drawn::{self, Drawn};
 use super::message::{Heard, Reply, Sample, Setup, Stream, Work};
+use super::raster;
 use crate::decode::demux::{Passage, demux};
 use crate::decode::frames::{Coded, Decoders, Run};
 use crate::decode::scan::{ReadAt, collect};
@@ -22,6 +23,7 @@ use crate::media::samples::Samples;
 use crate::media::time::Ticks;
 use crate::media::{Media, Packing, Track};
 use crate::thumbnail::Picture;
+use crate::thumbnail::encode::encode;
 
 /// How often a worker says that it is at it.
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
@@ -114,6 +116,11 @@ impl Desk<'_> {
                 Ok(Answer { head: Reply::Scanned, bulk: vec![table.into()] })
             }
             Work::Demux(passage, size) => self.demux(&passage, size),
+            Work::Write(size, layout, encoding) => {
+                let raster = raster::put_together(size, layout, &bulk);
+                drop(bulk);
+                Ok(Answer { head: Reply::Written, bulk: vec![encode(&raster, &encoding)?.into()] })
+            }
         }
     }
 

@@ -26,9 +26,8 @@ pub fn side_max(format: Format) -> u32 {
     }
 }
 
-/// The most pixels that a format can have here. A picture is written in one go that nothing interrupts, and AVIF takes a
-/// hundred times as long as JPEG for each pixel: larger ones than level 5.1 of AV1 has (its specification, annex A.3), beyond
-/// which few devices decode, would keep a worker for many seconds.
+/// The most pixels that a format can have here. AVIF takes a hundred times as long as JPEG for each pixel: larger ones than
+/// level 5.1 of AV1 has (its specification, annex A.3), beyond which few devices decode, would keep a worker for many seconds.
 pub fn pixels_max(format: Format) -> u64 {
     match format {
         Format::Avif => 8_912_896,
