@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing for the given purposes: build, media (sample media and tests), players (tests with a browser,
-# parsers and GStreamer), clouds (tests with servers of object stores), bench, vips and image-filter (peers in benches),
+# parsers, GStreamer and nginx), clouds (tests with servers of object stores), bench, vips and image-filter (peers in benches),
 # profile. Says what it does.
 set -euo pipefail
 
@@ -9,7 +9,7 @@ packages() {
     build) echo pkg-config:pkg-config cc:gcc clang:clang cmake:cmake nasm:nasm \
       lib=libavcodec:libavcodec-dev lib=libavformat:libavformat-dev lib=libavutil:libavutil-dev so=libclang:libclang-dev ;;
     media) echo ffmpeg:ffmpeg identify:imagemagick python3:python3 flock:util-linux openssl:openssl curl:curl ;;
-    players) echo chromium:chromium node:nodejs npm:npm venv:python3-venv gst-launch-1.0:gstreamer1.0-tools \
+    players) echo chromium:chromium node:nodejs npm:npm venv:python3-venv nginx:nginx-light gst-launch-1.0:gstreamer1.0-tools \
       gst=playbin3:gstreamer1.0-plugins-base gst=hlsdemux2:gstreamer1.0-plugins-good \
       gst=checksumsink:gstreamer1.0-plugins-bad gst=avdec_h264:gstreamer1.0-libav ;;
     clouds) echo node:nodejs npm:npm venv:python3-venv ;;

@@ -63,9 +63,8 @@ impl Cost {
 /// Picoseconds for each byte of coded video: entropy decoding.
 const CODED_BYTE_PS: u64 = 130_000;
 
-/// Picoseconds for each pixel that is cropped and scaled from, and to.
+/// Picoseconds for each pixel that is cropped and scaled from.
 const SCALED_FROM_PS: u64 = 700;
-const SCALED_TO_PS: u64 = 1_000;
 
 /// Picoseconds for each pixel of a stored picture: of the whole, for entropy decoding, and of what comes out.
 const STILL_PS: u64 = 5_500;
@@ -119,7 +118,7 @@ pub fn scaling(geometry: &Geometry, format: Format) -> Cost {
     let from = Size { width: geometry.crop.width, height: geometry.crop.height }.area();
     let to = geometry.canvas.area();
     Cost {
-        micros: micros(from, SCALED_FROM_PS).saturating_add(micros(to, SCALED_TO_PS)),
+        micros: micros(from, SCALED_FROM_PS).saturating_add(micros(to, scaled_to_ps(format))),
         memory: raster_memory(to, format).saturating_mul(2),
         ..Cost::NOTHING
     }
@@ -147,13 +146,22 @@ pub fn writing(pixels: u64, format: Format) -> Cost {
     }
 }
 
+/// Picoseconds for each pixel that is scaled to: planes stay what they are for JPEG, colours are made of them for the others.
+fn scaled_to_ps(format: Format) -> u64 {
+    match format {
+        Format::Jpeg | Format::Pdf => 1_000,
+        Format::Png48 | Format::Png64 => 60_000,
+        _ => 15_000,
+    }
+}
+
 /// Picoseconds for each pixel that is written.
 fn written_ps(format: Format) -> u64 {
     match format {
         Format::Jpeg | Format::Pdf => 3_300,
-        Format::Png | Format::Png24 | Format::Png32 => 8_000,
-        Format::Png48 | Format::Png64 => 16_000,
-        Format::Png8 | Format::Gif => 185_000,
+        Format::Png | Format::Png24 | Format::Png32 => 14_000,
+        Format::Png48 | Format::Png64 => 32_000,
+        Format::Png8 | Format::Gif => 140_000,
         Format::Bmp | Format::Tiff | Format::Psd => 1_500,
         Format::Webp => 48_000,
         Format::Avif => 350_000,
@@ -290,7 +298,16 @@ mod tests {
         ] {
             check(writing(small, format), measured_ms);
         }
-        check(writing(1920 * 1080, Format::Png), 16.0);
+        let (large, same) = (1920 * 1080, geometry((1920, 1080), (1920, 1080)));
+        for (format, scaled_ms, measured_ms) in [
+            (Format::Png, 44.0, 28.0),
+            (Format::Png48, 130.0, 65.0),
+            (Format::Webp, 27.0, 53.0),
+            (Format::Gif, 30.0, 170.0),
+        ] {
+            check(scaling(&same, format), scaled_ms);
+            check(writing(large, format), measured_ms);
+        }
     }
 
     #[test]

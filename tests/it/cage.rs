@@ -151,7 +151,9 @@ fn noise(size: Size, layout: Layout) -> Raster {
     let pixels = match layout {
         Layout::Rgb8 => RasterPixels::Rgb8(samples(3 * size.area())),
         Layout::Rgba8 => RasterPixels::Rgba8(samples(4 * size.area())),
-        Layout::Rgb16 => RasterPixels::Rgb16(samples(3 * size.area()).into_iter().map(|sample| sample.into()).collect()),
+        Layout::Rgb16 => {
+            RasterPixels::Rgb16(samples(3 * size.area()).into_iter().map(|sample| sample.into()).collect())
+        }
         other => panic!("{other:?}"),
     };
     Raster { size, pixels }

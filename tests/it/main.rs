@@ -13,6 +13,7 @@ mod conditional;
 mod crowded;
 mod decoded;
 mod disk;
+mod edge;
 mod eyes;
 #[allow(dead_code, reason = "the tests of origins use the rest")]
 mod far;

@@ -17,7 +17,8 @@ impl Tools {
     pub(crate) fn find(programs: &[&str], folders: &[&str]) -> Option<Tools> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let is_program = |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+        let folders_of_programs = || std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+        let is_program = |name: &str| folders_of_programs().any(|folder| folder.join(name).is_file());
         let programs = programs.iter().filter(|name| !is_program(name));
         let folders = folders.iter().filter(|name| !root.join(name).is_dir());
         let missing: Vec<&str> = programs.chain(folders).copied().collect();

@@ -157,7 +157,12 @@ impl Cage {
     }
 
     /// As [`crate::thumbnail::encode::encode`].
-    pub(in crate::decode) fn write(&self, raster: Raster, encoding: &Encoding, stop: &dyn Fn() -> bool) -> Result<Bytes> {
+    pub(in crate::decode) fn write(
+        &self,
+        raster: Raster,
+        encoding: &Encoding,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Bytes> {
         let cannot = || Error::new(Kind::Unavailable, "the picture could not be written");
         let work = Work::Write(raster.size, raster.pixels.layout(), *encoding);
         let most = raster.size.area().saturating_mul(WRITTEN_BYTES_MAX).saturating_add(WRITTEN_BYTES_MORE);
