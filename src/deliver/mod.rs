@@ -29,6 +29,7 @@ mod stored;
 mod strip;
 mod transcript;
 mod turns;
+mod window;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

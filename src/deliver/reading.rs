@@ -1,4 +1,5 @@
-//! The body of an answer on its way: read from its file a window at a time, one window ahead.
+//! The body of an answer on its way: read from its file a window at a time, one window ahead. Two windows are in memory for a
+//! client that takes its time, and as much is read for what is multiplexed.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -11,14 +12,12 @@ use tokio::task::JoinHandle;
 
 use super::artifact::{Body, Muxed};
 use super::sources::blocking;
+use super::window::{self, WINDOW};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 use crate::origin::{Opened, Origin, Turn};
 use crate::packager::layout::{Layout, Slice};
 use crate::packager::mpegts::Flow;
-
-/// Bytes of a window. Twice as many are in memory for a client that takes its time, and as many read for what is multiplexed.
-const WINDOW: u64 = 512 * 1024;
 
 /// Bytes on their way from another origin beyond the window.
 const AHEAD: u64 = 2 << 20;
@@ -278,9 +277,11 @@ fn pieces(opened: Option<&Opened>, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> 
 }
 
 /// The bytes of a layout, each copied once.
-pub(super) fn read(opened: &Opened, layout: &Layout) -> Result<Bytes> {
-    let mut bytes = vec![0; usize::try_from(layout.len()).unwrap_or(usize::MAX)];
-    let mut rest = &mut bytes[..];
+fn read(opened: &Opened, layout: &Layout) -> Result<Bytes> {
+    window::filled(usize::try_from(layout.len()).unwrap_or(usize::MAX), |bytes| read_into(opened, layout, bytes))
+}
+
+fn read_into(opened: &Opened, layout: &Layout, mut rest: &mut [u8]) -> Result<()> {
     for run in layout.slices().chunk_by(|one, next| is_stored(one) == is_stored(next)) {
         let length: u64 = run.iter().map(Slice::len).sum();
         let (part, after) = rest.split_at_mut(length as usize);
@@ -292,7 +293,7 @@ pub(super) fn read(opened: &Opened, layout: &Layout) -> Result<Bytes> {
             fill(part, run);
         }
     }
-    Ok(bytes.into())
+    Ok(())
 }
 
 /// What a layout takes from the file.
