@@ -1,5 +1,5 @@
-//! Buffers of what is read window by window. They are used again: a fresh one would be filled with zeros just to be written over,
-//! which is an eighth of what a segment costs.
+//! Buffers of what is read window by window. They are used again: a fresh one has its pages from the system, and is filled with
+//! zeros, just to be written over, which is a third of what a segment costs.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
