@@ -217,15 +217,14 @@ impl Flowing {
                     file.gather(ranges, read)?;
                 }
             }
-            let mut bytes = Vec::with_capacity(piece.len());
             let [pictures, sound] = &mut self.read;
-            self.flow.write(&piece, pictures, sound, &mut bytes)?;
+            let bytes = window::written(piece.len(), |bytes| self.flow.write(&piece, pictures, sound, bytes))?;
             let (length, skipped) = (bytes.len() as u64, self.skipped);
             self.skipped = skipped.saturating_sub(length);
             if length > skipped {
                 let end = length.min(skipped.saturating_add(self.left));
                 self.left -= end - skipped;
-                return Ok(Bytes::from(bytes).slice(skipped as usize..end as usize));
+                return Ok(bytes.slice(skipped as usize..end as usize));
             }
         }
     }
