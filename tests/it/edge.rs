@@ -1,11 +1,15 @@
 //! nginx in front of the service, as `deploy/compose/nginx.conf` has it: what a CDN keeps, and how it asks.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::http::Client;
 use crate::players::Tools;
 use crate::support::{Answer, Folder, Server, soon, target};
+
+/// Where Debian has it, which is on the path of few.
+const NGINX: &str = "/usr/sbin/nginx";
 
 /// An nginx that keeps what a service answers, until it is dropped.
 struct Edge {
@@ -37,7 +41,7 @@ impl Edge {
             config.replace(given, here)
         });
         std::fs::write(folder.path().join("nginx.conf"), config).unwrap();
-        let mut command = Command::new("nginx");
+        let mut command = Command::new(if Path::new(NGINX).exists() { NGINX } else { "nginx" });
         command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "error.log"]);
         // Its workers write to the folder as well.
         command.args(["-g", &format!("daemon off; user root; pid {place}/pid;")]);
