@@ -80,7 +80,8 @@ mod tests {
         })
         .join()
         .unwrap();
-        assert_eq!((own.sched_nice, inherited.sched_nice), (NICENESS, NICENESS));
+        let nice = usual.sched_nice.max(NICENESS);
+        assert_eq!((own.sched_nice, inherited.sched_nice), (nice, nice));
         assert_eq!((own.sched_runtime, inherited.sched_runtime), (usual.sched_runtime, usual.sched_runtime));
         assert_eq!(attributes().unwrap().sched_nice, usual.sched_nice);
     }

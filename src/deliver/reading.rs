@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::artifact::{Body, Muxed};
 use super::sources::blocking;
-use super::window::{self, WINDOW};
+use super::window::{WINDOW, WINDOWS};
 use crate::entry::Source;
 use crate::error::{Error, Kind, Result};
 use crate::origin::{Opened, Origin, Turn};
@@ -218,7 +218,7 @@ impl Flowing {
                 }
             }
             let [pictures, sound] = &mut self.read;
-            let bytes = window::written(piece.len(), |bytes| self.flow.write(&piece, pictures, sound, bytes))?;
+            let bytes = WINDOWS.written(piece.len(), |bytes| self.flow.write(&piece, pictures, sound, bytes))?;
             let (length, skipped) = (bytes.len() as u64, self.skipped);
             self.skipped = skipped.saturating_sub(length);
             if length > skipped {
@@ -277,7 +277,7 @@ fn pieces(opened: Option<&Opened>, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> 
 
 /// The bytes of a layout, each copied once.
 fn read(opened: &Opened, layout: &Layout) -> Result<Bytes> {
-    window::filled(usize::try_from(layout.len()).unwrap_or(usize::MAX), |bytes| read_into(opened, layout, bytes))
+    WINDOWS.filled(usize::try_from(layout.len()).unwrap_or(usize::MAX), |bytes| read_into(opened, layout, bytes))
 }
 
 fn read_into(opened: &Opened, layout: &Layout, mut rest: &mut [u8]) -> Result<()> {

@@ -11,53 +11,68 @@ pub(super) const WINDOW: u64 = 512 * 1024;
 /// Most buffers that wait to be used again: 16 MiB of windows.
 const SPARE_MAX: usize = 32;
 
-/// Buffers that wait to be used again.
-static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+/// Those of this process.
+pub(super) static WINDOWS: Windows = Windows(Mutex::new(Vec::new()));
 
-fn spare() -> MutexGuard<'static, Vec<Vec<u8>>> {
-    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// Buffers that wait to be used again.
+#[derive(Debug)]
+pub(super) struct Windows(Mutex<Vec<Vec<u8>>>);
 
 /// A buffer, which goes back to the others when it is dropped, unless it is larger than a window.
 #[derive(Debug)]
-struct Window(Vec<u8>);
-
-/// So many bytes, all of which `fill` writes: what was in them before may have been for somebody else.
-pub(super) fn filled<E>(length: usize, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Bytes, E> {
-    let mut window = Window::of(length);
-    window.0.resize(length, 0);
-    fill(&mut window.0)?;
-    Ok(Bytes::from_owner(window))
+struct Window {
+    bytes: Vec<u8>,
+    others: &'static Windows,
 }
 
-/// What `write` adds to nothing, some `length` bytes.
-pub(super) fn written<E>(length: usize, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Bytes, E> {
-    let mut window = Window::of(length);
-    window.0.clear();
-    write(&mut window.0)?;
-    Ok(Bytes::from_owner(window))
-}
+impl Windows {
+    /// So many bytes, all of which `fill` writes: what was in them before may have been for somebody else.
+    pub(super) fn filled<E>(
+        &'static self,
+        length: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Bytes, E> {
+        let mut window = self.window(length);
+        window.bytes.resize(length, 0);
+        fill(&mut window.bytes)?;
+        Ok(Bytes::from_owner(window))
+    }
 
-impl Window {
-    /// One with room for so many bytes, and with any in it.
-    fn of(length: usize) -> Window {
-        let mut bytes = spare().pop().unwrap_or_default();
+    /// What `write` adds to nothing, some `length` bytes.
+    pub(super) fn written<E>(
+        &'static self,
+        length: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<Bytes, E> {
+        let mut window = self.window(length);
+        window.bytes.clear();
+        write(&mut window.bytes)?;
+        Ok(Bytes::from_owner(window))
+    }
+
+    /// A buffer with room for so many bytes, and with any in it.
+    fn window(&'static self, length: usize) -> Window {
+        let mut bytes = self.spare().pop().unwrap_or_default();
         bytes.reserve_exact(length.saturating_sub(bytes.len()));
-        Window(bytes)
+        Window { bytes, others: self }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl AsRef<[u8]> for Window {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
-        let mut spare = spare();
-        if spare.len() < SPARE_MAX && self.0.capacity() as u64 <= WINDOW {
-            spare.push(std::mem::take(&mut self.0));
+        let mut spare = self.others.spare();
+        if spare.len() < SPARE_MAX && self.bytes.capacity() as u64 <= WINDOW {
+            spare.push(std::mem::take(&mut self.bytes));
         }
     }
 }
@@ -68,8 +83,10 @@ mod tests {
 
     #[test]
     fn buffers_are_used_again_at_every_length() {
+        // Others than those that other tests use.
+        static OWN: Windows = Windows(Mutex::new(Vec::new()));
         let with = |byte: u8, length| {
-            filled(length, |bytes| {
+            OWN.filled(length, |bytes| {
                 bytes.fill(byte);
                 Ok::<_, ()>(())
             })
@@ -87,11 +104,11 @@ mod tests {
         let all: Vec<Bytes> = (0..100).map(|byte| with(byte, 700)).collect();
         assert!(all.iter().zip(0..).all(|(bytes, byte)| bytes[..] == [byte; 700]));
         drop(all);
-        assert_eq!(spare().len(), SPARE_MAX);
+        assert_eq!(OWN.spare().len(), SPARE_MAX);
         assert_eq!(with(4, WINDOW as usize + 1).len(), WINDOW as usize + 1);
-        assert_eq!(spare().len(), SPARE_MAX - 1, "what is larger than a window is not kept");
-        assert!(filled(10, |_| Err(())).is_err());
-        let added = written(3, |bytes| {
+        assert_eq!(OWN.spare().len(), SPARE_MAX - 1, "what is larger than a window is not kept");
+        assert!(OWN.filled(10, |_| Err(())).is_err());
+        let added = OWN.written(3, |bytes| {
             bytes.extend([5, 6]);
             Ok::<_, ()>(())
         });

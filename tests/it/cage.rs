@@ -123,12 +123,17 @@ fn work_that_nobody_waits_for_ends_its_worker() {
     assert_eq!(server.metric("vedette_decode_workers_lost_total"), 0.0);
 }
 
-#[test]
-fn a_picture_that_takes_too_much_memory_fails_alone() {
+/// Where processes work that have so many bytes of memory each.
+fn caged(memory_max: u64) -> Place {
     let mut config = Config { isolation: Isolation::Process, ..Config::default() };
     config.cage.program = env!("CARGO_BIN_EXE_vedette").into();
-    config.cage.memory_max = 256 << 20;
-    let place = Place::new(&config, Limits::default(), 1);
+    config.cage.memory_max = memory_max;
+    Place::new(&config, Limits::default(), 1)
+}
+
+#[test]
+fn a_picture_that_takes_too_much_memory_fails_alone() {
+    let place = caged(256 << 20);
     let mut picture = Vec::new();
     let large = image::RgbaImage::new(9000, 9000);
     large.write_to(&mut std::io::Cursor::new(&mut picture), image::ImageFormat::Png).unwrap();
@@ -163,15 +168,9 @@ fn encoding(format: Format) -> Encoding {
     Encoding { format, quality: 75, density: 0, background: Rgb::WHITE }
 }
 
-fn caged() -> Place {
-    let mut config = Config { isolation: Isolation::Process, ..Config::default() };
-    config.cage.program = env!("CARGO_BIN_EXE_vedette").into();
-    Place::new(&config, Limits::default(), 1)
-}
-
 #[test]
 fn a_process_writes_the_same_file() {
-    let (caged, size) = (caged(), Size { width: 161, height: 67 });
+    let (caged, size) = (caged(2 << 30), Size { width: 161, height: 67 });
     for (format, layout) in [
         (Format::Avif, Layout::Rgb8),
         (Format::Avif, Layout::Rgba8),
@@ -191,7 +190,7 @@ fn a_process_writes_the_same_file() {
 
 #[test]
 fn writing_that_nobody_waits_for_is_given_up() {
-    let (caged, asked) = (caged(), Cell::new(0));
+    let (caged, asked) = (caged(2 << 30), Cell::new(0));
     let stop = || {
         asked.set(asked.get() + 1);
         asked.get() > 3

@@ -2,25 +2,24 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-
 use crate::media::picture::Size;
 use crate::thumbnail::{Layout, Raster, RasterPixels};
 
 /// The samples of a raster, in the order in which they are handed over.
 pub(super) fn take_apart(pixels: &RasterPixels) -> Vec<Cow<'_, [u8]>> {
-    let wide = |samples: &[u16]| vec![samples.iter().flat_map(|sample| sample.to_ne_bytes()).collect()];
     match pixels {
         RasterPixels::Yuv420(planes) | RasterPixels::Yuv444(planes) => {
             planes.iter().map(|plane| Cow::Borrowed(&plane[..])).collect()
         }
         RasterPixels::Rgb8(samples) | RasterPixels::Rgba8(samples) => vec![Cow::Borrowed(samples)],
-        RasterPixels::Rgb16(samples) | RasterPixels::Rgba16(samples) => wide(samples),
+        RasterPixels::Rgb16(samples) | RasterPixels::Rgba16(samples) => {
+            vec![samples.iter().flat_map(|sample| sample.to_ne_bytes()).collect()]
+        }
     }
 }
 
 /// The raster of `size` whose samples are `bulk`. Where there are too few of them, what writes it refuses it.
-pub(super) fn put_together(size: Size, layout: Layout, bulk: &Bytes) -> Raster {
+pub(super) fn put_together(size: Size, layout: Layout, bulk: &[u8]) -> Raster {
     let narrow = || bulk.to_vec();
     let wide = || bulk.as_chunks().0.iter().map(|&sample| u16::from_ne_bytes(sample)).collect();
     let halved = Size { width: size.width.div_ceil(2), height: size.height.div_ceil(2) };
@@ -36,8 +35,7 @@ pub(super) fn put_together(size: Size, layout: Layout, bulk: &Bytes) -> Raster {
 }
 
 /// Luma, blue difference and red difference.
-fn planes(luma: Size, chroma: Size, bulk: &Bytes) -> [Vec<u8>; 3] {
-    let mut rest = &bulk[..];
+fn planes(luma: Size, chroma: Size, mut rest: &[u8]) -> [Vec<u8>; 3] {
     [luma, chroma, chroma].map(|plane| {
         let length = usize::try_from(plane.area()).unwrap_or(usize::MAX).min(rest.len());
         let (samples, others) = rest.split_at(length);
@@ -63,7 +61,7 @@ mod tests {
             RasterPixels::Rgb16(wide(45)),
             RasterPixels::Rgba16(wide(60)),
         ] {
-            let bulk = Bytes::from(take_apart(&pixels).concat());
+            let bulk = take_apart(&pixels).concat();
             let raster = Raster { size, pixels };
             assert_eq!(put_together(size, raster.pixels.layout(), &bulk), raster);
         }
